@@ -6,11 +6,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import levada as lv
+from benchmarks.floor import bare_call
 from benchmarks.place import declare
-from benchmarks.timing import Line, at_most, interleaved, repeated, shown
+from benchmarks.timing import Line, interleaved, repeated, seconds, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from benchmarks.place import Place
 
@@ -43,12 +44,27 @@ def small_calls(place: Place) -> Iterator[Line]:
         return dict(key)
 
     pairs = {
-        "fetch1": (lambda: (ours & other_key()).fetch1(), lambda: (theirs & other_key()).fetch1(), 1.6),
-        "insert1": (lambda: ours.insert1(row(next(ids))), lambda: theirs().insert1(row(next(their_ids))), 1.5),
-        "count of one": (lambda: len(ours & other_key()), lambda: len(theirs & other_key()), 1.6),
-        "existence of one": (lambda: bool(ours & other_key()), lambda: bool(theirs & other_key()), 1.6),
+        "fetch1": (lambda: (ours & other_key()).fetch1(), lambda: (theirs & other_key()).fetch1(), 0.75),
+        "insert1": (lambda: ours.insert1(row(next(ids))), lambda: theirs().insert1(row(next(their_ids))), 1.2),
+        "count of one": (lambda: len(ours & other_key()), lambda: len(theirs & other_key()), 0.5),
+        "existence of one": (lambda: bool(ours & other_key()), lambda: bool(theirs & other_key()), 0.5),
     }
-    for work, (mine, other, limit) in pairs.items():
-        times = interleaved({"Levada": repeated(mine, CALLS), "DataJoint": repeated(other, CALLS)})
-        detail = ", ".join(f"{name} {shown(total / CALLS)}" for name, total in times.items())
-        yield at_most(work, times["Levada"] / times["DataJoint"], limit, "DataJoint", detail)
+    statements = {
+        "fetch1": "SELECT id, number, name FROM small.row WHERE id = $1",
+        "insert1": "INSERT INTO small.row VALUES (-1 - $1::bigint, 1, 'some name')",
+        "count of one": "SELECT count(*) FROM small.row WHERE id = $1",
+        "existence of one": "SELECT EXISTS (SELECT FROM small.row WHERE id = $1)",
+    }
+    for work, (mine, other, limit_ms) in pairs.items():
+        numbers = count()
+        with bare_call(place.dsn, statements[work]) as bare:
+            ways: dict[str, Callable[[], object]] = {
+                "Levada": mine,
+                "DataJoint": other,
+                "bare gRPC and asyncpg": lambda bare=bare, numbers=numbers: bare(next(numbers)),  # type: ignore[misc]  # defaults bind them now
+            }
+            times = interleaved({name: repeated(way, CALLS) for name, way in ways.items()})
+        each = {name: total / CALLS for name, total in times.items()}
+        ratios = ", ".join(f"{each['Levada'] / each[name]:.1f} times {name}" for name in list(each)[1:])
+        met = each["Levada"] * 1e3 <= limit_ms
+        yield Line(work, f"≤ {limit_ms:g} ms", shown(each["Levada"]), met, f"{ratios}; {seconds(each)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from levada_server.arrow.kinds.column_kind import ColumnKind
     from levada_server.model.heading import Heading
     from levada_server.model.types import AttributeType
+
+MAX_SCHEMAS = 1_000
+"""The most schemas of results that are kept; the least recently used go first."""
 
 COLUMN_KINDS: dict[Kind, ColumnKind] = {
     # PostgreSQL has no integers of one byte, and none without a sign.
@@ -60,6 +64,7 @@ def storage_type(type_: AttributeType) -> pa.DataType:
     return COLUMN_KINDS[type_.kind].storage or arrow_type(type_)
 
 
+@lru_cache(maxsize=MAX_SCHEMAS)
 def arrow_schema(heading: Heading) -> pa.Schema:
     """Return the schema of a relation's stream.
 

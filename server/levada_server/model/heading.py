@@ -97,6 +97,10 @@ class Heading:
 
     attributes: tuple[Attribute, ...]
 
+    def __hash__(self) -> int:
+        """Return the hash of the attributes, which is taken once: headings are keys of caches."""
+        return self._hash
+
     def __iter__(self) -> Iterator[Attribute]:
         """Iterate over the attributes in order."""
         return iter(self.attributes)
@@ -117,6 +121,10 @@ class Heading:
             raise UnknownAttribute(
                 f"There is no attribute `{name}`; {meant(name, self.names)}.", attribute=name
             ) from None
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.attributes)
 
     @cached_property
     def _by_name(self) -> dict[str, Attribute]:

@@ -36,6 +36,9 @@ MAX_ANSWERS = 4_096
 ANSWER_BYTES = 4 * 2**20
 """The approximate size at which a call answers no more reads: so much waits in the worker's memory."""
 
+GROWTH = 8
+"""By how many times more jobs a statement may be for than the one before."""
+
 
 @dataclass(frozen=True, slots=True)
 class PatternedRead:
@@ -173,8 +176,8 @@ async def _rows(
 ) -> AsyncIterator[tuple[_Values, _Content]]:
     """Yield the rows of each run, but not if they are many or large, and only up to a size.
 
-    The first statement is for one run, and each of the next for at most twice as many: their rows should fit, if they
-    are as large as those before.
+    The first statement is for one run, and each of the next for at most `GROWTH` times as many: their rows should fit,
+    if they are as large as those before.
     """
     most = few_rows(readable.heading)
     if isinstance(relation, Top) and not is_total(relation):
@@ -194,4 +197,4 @@ async def _rows(
                 yield values, _Content(stream, digest_of(rows, readable.heading.primary_key), rows.num_rows)
         left_bytes -= size
         begin += at_once
-        at_once = max(1, min(2 * at_once, left_bytes * len(part) // max(size, 1)))
+        at_once = max(1, min(GROWTH * at_once, left_bytes * len(part) // max(size, 1)))

@@ -43,6 +43,7 @@ class Query:
     tables: frozenset[TableName] = frozenset()
     _values: tuple[object, ...] | None = None
     _statements: dict[str, sql.Statement | None] = field(default_factory=dict)
+    _repeated: dict[str, sql.Repeated] = field(default_factory=dict)
 
     def bound(self, values: Sequence[object]) -> Query | None:
         """Return the same query with other values.
@@ -66,7 +67,10 @@ class Query:
 
     def repeated(self, kind: str) -> sql.Repeated:
         """Return the statement that runs it for many values of its parameters, as `render_repeated` does."""
-        return sql.render_repeated(self.select, kind)
+        found = self._repeated.get(kind)
+        if found is None:
+            found = self._repeated[kind] = sql.render_repeated(self.select, kind)
+        return found
 
     @property
     def volatile(self) -> bool:

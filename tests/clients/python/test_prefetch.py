@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -334,3 +335,56 @@ def test_results_and_receipts_are_those_without_it(
         found.append((table.to_arrays("result", order_by="KEY").tolist(), receipts(lab, name)))
     plain, ahead = found
     assert ahead == plain
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.integers(0, KEYS - 1), min_size=1, max_size=40), fresh=st.booleans())
+def test_beside_writers_no_read_is_older_than_one_before_and_stale_results_are_known(
+    lab: Lab, twins: dict[str, Any], connection: lv.Connection, changes: list[int], fresh: bool
+) -> None:
+    """Other clients only ever raise `x`, so that a larger value is a later one."""
+    Source, result = lab.Source, twins["Ahead"]
+    began = threading.Event()
+
+    def values(table: Table) -> dict[tuple[int, int], float]:
+        return {(row["subject"], row["source"]): row["x"] for row in table.to_dicts()}
+
+    def write() -> None:
+        with lv.Connection(*connection.arguments[:2]) as other:
+            table = lv.FreeTable(other, "lab.Source")
+            known = values(table)
+            began.wait()
+            for number, change in enumerate(changes):
+                subject, source = divmod(change, 4)
+                known[subject, source] += 1 + number
+                table.update1({"subject": subject, "source": source, "x": known[subject, source]})
+
+    def make(self: Table, key: Key) -> None:
+        began.set()
+        read = [float((Source & key).fetch1("x"))]
+        read += (Source & {"subject": key["subject"]}).to_arrays("x", order_by="KEY").tolist()
+        read.append(float((Source & key).fetch1("x")))
+        self.insert1({**key, "result": json.dumps(read)})
+        self.Part.insert1({**key, "n": 0})
+
+    result.make = make
+    result.delete(safemode=False)
+    before = values(Source)
+    with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) if fresh else nullcontext() as thread:
+        writing = writer.submit(write)
+        run = partial(result.populate, prefetch=True)
+        done = thread.submit(run).result() if thread else run()
+        began.set()
+        writing.result()
+    assert done["success_count"] == KEYS
+    after = values(Source)
+    changed = set()
+    for row in result.to_dicts():
+        subject, source = key = row["subject"], row["source"]
+        first, *all_, last = json.loads(row["result"])
+        assert before[key] <= first <= all_[source] <= last <= after[key]
+        assert all(before[subject, n] <= x <= after[subject, n] for n, x in enumerate(all_))
+        if [first, *all_, last] != [after[key], *(after[subject, n] for n in range(4)), after[key]]:
+            changed.add(key)
+    stale = {(row["subject"], row["source"]) for row in result.stale().to_dicts()}
+    assert stale == changed, "a receipt names other rows than make got"

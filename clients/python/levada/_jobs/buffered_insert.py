@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
+from levada._values.few_rows import stream_of
 from levada._values.rows import PIECE_BYTES
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class BufferedInsert:
     def ipc_pieces(self) -> Iterator[bytes]:
         """Yield the rows as one Arrow IPC stream, piece by piece; no rows can be added afterwards."""
         if self._content is None or self._writer is None:
-            yield few_rows_stream(self.schema, self._few)
+            yield stream_of(self.schema, self._few)
             return
         self._writer.close()
         self._content.seek(0)
@@ -120,15 +121,3 @@ class BufferedInsert:
 
 def _spool() -> IO[bytes]:
     return SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # the insert closes it
-
-
-def few_rows_stream(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
-    """Return rows as one Arrow IPC stream."""
-    content = pa.BufferOutputStream()
-    with pa.ipc.new_stream(content, schema) as writer:
-        if schema.names and len(batches) > 1:  # each batch has a cost; batches without columns cannot be combined
-            batches = pa.Table.from_batches(batches, schema).combine_chunks().to_batches()
-        for batch in batches:
-            writer.write_batch(batch)
-    stream: bytes = content.getvalue().to_pybytes()
-    return stream

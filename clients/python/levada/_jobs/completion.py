@@ -8,10 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from levada._base.errors import LevadaError, error_from_status
-from levada._jobs.buffered_insert import few_rows_stream
 from levada._jobs.code_version import NO_CODE, CodeVersion
 from levada._jobs.job_calls import duration, storable
 from levada._net.backoff import PASSING, repeat
+from levada._values.few_rows import stream_of
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _group_message(jobs: Sequence[CompletedJob]) -> pb.JobGroup:
     inserts = [
         pb.SharedRows(
             rows=_rows(alike[0]),
-            arrow_ipc=few_rows_stream(alike[0].schema, [batch for insert in alike for batch in insert.few or ()]),
+            arrow_ipc=stream_of(alike[0].schema, [batch for insert in alike for batch in insert.few or ()]),
             row_counts=[insert.row_count for insert in alike],
         )
         for alike in zip(*(job.inserts for job in jobs), strict=True)

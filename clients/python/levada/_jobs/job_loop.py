@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MOST_JOBS = 256
 _BATCH_SECONDS = 0.5
 """How long a batch should take: short computations share calls, and long ones are reserved one by one."""
+_GROWTH = 8
+"""By how much a batch may exceed the one before: each begins with calls that nothing else goes on beside."""
 _HELD_SECONDS = 1.0
 """After this time a batch gives back the jobs that it has not begun, so that others can take them."""
 
@@ -120,7 +122,7 @@ class JobLoop:
                     remaining -= count
                     seconds_a_job = (time.monotonic() - started) / max(count, 1)
                     fitting = int(_BATCH_SECONDS / max(seconds_a_job, 1e-6))
-                    batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
+                    batch_jobs = max(1, min(fitting, _GROWTH * batch_jobs, _MOST_JOBS))
 
     def run_one(self, lease: Lease) -> Outcome:
         """Run one leased job; however this ends, the job is completed, failed or given back."""

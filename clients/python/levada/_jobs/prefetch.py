@@ -18,7 +18,7 @@ from levada._values.message_encoding import encode_value
 from levada_api.v1 import query_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from google.protobuf.message import Message
 
@@ -43,6 +43,10 @@ _SAMPLES = 2
 """How many `make` must have asked before the reads of others are known."""
 _LEAST_SHARE = 0.1
 """Reads that take a smaller part of a `make` are not worth an answer that may be a moment old."""
+_FIRST_JOBS = 16
+"""For how many jobs the first call of a batch asks, whose answers are waited for."""
+_JOBS = 64
+"""For how many jobs each further call asks, while the `make` of those before run."""
 _PAUSE = 16
 """How many `make` of other reads than expected are waited for before their reads are learned anew."""
 _LONGEST_PAUSE = 4_096
@@ -86,6 +90,25 @@ class Answers:
             return self.reads.popleft()[1]
         self.reads.clear()
         return None
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """A call whose answers are still to come.
+
+    Args:
+        leases: The leases of its jobs.
+        asked: The reads of each.
+        expires: As of `Answers`.
+        catalog_version: As of `Answers`.
+        finish: Waits for the response.
+    """
+
+    leases: Sequence[Lease]
+    asked: Sequence[Sequence[Read]]
+    expires: float
+    catalog_version: int
+    finish: Callable[[], pb.PrefetchReadsResponse]
 
 
 @dataclass
@@ -172,21 +195,27 @@ class Prefetch:
         self._make_seconds = 0.0
         self._read_seconds = 0.0
         self._answers: dict[str, Answers] = {}
+        self._asked: set[str] = set()  # the tokens of jobs of this batch for whose reads it has asked
+        self._under_way: _UnderWay | None = None
 
     def answers(self, lease: Lease, waiting: Sequence[Lease]) -> Answers | None:
-        """Return the answers for a job that begins, if there are any.
+        """Return the answers for a job that begins, if there are any; ask for those of later jobs meanwhile.
 
         Args:
             lease: Its lease.
             waiting: The leases of the jobs that begin next, itself and others, of whatever tables.
         """
-        if lease.token not in self._answers and self._is_worth_a_call(len(waiting)):
-            self._fetch([other for other in waiting if other.table == lease.table])
+        if lease.token not in self._answers:
+            if lease.token not in self._asked:
+                self._ask(lease, waiting, _FIRST_JOBS)
+            if self._under_way is not None and lease in self._under_way.leases:
+                self._take()
+                self._ask(lease, waiting, _JOBS)
         return self._answers.pop(lease.token, None)
 
     def start_over(self) -> None:
         """Drop all answers, and learn anew after some more `make`, each time after more of them."""
-        self._answers.clear()
+        self.forget_answers()
         self._patterns, self._samples = None, 0
         self._pause, self._next_pause = self._next_pause, min(2 * self._next_pause, _LONGEST_PAUSE)
 
@@ -237,14 +266,18 @@ class Prefetch:
             and self._read_seconds >= _LEAST_SHARE * self._make_seconds
         )
 
-    def _fetch(self, leases: Sequence[Lease]) -> None:
-        assert self._patterns is not None
-        patterns = tuple(self._patterns)
+    def _ask(self, lease: Lease, waiting: Sequence[Lease], most: int) -> None:
+        """Ask for the reads of jobs of the table that have not been asked for; `_take` waits for the answers."""
+        left = [other for other in waiting if other.table == lease.table and other.token not in self._asked]
+        if not self._is_worth_a_call(len(left)):
+            return
+        patterns = tuple(self._patterns or ())
         places = max(len(pattern.places) for pattern in patterns)
-        leases = leases[: min(_MOST_ANSWERS // len(patterns), _MOST_VALUES // max(places, 1))]
-        keys = [_encoded(lease.key) for lease in leases]
-        request = pb.PrefetchReadsRequest(lease_tokens=[lease.token for lease in leases])
-        asked: list[list[Read]] = [[] for _ in leases]
+        own = left[: min(most, _MOST_ANSWERS // len(patterns), _MOST_VALUES // max(places, 1))]
+        self._asked.update(other.token for other in own)
+        keys = [_encoded(lease.key) for lease in own]
+        request = pb.PrefetchReadsRequest(lease_tokens=[lease.token for lease in own])
+        asked: list[list[Read]] = [[] for _ in own]
         for pattern in patterns:
             patterned = request.reads.add()
             of_read: Any = getattr(patterned, _FIELDS[pattern.method])  # Any: one of the messages with a relation
@@ -261,12 +294,23 @@ class Prefetch:
                 asked[number].append(Read(pattern.method, bare.SerializeToString(deterministic=True)))
         began, version = time.monotonic(), self._connection.catalog_version
         try:
-            response = self._connection.call("QueryService/PrefetchReads", request, pb.PrefetchReadsResponse)
+            finish = self._connection.start("QueryService/PrefetchReads", request, pb.PrefetchReadsResponse)
+        except LevadaError:  # make's own read raises it
+            return
+        self._under_way = _UnderWay(own, asked, began + _KEPT_SECONDS, version, finish)
+
+    def _take(self) -> None:
+        """Wait for the answers that are under way, if there are any."""
+        if self._under_way is None:
+            return
+        call, self._under_way = self._under_way, None
+        try:
+            response = call.finish()
         except LevadaError:  # make's own read raises it in its own line, if it is an error there
             self.start_over()
             return
         answers = iter(response.answers)
-        for number, (lease, reads) in enumerate(zip(leases, asked, strict=True)):
+        for number, (lease, reads) in enumerate(zip(call.leases, call.asked, strict=True)):
             found: deque[tuple[Read, Message]] = deque()
             whole = True
             for read in reads:
@@ -278,12 +322,14 @@ class Prefetch:
             if number == 0 and len(found) < len(reads):
                 self._keep(len(found))  # the server never answers the others ahead, or they are large
             if found:
-                self._answers[lease.token] = Answers(found, began + _KEPT_SECONDS, version)
+                self._answers[lease.token] = Answers(found, call.expires, call.catalog_version)
                 self._next_pause = _PAUSE
 
     def forget_answers(self) -> None:
         """Drop the answers for jobs that do not begin."""
         self._answers.clear()
+        self._asked.clear()
+        self._under_way = None
 
 
 class _Kept(threading.local):

@@ -378,6 +378,10 @@ class Connection(Explained):
         """
         return attempt() if self.in_transaction else self._transport.until_back(attempt)
 
+    def start(self, method: MethodName, request: Message, response: type[_Response]) -> Callable[[], _Response]:
+        """Begin a call with one request and one response, outside of jobs and transactions; see `Transport.start`."""
+        return self._transport.start(method, request, response)
+
     def receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
         if (job := self._job_asking(method)) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,27 +82,3 @@ class RequestQueue:
             request = self._requests.popleft()
             self._changed.notify_all()
             return request
-
-
-class Handover:
-    """A queue like `RequestQueue` for at most one waiting request, which needs no bound and is quicker."""
-
-    def __init__(self) -> None:
-        self._requests: SimpleQueue[Message | None] = SimpleQueue()
-
-    def put(self, request: Message) -> bool:
-        """Add a request."""
-        self._requests.put(request)
-        return True
-
-    def close(self) -> None:
-        """Accept no more requests; the waiting ones are still delivered."""
-        self._requests.put(None)
-
-    def __iter__(self) -> Iterator[Message]:
-        return self
-
-    def __next__(self) -> Message:
-        if (request := self._requests.get()) is None:
-            raise StopIteration
-        return request

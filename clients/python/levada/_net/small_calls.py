@@ -16,7 +16,8 @@ from levada_api.v1 import session_service_pb2 as pb
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from levada._net.transport import Stream, Transport
+    from levada._net.transport import Transport
+    from levada._net.turns import Turns
     from levada_api.methods import MethodName
 
 _Response = TypeVar("_Response", bound="Message")
@@ -71,7 +72,7 @@ class SmallCalls:
             if time.monotonic() < thread.not_before:
                 return None
             try:
-                calls = self._transport.open_stream("SessionService/OpenCalls", pb.OpenCallsResponse, in_turn=True)
+                calls = self._transport.take_turns("SessionService/OpenCalls", pb.OpenCallsResponse)
             except LevadaError:
                 return None
             thread.stream = _CallStream(calls, thread, self._open)
@@ -130,7 +131,7 @@ class _CallStream:
         answered: Whether it has carried a call.
     """
 
-    def __init__(self, calls: Stream[pb.OpenCallsResponse], thread: _Thread, open_: set[_CallStream]) -> None:
+    def __init__(self, calls: Turns[pb.OpenCallsResponse], thread: _Thread, open_: set[_CallStream]) -> None:
         self.calls = calls
         self.carrying = False
         self.answered = False

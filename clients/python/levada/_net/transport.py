@@ -27,7 +27,8 @@ from levada._net.balancing import route
 from levada._net.credentials import parse_address
 from levada._net.lingering_calls import OPEN_CALLS
 from levada._net.private_socket import find_private_socket, is_loopback
-from levada._net.request_queue import Handover, Kept, RequestQueue
+from levada._net.request_queue import Kept, RequestQueue
+from levada._net.turns import Turns
 from levada._net.versions import CLIENT, client_name
 from levada_api.methods import METHODS
 
@@ -185,6 +186,32 @@ class Transport:
         result: _Response = answer
         return result
 
+    def start(self, method: MethodName, request: Message, response: type[_Response]) -> Callable[[], _Response]:
+        """Begin a call that is made once; return a function that waits for its response, and raises its errors.
+
+        Raises:
+            LevadaError: The connection is closed.
+        """
+        call = self._begin(
+            lambda channel: channel.unary_unary(
+                METHODS[method].path,
+                request_serializer=_serialize,
+                response_deserializer=response.FromString,
+            ).future(request, timeout=_CALL_SECONDS, metadata=self._metadata())
+        )
+
+        def finish() -> _Response:
+            try:
+                answer: _Response = call.result()
+            except grpc.FutureCancelledError:
+                raise self._is_closed() from None
+            except grpc.RpcError as error:
+                raise self._error(error) from None
+            self._read_trailer(call)
+            return answer
+
+        return finish
+
     def receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; it is cancelled when the iterator is closed.
 
@@ -303,15 +330,9 @@ class Transport:
                     raise
                 wait(pauses, error)
 
-    def open_stream(self, method: MethodName, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
-        """Call a method whose requests and answers take turns; the caller cancels the stream.
-
-        Args:
-            method: The method.
-            response: The class of the answers.
-            in_turn: Whether each request is one message, and waits for the answer to the one before.
-        """
-        queue: RequestQueue | Handover = Handover() if in_turn else RequestQueue()
+    def open_stream(self, method: MethodName, response: type[_Response]) -> Stream[_Response]:
+        """Call a method that takes requests and answers them; the caller cancels the stream."""
+        queue = RequestQueue()
         call = self._begin(
             lambda channel: channel.stream_stream(
                 METHODS[method].path,
@@ -323,6 +344,12 @@ class Transport:
             queue.close()
         OPEN_CALLS.add(call)
         return Stream(call, queue, self._error, self._read_trailer)
+
+    def take_turns(self, method: MethodName, response: type[_Response]) -> Turns[_Response]:
+        """Call a method whose requests and answers, of one message each, take turns; the caller cancels it."""
+        path, metadata = METHODS[method].path, self._metadata()
+        turns: Turns[_Response] = self._begin(lambda channel: Turns(channel, path, metadata, response, self._error))
+        return turns
 
     def stay_present(self) -> None:
         """Keep a call open, so that an embedded server counts this process among its clients."""
@@ -447,7 +474,7 @@ class Stream(Generic[_Response]):
     def __init__(
         self,
         call: Call,
-        queue: RequestQueue | Handover,
+        queue: RequestQueue,
         error: Callable[[Call], LevadaError],
         read_trailer: Callable[[Call], None],
     ) -> None:

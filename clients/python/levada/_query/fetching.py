@@ -16,6 +16,7 @@ from levada._values.admitted import check_schema
 from levada._values.blob import decode_blob
 from levada._values.codecs import decoder
 from levada._values.conversions import value_kind
+from levada._values.few_rows import END, only_batch
 from levada._values.kinds.numbers import float_array
 from levada._values.kinds.tensors import stacked_tensors
 from levada._values.kinds.value_kind import storage_of
@@ -42,8 +43,6 @@ _SHOWN = 25
 """How many entities a prompt shows."""
 _FEW_ELEMENTS = 10
 """An array of more elements is shown by its type and shape."""
-_END = b"\xff\xff\xff\xff\0\0\0\0"
-"""The last bytes of an Arrow IPC stream, though they may also occur elsewhere."""
 
 
 class Cursor:
@@ -95,6 +94,9 @@ def _short(value: object) -> str:
 class Result:
     """The answer to a query: batches that are read from the network on demand.
 
+    Attributes:
+        schema: The columns, with their types.
+
     Raises:
         LevadaError: When it is created, or while it is read.
     """
@@ -104,17 +106,18 @@ class Result:
         responses = connection.receive("QueryService/FetchRelation", request, Fetched)
         pieces = (response.arrow_ipc for response in responses if response.arrow_ipc)
         first = next(pieces, b"")
-        second = next(pieces, None) if first[-len(_END) :] == _END else b""
+        second = next(pieces, None) if first[-len(END) :] == END else b""
         self._pieces = PieceReader(_joined(first, second or b"", pieces))
+        self._only = only_batch(first) if second is None else None
+        if self._only is not None:
+            self._reader: Any = [self._only]  # Any: batches one after the other
+            self.schema = self._only.schema
+            return
         # If there is only one piece, as is usual for few rows, Arrow need not ask us for its bytes.
         source = pa.py_buffer(first) if second is None else pa.PythonFile(self._pieces, "r")
         self._reader = pa.ipc.open_stream(source)
-        check_schema(self._reader.schema)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns, with their types."""
-        return self._reader.schema
+        self.schema = self._reader.schema
+        check_schema(self.schema)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches one by one; closing the iterator stops the query."""
@@ -126,9 +129,15 @@ class Result:
 
     def table(self) -> pa.Table:
         """Read all batches into one table."""
+        if self._only is not None:
+            return pa.Table.from_batches([self._only])
         table = self._reader.read_all()
         self._pieces.drain()
         return table
+
+    def few(self) -> pa.Table | pa.RecordBatch:
+        """Read all rows: those of few rows without the table around them."""
+        return self.table() if self._only is None else self._only
 
 
 def fetch_table(connection: Connection, node: Node) -> pa.Table:

@@ -363,7 +363,7 @@ class Relation(Explained, Operand):
             NotFound: There is no entity.
             InvalidRequest: There are several.
         """
-        table = self._table(attributes, None, 2, None)
+        table = self._selection(attributes, None, 2, None)._result().few()
         if table.num_rows != 1:
             kind = InvalidRequest if table.num_rows else NotFound
             found = "several" if table.num_rows else "none"
@@ -523,7 +523,14 @@ class Relation(Explained, Operand):
     def _table(
         self, names: Sequence[str], order_by: str | Sequence[str] | None, limit: int | None, offset: int | None
     ) -> pa.Table:
-        """Fetch attributes, all if `names` is empty, plus the key and the attributes of the order."""
+        """Fetch what `_selection` returns."""
+        selection = self._selection(names, order_by, limit, offset)
+        return fetching.fetch_table(selection._server(), selection._node)
+
+    def _selection(
+        self, names: Sequence[str], order_by: str | Sequence[str] | None, limit: int | None, offset: int | None
+    ) -> Relation:
+        """Return the attributes, all if `names` is empty, plus the key and the attributes of the order."""
         relation: Relation = self
         if names:
             ordering = [term.split()[0].strip("`") for term in order_terms(order_by)]
@@ -533,7 +540,7 @@ class Relation(Explained, Operand):
             if offset and limit is None:
                 warn("An offset without a limit skips entities and fetches all the rest.")
             relation = Relation(relation._connection, top_node(relation._node, Top(limit, order_by, offset)))
-        return fetching.fetch_table(relation._server(), relation._node)
+        return relation
 
     def _columns(
         self,

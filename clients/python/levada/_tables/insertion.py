@@ -15,6 +15,7 @@ from levada._net.job_context import job_of, running_job
 from levada._objects.staging import Stager
 from levada._query.relation import Relation
 from levada._query.restriction import as_operand
+from levada._values.few_rows import stream_of
 from levada._values.rows import read_rows
 from levada._values.tabular import is_arrow, is_pandas, is_sliceable, slice_rows, to_arrow_table
 from levada_api.v1 import row_service_pb2 as pb
@@ -128,8 +129,17 @@ def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions, progre
     else:
         token = job.open_transaction() if job is not None else ""
         header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
-        counted = replace(typed, batches=progress.counted(typed.batches, len))
-        _send(table.connection, header, counted.ipc_pieces())
+        if typed.whole is not None and typed.whole.nbytes <= _FEW_BYTES and not table.connection.in_transaction:
+            _send_few(table.connection, header, stream_of(typed.schema, [typed.whole]))
+            progress.update(typed.whole.num_rows)
+        else:
+            counted = replace(typed, batches=progress.counted(typed.batches, len))
+            _send(table.connection, header, counted.ipc_pieces())
+
+
+def _send_few(connection: Connection, header: pb.InsertHeader, stream: bytes) -> None:
+    request = pb.InsertFewRowsRequest(header=header, arrow_ipc=stream)
+    connection.call("RowService/InsertFewRows", request, pb.InsertFewRowsResponse)
 
 
 def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:
@@ -141,8 +151,7 @@ def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[byte
             if len(begin) > _FEW_BYTES:
                 break
         else:
-            request = pb.InsertFewRowsRequest(header=header, arrow_ipc=begin)
-            connection.call("RowService/InsertFewRows", request, pb.InsertFewRowsResponse)
+            _send_few(connection, header, begin)
             return
     connection.send("RowService/InsertRows", _requests(header, begin, pieces), pb.InsertRowsResponse)
 

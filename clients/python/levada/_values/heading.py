@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_api.v1 import schema_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attribute(Explained):
     """A named, typed attribute.
 
@@ -40,7 +40,7 @@ class Attribute(Explained):
     autoincrement: bool
     origin: str
 
-    @property
+    @cached_property
     def parsed_type(self) -> AttributeType:
         """The parsed type."""
         return parse_type(self.type)
@@ -154,6 +154,18 @@ class Heading(Explained):
         """Names of the attributes outside the primary key, in order."""
         return [attribute.name for attribute in self.attributes.values() if not attribute.in_key]
 
+    @cached_property
+    def heavy(self) -> list[str]:
+        """Names of the attributes whose values may be as large as blobs, in order."""
+        # Documents are displayed like other texts.
+        heavy = [a for a in self.attributes.values() if a.parsed_type.heavy or a.parsed_type.family is Family.JSON]
+        return [attribute.name for attribute in heavy]
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The columns of rows with all attributes."""
+        return arrow_schema(self.attributes.values())
+
     @property
     def blobs(self) -> list[str]:
         """Names of the attributes of the types `<blob>` and `<blob@…>`, in order."""
@@ -219,6 +231,11 @@ class Heading(Explained):
             for attribute in self.attributes.values()
         ]
         return Table(columns, rows, about=["* primary key"]).html()
+
+
+def arrow_schema(attributes: Iterable[Attribute]) -> pa.Schema:
+    """Return the columns of rows to insert."""
+    return pa.schema([(attribute.name, attribute.parsed_type.arrow) for attribute in attributes])
 
 
 def _element(attribute_type: AttributeType) -> type:

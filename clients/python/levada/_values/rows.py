@@ -21,6 +21,7 @@ from levada._values.columns import Place, arrow_column
 from levada._values.condition_values import counts_nanoseconds, rounded_column
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.files import is_file
+from levada._values.heading import arrow_schema
 from levada._values.kinds.value_kind import storage_of
 from levada._values.missing import is_unknown_nan
 from levada._values.row_files import csv_rows
@@ -56,10 +57,12 @@ class Rows:
     Args:
         schema: Columns in the order of the heading; some may be missing.
         batches: Built as they are taken; taking them may raise an error about a row.
+        whole: The only batch, if it is known that there are no others.
     """
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
+    whole: pa.RecordBatch | None = None
 
     def table(self) -> pa.Table:
         """Return all batches as one table."""
@@ -169,15 +172,15 @@ class _Reader:
         """Read rows one by one; no more are held at once than fit a batch."""
         first = self._chunk(rows, 0, nan_is_missing=False)
         after = next(rows, _END)
-        if after is _END:
-            # One batch: attributes missing in all rows are left out, so the server knows that they are missing, unless
-            # all attributes are missing, and all get their default.
-            attributes = [a for a in self._attributes if a.name in first.columns or not first.columns]
-            batches = iter([self._batch(first, attributes, 0)] if first.row_count else [])
-        else:
-            attributes = self._attributes
-            batches = self._batches(first, chain([after], rows), attributes)
-        return Rows(_schema(attributes), batches)
+        if after is not _END:
+            return Rows(self.heading.arrow, self._batches(first, chain([after], rows), self._attributes))
+        # One batch: attributes missing in all rows are left out, so the server knows that they are missing, unless all
+        # attributes are missing, and all get their default.
+        attributes = [a for a in self._attributes if a.name in first.columns or not first.columns]
+        if not first.row_count:
+            return Rows(self._schema(attributes), iter(()))
+        batch = self._batch(first, attributes, 0)
+        return Rows(batch.schema, iter([batch]), batch)
 
     @property
     def _attributes(self) -> list[Attribute]:
@@ -196,7 +199,10 @@ class _Reader:
         place = self._place(chunk.columns, first_row)
         missing = [None] * chunk.row_count
         columns = [arrow_column(chunk.columns.get(a.name, missing), a, place) for a in attributes]
-        return _record_batch(columns, attributes, chunk.row_count)
+        return _record_batch(columns, self._schema(attributes), chunk.row_count)
+
+    def _schema(self, attributes: Sequence[Attribute]) -> pa.Schema:
+        return self.heading.arrow if len(attributes) == len(self.heading) else arrow_schema(attributes)
 
     def _chunk(self, rows: Iterator[object], first_row: int, *, nan_is_missing: bool) -> _Chunk:
         """Take enough rows for a batch, and convert them to columns.
@@ -204,8 +210,7 @@ class _Reader:
         Args:
             nan_is_missing: In earlier rows NaN was written for missing values.
         """
-        # Documents are displayed like other texts, but may be as large as blobs.
-        heavy = [a.name for a in self._attributes if a.parsed_type.heavy or a.parsed_type.family is Family.JSON]
+        heavy = self.heading.heavy
         if not heavy:
             taken = list(islice(rows, _BATCH_ROWS))
         else:
@@ -327,9 +332,9 @@ class _Reader:
         place = self._place({name: _positional(column) for name, column in columns.items()})
         arrays = [convert(columns[a.name], a, place) for a in attributes]
         if arrays:  # which may have several chunks each
-            whole = pa.Table.from_arrays(arrays, schema=_schema(attributes))
+            whole = pa.Table.from_arrays(arrays, schema=self._schema(attributes))
         else:
-            whole = pa.Table.from_batches([_record_batch((), (), row_count)])
+            whole = pa.Table.from_batches([_record_batch((), self._schema(()), row_count)])
         return Rows(whole.schema, _cut(whole))
 
     def from_arrow(self, table: pa.Table) -> Rows:
@@ -414,15 +419,11 @@ def _cut(table: pa.Table) -> Iterator[pa.RecordBatch]:
     return iter(table.to_batches(max_chunksize=max(min(_COLUMN_BATCH_ROWS, _BATCH_BYTES // row_bytes), 1)))
 
 
-def _schema(attributes: Sequence[Attribute]) -> pa.Schema:
-    return pa.schema([(a.name, a.parsed_type.arrow) for a in attributes])
-
-
-def _record_batch(columns: Sequence[pa.Array], attributes: Sequence[Attribute], row_count: int) -> pa.RecordBatch:
+def _record_batch(columns: Sequence[pa.Array], schema: pa.Schema, row_count: int) -> pa.RecordBatch:
     if not columns:
         # A batch without columns still has a number of rows: the only row of a singleton table.
         return pa.RecordBatch.from_struct_array(pa.array([{}] * row_count, pa.struct([])))
-    return pa.RecordBatch.from_arrays(list(columns), schema=_schema(attributes))
+    return pa.RecordBatch.from_arrays(list(columns), schema=schema)
 
 
 def _field(rows: list[Any], name: str) -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +83,7 @@ _CODEC = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*(.*?)\s*>", re.DOTALL)
 _ARRAY = re.compile(r"<array\s+([a-z0-9]+)\s*\(([\d\s,]*)\)>")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AttributeType:
     """The type of an attribute.
 
@@ -120,17 +120,17 @@ class AttributeType:
         match = _CODEC.fullmatch(self.spelling.strip())
         return parse_type(match[2]).stored if match else self
 
-    @property
+    @cached_property
     def traits(self) -> Traits:
         """The properties of its kind."""
         return KINDS.get(self.kind, _UNKNOWN)
 
-    @property
+    @cached_property
     def family(self) -> Family:
         """The group of its kind."""
         return self.traits.family
 
-    @property
+    @cached_property
     def integer(self) -> bool:
         """An integer type."""
         return self.family is Family.INTEGER
@@ -140,22 +140,22 @@ class AttributeType:
         """NumPy's type of a column of an integer type: uint64 for uint64, int64 for all others."""
         return np.uint64 if self.kind == "uint64" else np.int64
 
-    @property
+    @cached_property
     def floating(self) -> bool:
         """A floating point type."""
         return self.family is Family.FLOAT
 
-    @property
+    @cached_property
     def textual(self) -> bool:
         """A text type, including enums."""
         return self.family is Family.TEXT
 
-    @property
+    @cached_property
     def heavy(self) -> bool:
         """Values may be large."""
         return self.traits.heavy
 
-    @property
+    @cached_property
     def arrow(self) -> pa.DataType:
         """The Arrow type of a column to insert."""
         if self.traits.arrow is not None:

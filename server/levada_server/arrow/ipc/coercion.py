@@ -77,6 +77,8 @@ def check_column(fitted: pa.Array, attribute: Attribute, table: Table, first_row
     """
     if not (is_text(fitted.type) or is_binary(fitted.type)):
         return
+    if fitted.nbytes <= limit_bytes and attribute.type.kind is not Kind.BLOB:
+        return
     sizes = pc.binary_length(fitted)
     largest = pc.max(sizes).as_py() or 0
     if largest > limit_bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 
+_FEW = 16
+"""Up to this many values Python checks more quickly than Arrow."""
+
+
 def _read(field: Field, _: pa.DataType, __: AttributeType) -> pa.Array:
     return read_texts(field)
 
@@ -25,6 +30,10 @@ def _fit(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Arra
     if not is_text(column.type):
         return None
     column = converted(column, target)
+    if len(column) <= _FEW:
+        longest = sys.maxsize if type_.length is None else type_.length
+        fits = all(value is None or (len(value) <= longest and "\0" not in value) for value in column.to_pylist())
+        return column if fits else None
     if type_.length is not None and (pc.max(pc.utf8_length(column)).as_py() or 0) > type_.length:
         return None
     return None if pc.any(pc.match_substring(column, "\0")).as_py() else column
