@@ -20,7 +20,8 @@ from levada._net.transaction import ATTEMPTS, TransactionBlock, Transactions, ru
 from levada._net.transport import Transport
 from levada._net.versions import check_server
 from levada._values.heading import Heading, heading_from_message
-from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
+from levada._values.ipc_writer import COMPRESSIONS
+from levada_api.v1 import object_pb2, query_service_pb2, schema_pb2, schema_service_pb2, server_service_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _PROBE_SECONDS = 5.0
+_COMPRESSIONS = {"zstd": query_service_pb2.COMPRESSION_ZSTD, "lz4": query_service_pb2.COMPRESSION_LZ4_FRAME}
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Connection(Explained):
         except BaseException:
             self._transport.close()
             raise
+        self._transactions.may_pipeline = "unanswered_requests" in self._info.features
         if self._info.embedded:
             self._transport.stay_present()
 
@@ -333,6 +336,11 @@ class Connection(Explained):
         """The highest catalog version that any answer carried."""
         return self._transport.catalog_version
 
+    @property
+    def compression(self) -> str | None:
+        """How to compress rows for the server, by Arrow's name; None if it is on this machine."""
+        return next(iter(COMPRESSIONS), None) if self._transport.is_far else None
+
     def expect_catalog(self, version: int) -> None:
         """Record a catalog version that another process has seen."""
         self._transport.expect_catalog(version)
@@ -387,10 +395,13 @@ class Connection(Explained):
                 yield answer
 
     def _receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
-        if (transaction := self._transactions.serving(method)) is not None:
-            return transaction.receive(method, request)
-        if (few := fetch_few_rows(self._small_calls, request)) is not None:
+        transaction = self._transactions.serving(method)
+        if transaction is None and (few := fetch_few_rows(self._small_calls, request)) is not None:
             return iter([cast("_Item", few)])  # as if it had come as a stream
+        if isinstance(request, query_service_pb2.FetchRelationRequest) and self._transport.is_far:
+            request.compressions[:] = map(_COMPRESSIONS.__getitem__, COMPRESSIONS)
+        if transaction is not None:
+            return transaction.receive(method, request)
         return self._transport.receive(method, request, response)
 
     def send(

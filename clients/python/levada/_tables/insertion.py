@@ -129,7 +129,7 @@ def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions, progre
         token = job.open_transaction() if job is not None else ""
         header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
         counted = replace(typed, batches=progress.counted(typed.batches, len))
-        _send(table.connection, header, counted.ipc_pieces())
+        _send(table.connection, header, counted.ipc_pieces(table.connection.compression))
 
 
 def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:
