@@ -90,6 +90,7 @@ class Connection(Explained):
         self._arguments = (address, token, named, authority)
         self._stores: dict[str, object_pb2.Store] | None = None
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
+        self._upstream: dict[tuple[str, str], tuple[int, list[schema_pb2.TableName]]] = {}
         self._dependencies: Dependencies | None = None
         self.schemas: dict[str, object] = {}
         try:
@@ -432,6 +433,21 @@ class Connection(Explained):
             description = TableDescription(table, heading_from_message(table.heading))
             self._tables[key] = (self._transport.catalog_version, description)
         return description
+
+    def upstream_names(self, name: schema_pb2.TableName) -> list[schema_pb2.TableName]:
+        """Return a table and all that it depends on; ask the server again once the catalog has changed.
+
+        Raises:
+            UnknownTable: The table does not exist.
+        """
+        key = (name.schema, name.table)
+        version, names = self._upstream.get(key, (-1, []))
+        if version != self._transport.catalog_version:
+            request = schema_service_pb2.GetGraphRequest(tables=[name], ancestor_steps=-1)
+            tables = self.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse).tables
+            names = [table.name for table in tables]
+            self._upstream[key] = (self._transport.catalog_version, names)
+        return names
 
     def _ask_info(self, timeout: float | None) -> server_service_pb2.GetServerInfoResponse:
         return self._transport.call(
