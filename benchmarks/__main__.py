@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import (
     catalogs,
+    growth,
     job_queues,
     job_rows,
     links,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Line]]] = {
     "cascade": catalogs.cascade,
     "tables": catalogs.many_tables,
     "clients": many_clients.many_clients,
+    "growth": growth.growth,
     "matlab": matlab.matlab,
     "slow": memory.slow_reader,
     "large": memory.large_values,
@@ -69,9 +71,10 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=sorted(BENCHMARKS), help="run this one; may be repeated")
     parser.add_argument("--database-url", help="an empty database to work in; by default its own PostgreSQL")
     parser.add_argument("--write", action="store_true", help=f"write the table to {PAGE}")
+    parser.add_argument("--large", action="store_true", help="let `growth` go on to 10⁸ rows, 10⁷ jobs, 10⁴ tables")
     arguments = parser.parse_args()
     lines: list[Line] = []
-    with opened(arguments.database_url) as place:
+    with opened(arguments.database_url, large=arguments.large) as place:
         postgresql = place.postgres.info.server_version // 10_000
         for name in arguments.only or BENCHMARKS:
             began = time.perf_counter()

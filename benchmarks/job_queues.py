@@ -41,7 +41,7 @@ def queue(place: Place) -> Iterator[Line]:
     # Levada's jobs each leave a row and the record of the job; pgqueuer's leave a line in its log.
     took = {
         "pgqueuer": asyncio.run(_pgqueuer(place.dsn)),
-        "Levada": asyncio.run(_drain(place.server.address, "queued")),
+        "Levada": asyncio.run(drain(place.server.address, "queued")),
     }
     assert len(ours()) == JOBS
     rates = {name: JOBS / value for name, value in took.items()}
@@ -64,7 +64,7 @@ def reserve(place: Place) -> Iterator[Line]:
     with psycopg.connect(place.dsn) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.execute("SELECT count(*) FROM levada.table")  # from here on it sees the present state
-        asyncio.run(_drain(place.server.address, "many", TAKEN_JOBS))
+        asyncio.run(drain(place.server.address, "many", TAKEN_JOBS))
         times = interleaved(ways, rounds=RESERVED)
         taken = f"{TAKEN_JOBS:,}".replace(",", " ")
         work = f"the same after {taken} of them, in sight of an open snapshot"
@@ -95,7 +95,7 @@ def keys_only(place: Place, name: str, count: int) -> Any:  # Any: each table's 
     return declare(schema, lv.Computed, "Target", "-> Source\n", {"Source": source}, make=lambda *_: None)
 
 
-async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
+async def drain(address: str, schema: str, most: int = sys.maxsize, workers: int = WORKERS) -> float:
     """Reserve and complete until nothing is left, or until a number of jobs is done; return the seconds."""
     taken = 0
     name = schema_pb2.TableName(schema=schema, table="Target")
@@ -115,7 +115,7 @@ async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
                 assert not any(outcome.HasField("error") for outcome in answer.outcomes), answer
 
         began = time.perf_counter()
-        await asyncio.gather(*map(work, range(WORKERS)))
+        await asyncio.gather(*map(work, range(workers)))
         return time.perf_counter() - began
 
 

@@ -67,10 +67,12 @@ class Place:
 
     Args:
         dsn: An empty database that may be filled.
+        large: Whether `growth` goes on to sizes that take hours.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, large: bool = False) -> None:
         self.dsn = dsn
+        self.large = large
         self._opened = ExitStack()
 
     @cached_property
@@ -117,11 +119,12 @@ class Place:
 
 
 @contextmanager
-def opened(dsn: str | None) -> Iterator[Place]:
+def opened(dsn: str | None, *, large: bool = False) -> Iterator[Place]:
     """Prepare a place.
 
     Args:
         dsn: An empty database; None for an embedded PostgreSQL in a folder that is removed at the end.
+        large: As for `Place`.
     """
     with ExitStack() as stack:
         if dsn is None:
@@ -131,7 +134,7 @@ def opened(dsn: str | None) -> Iterator[Place]:
             postgres = embedded.start(folder)
             stack.callback(postgres.stop)
             dsn = postgres.dsn
-        place = Place(dsn)
+        place = Place(dsn, large=large)
         stack.callback(place.close)
         yield place
 

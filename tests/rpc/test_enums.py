@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[int], object]] = {
     "states": values.job_state,
     "part_integrity": values.part_integrity,
     "isolation": values.isolation,
+    "compressions": values.compression,
     "role": values.role,
 }
 """How each field of an enum is read."""

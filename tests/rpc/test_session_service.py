@@ -127,6 +127,48 @@ async def test_a_caught_error_leaves_the_transaction_usable(open_client: Callabl
     assert await open_client().count() == 3
 
 
+def unanswered(*subjects: int) -> list[pb.OpenSessionRequest]:
+    requests = inserting(*subjects)
+    requests[0].unanswered = True
+    return requests
+
+
+async def test_changes_without_answer_are_told_with_the_next_answer(open_client: Callable[[], Client]) -> None:
+    client = open_client()
+    async with transaction(client):
+        for subject in range(1, 40):
+            for request in unanswered(subject):
+                await client.call.write(request)
+        assert await client.count() == 40
+        await client.done(pb.OpenSessionRequest(savepoint=pb.Savepoint(name="s")))
+        for subject in (40, 0, 41):
+            for request in unanswered(subject):
+                await client.call.write(request)
+        for request in (COUNT, COMMIT, pb.OpenSessionRequest(savepoint=pb.Savepoint(name="t"))):
+            (answer,) = await client.ask(request)
+            assert (answer.unanswered_position, "subject" in answer.error.message) == (2, True)
+        assert await client.refused(*inserting(42)) == "DUPLICATE_ENTITY"
+        assert await client.refused(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint="t"))) == "NOT_FOUND"
+        assert await client.refused(COUNT) == "DUPLICATE_ENTITY"
+        await client.done(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint="s")))
+        assert await client.count() == 40
+    assert await open_client().count() == 40
+
+
+async def test_only_changes_of_a_transaction_go_without_answer(open_client: Callable[[], Client]) -> None:
+    for outside, request in (
+        (True, unanswered(1)[0]),
+        (False, pb.OpenSessionRequest(unanswered=True, commit=pb.Commit())),
+    ):
+        client = open_client()
+        if not outside:
+            await client.done(BEGIN)
+        await client.call.write(request)
+        with pytest.raises(grpc.aio.AioRpcError, match="without answer") as refused:
+            await client.call.read()
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_savepoints_undo_what_came_after_them(open_client: Callable[[], Client]) -> None:
     client = open_client()
     async with transaction(client):

@@ -27,9 +27,11 @@ class Proxy:
 
     Attributes:
         refused: Is set once a connection was refused because no server answers.
+        passed_bytes: Counts the bytes that it has passed on, both ways.
     """
 
     def __init__(self, targets: Sequence[str]) -> None:
+        self.passed_bytes = 0
         self._targets = targets
         self._turns = count()
         self._loop = asyncio.new_event_loop()
@@ -109,8 +111,8 @@ class Proxy:
             writer.transport.abort()
             self.refused.set()
             return
-        requests = asyncio.create_task(_pump(reader, server_writer, self._gate))
-        answers = asyncio.create_task(_pump(server_reader, writer, self._gate))
+        requests = asyncio.create_task(self._pump(reader, server_writer))
+        answers = asyncio.create_task(self._pump(server_reader, writer))
         link = _Link(writer, server_writer, answers)
         self._links.add(link)
         try:
@@ -123,6 +125,17 @@ class Proxy:
             answers.cancel()
             self._links.discard(link)
             link.cut(reset=False)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass bytes on as long as the gate is open."""
+        try:
+            while piece := await reader.read(_PIECE_BYTES):
+                await self._gate.wait()
+                self.passed_bytes += len(piece)
+                writer.write(piece)
+                await writer.drain()
+        except OSError:
+            pass
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         first = next(self._turns)
@@ -150,14 +163,3 @@ class _Link:
             if reset:
                 end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             end.transport.abort()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
-    """Pass bytes on as long as the gate is open."""
-    try:
-        while piece := await reader.read(_PIECE_BYTES):
-            await gate.wait()
-            writer.write(piece)
-            await writer.drain()
-    except OSError:
-        pass

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
+from levada_server.arrow.ipc.compression import Pace
 from levada_server.arrow.row_digest import RowDigest
 from levada_server.arrow.types import arrow_schema
 from levada_server.operations.call_limits import Meter
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from levada_server.arrow.ipc.batches import Piece
+    from levada_server.arrow.ipc.compression import Compression
     from levada_server.operations.access.plans import Asked
     from levada_server.operations.access.reading import Readable
     from levada_server.operations.caller import Caller
@@ -43,6 +47,7 @@ async def fetch(
     take_digest: Callable[[str], None] | None = None,
     *,
     share: Share = "results",
+    compression: Compression | None = None,
 ) -> AsyncGenerator[Piece, None]:
     """Yield the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`.
 
@@ -54,19 +59,31 @@ async def fetch(
         count_rows: Called with the number of rows of each batch.
         take_digest: Called at the end with a digest of exactly these rows; None for no digest.
         share: The kind of work: "results" if a client reads them, perhaps slowly.
+        compression: How to compress large batches while the client's link is slow; None for not at all.
     """
     if readable.has_few_rows:
         for piece in await _fetch_few(engine, readable, count_rows, take_digest):
             yield piece
         return
     meter = Meter(engine.call_limits)
-    writer = StreamWriter(arrow_schema(readable.heading))
+    writer = StreamWriter(arrow_schema(readable.heading), compression)
+    pace = Pace()
     async with readable.batches(engine.scope.share(share), take_digest) as batches:
+        before = time.perf_counter()
         async for batch in batches:
             count_rows(batch.num_rows)
             meter.add(batch.num_rows, batch.nbytes)
-            for piece in writer.write(batch):
+            if compression is not None and pace.is_slow:
+                # This takes milliseconds, in which other calls go on.
+                pieces = await asyncio.to_thread(writer.write, batch)
+            else:
+                pieces = writer.write(batch, compressed=False)
+            now = time.perf_counter()
+            pace.note(worked_s=now - before)
+            for piece in pieces:
                 yield piece
+            before = time.perf_counter()
+            pace.note(waited_s=before - now)
     for piece in writer.finish():
         yield piece
 

@@ -12,6 +12,7 @@ from levada_server.operations.make_contract import Repeatable, begin_read
 from levada_server.operations.prefetch import prefetch
 from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
+from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.patterned_reads import patterned_read
 from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.rpc.time_limit import end_call_later
@@ -49,7 +50,10 @@ class QueryService:
         try:
             readable, reading = await _read(request, call)
             digests = _Digests(reading, wanted=request.digest)
-            pieces = queries.fetch(call.engine, readable, _counter(call, reading), digests.take)
+            offered = [values.compression(value) for value in request.compressions]
+            pieces = queries.fetch(
+                call.engine, readable, _counter(call, reading), digests.take, compression=next(iter(offered), None)
+            )
             user_id = None if readable.has_few_rows else call.caller.identity.user_id
             async with self._results.taken(user_id), aclosing(pieces):
                 async for piece in pieces:

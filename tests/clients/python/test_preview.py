@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import levada as lv
+from levada._query import preview
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,15 @@ def test_a_preview_shows_the_first_rows_and_the_key(lab: lv.VirtualModule) -> No
     assert ">Ann</td>" in html
     assert "<b>lab.Subject</b> · an animal · 1 row</caption>" in html
     assert "<b>" not in lab.Subject.proj()._repr_html_()
+
+
+@pytest.mark.parametrize(("most", "shown"), [(3, "more than 3"), (4, "4")])
+def test_a_preview_counts_only_up_to_a_limit(
+    lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch, most: int, shown: str
+) -> None:
+    monkeypatch.setattr(preview, "MOST_COUNTED", most)
+    with lv.config.override(display__limit=2):
+        assert repr(lab.Session.Trial()).splitlines()[0] == f"lab.Session.Trial · 2 of {shown} rows"
 
 
 def test_a_preview_of_a_table_says_its_name_and_how_many_rows_it_shows(schema: lv.Schema) -> None:

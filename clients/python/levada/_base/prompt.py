@@ -33,13 +33,18 @@ def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: st
             return answer
 
 
+def asks(prompt: bool | None) -> bool:
+    """Return whether to ask: as `prompt` says; None: as the setting `safemode` does."""
+    return bool(config["safemode"]) if prompt is None else prompt
+
+
 def confirm(lines: Sequence[str], question: str, prompt: bool | None) -> bool:
     """Show an action and ask for confirmation, unless told not to ask.
 
     Args:
         prompt: Whether to ask; None: according to the setting `safemode`.
     """
-    if not (config["safemode"] if prompt is None else prompt):
+    if not asks(prompt):
         return True
     sys.stdout.write("\n".join([*lines, ""]))
     return user_choice(question, default="no") == "yes"

@@ -20,7 +20,8 @@ from levada._net.transaction import ATTEMPTS, TransactionBlock, Transactions, ru
 from levada._net.transport import Transport
 from levada._net.versions import check_server
 from levada._values.heading import Heading, heading_from_message
-from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
+from levada._values.ipc_writer import COMPRESSIONS
+from levada_api.v1 import object_pb2, query_service_pb2, schema_pb2, schema_service_pb2, server_service_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _PROBE_SECONDS = 5.0
+_COMPRESSIONS = {"zstd": query_service_pb2.COMPRESSION_ZSTD, "lz4": query_service_pb2.COMPRESSION_LZ4_FRAME}
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Connection(Explained):
         self._arguments = (address, token, named, authority)
         self._stores: dict[str, object_pb2.Store] | None = None
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
+        self._upstream: dict[tuple[str, str], tuple[int, list[schema_pb2.TableName]]] = {}
         self._dependencies: Dependencies | None = None
         self.schemas: dict[str, object] = {}
         try:
@@ -96,6 +99,7 @@ class Connection(Explained):
         except BaseException:
             self._transport.close()
             raise
+        self._transactions.may_pipeline = "unanswered_requests" in self._info.features
         if self._info.embedded:
             self._transport.stay_present()
 
@@ -335,6 +339,11 @@ class Connection(Explained):
         """The highest catalog version that any answer carried."""
         return self._transport.catalog_version
 
+    @property
+    def compression(self) -> str | None:
+        """How to compress rows for the server, by Arrow's name; None if it is on this machine."""
+        return next(iter(COMPRESSIONS), None) if self._transport.is_far else None
+
     def expect_catalog(self, version: int) -> None:
         """Record a catalog version that another process has seen."""
         self._transport.expect_catalog(version)
@@ -400,10 +409,13 @@ class Connection(Explained):
                 yield answer
 
     def _receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
-        if (transaction := self._transactions.serving(method)) is not None:
-            return transaction.receive(method, request)
-        if (few := fetch_few_rows(self._small_calls, request)) is not None:
+        transaction = self._transactions.serving(method)
+        if transaction is None and (few := fetch_few_rows(self._small_calls, request)) is not None:
             return iter([cast("_Item", few)])  # as if it had come as a stream
+        if isinstance(request, query_service_pb2.FetchRelationRequest) and self._transport.is_far:
+            request.compressions[:] = map(_COMPRESSIONS.__getitem__, COMPRESSIONS)
+        if transaction is not None:
+            return transaction.receive(method, request)
         return self._transport.receive(method, request, response)
 
     def send(
@@ -434,6 +446,21 @@ class Connection(Explained):
             description = TableDescription(table, heading_from_message(table.heading))
             self._tables[key] = (self._transport.catalog_version, description)
         return description
+
+    def upstream_names(self, name: schema_pb2.TableName) -> list[schema_pb2.TableName]:
+        """Return a table and all that it depends on; ask the server again once the catalog has changed.
+
+        Raises:
+            UnknownTable: The table does not exist.
+        """
+        key = (name.schema, name.table)
+        version, names = self._upstream.get(key, (-1, []))
+        if version != self._transport.catalog_version:
+            request = schema_service_pb2.GetGraphRequest(tables=[name], ancestor_steps=-1)
+            tables = self.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse).tables
+            names = [table.name for table in tables]
+            self._upstream[key] = (self._transport.catalog_version, names)
+        return names
 
     def _ask_info(self, timeout: float | None) -> server_service_pb2.GetServerInfoResponse:
         return self._transport.call(

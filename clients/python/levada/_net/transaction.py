@@ -24,6 +24,7 @@ from levada._base.errors import (
     Unavailable,
     error_from_status,
 )
+from levada._base.user_code import user_location
 from levada._net.backoff import Backoff, wait
 from levada._net.job_context import job_of
 from levada_api.methods import METHODS
@@ -44,6 +45,8 @@ _Result = TypeVar("_Result")
 
 ATTEMPTS = 5
 """How often `run_transaction` runs a function that keeps meeting conflicts, or whose server is lost."""
+AHEAD = 256
+"""How many changes a pipelined block makes per answer, so that it does not go on for long after one failed."""
 CONFIRM_SECONDS = 10.0
 """How long to ask a server whether a commit was done."""
 _CONFIRM = Backoff(first_seconds=0.02, longest_seconds=1.0)
@@ -66,6 +69,9 @@ class Transaction:
         begin: The message that begins it.
         in_block: Whether a `with` block opened it; then only that block may end it.
 
+    Attributes:
+        pipelined: For each open block, whether its inserts and updates are sent without waiting for their outcome.
+
     Raises:
         LevadaError: The server refuses to begin it.
     """
@@ -79,6 +85,8 @@ class Transaction:
     ) -> None:
         self.in_block = in_block
         self.savepoints: list[str] = []
+        self.pipelined = [False]
+        self._ahead: list[str] = []
         self._reopen = reopen
         self._read_only = begin.read_only
         self._stream = reopen()
@@ -101,6 +109,8 @@ class Transaction:
         message = _request(method, request)
         if timeout is not None:
             message.timeout.FromNanoseconds(int(timeout * 1e9))
+        if method == "RowService/UpdateRow" and self._goes_ahead():
+            return self._tell(message).update_row
         return getattr(self._ask(message), METHODS[method].session_field)
 
     def send(self, method: MethodName, requests: Iterable[Message]) -> Any:  # noqa: ANN401  # the method's answer
@@ -109,6 +119,8 @@ class Transaction:
         messages = [_request(method, request) for request in requests]
         for message in messages[:-1]:
             message.more = True
+        if method == "RowService/InsertRows" and self._goes_ahead():
+            return self._tell(*messages).insert_rows
         return getattr(self._ask(*messages), METHODS[method].session_field)
 
     def receive(self, method: MethodName, request: Message) -> Iterator[Any]:  # Any: the method's answers
@@ -130,8 +142,17 @@ class Transaction:
         self.savepoints.append(name)
 
     def release(self) -> None:
-        """Forget the last savepoint, and keep all changes since."""
-        self._ask(pb.OpenSessionRequest(commit=pb.Commit(savepoint=self.savepoints.pop())))
+        """Forget the last savepoint, and keep all changes since.
+
+        Raises:
+            LevadaError: One of these changes, sent without waiting, has failed; all of them are undone.
+        """
+        try:
+            self._ask(pb.OpenSessionRequest(commit=pb.Commit(savepoint=self.savepoints[-1])))
+        except LevadaError:
+            self.return_to_mark()
+            raise
+        self.savepoints.pop()
 
     def return_to_mark(self) -> None:
         """Undo all changes since the last savepoint. If that fails, the whole transaction is over."""
@@ -159,6 +180,8 @@ class Transaction:
             self._ask(asked)
             self._stream.finish()
         except (Cancelled, DeadlineExceeded, Internal, OutcomeUnknown, Unavailable) as error:
+            if "position" in error.details:  # of an earlier change, so there was no commit
+                raise
             self._confirm(asked, error)
         finally:
             self._end(PreconditionFailed("It has ended."))
@@ -206,11 +229,26 @@ class Transaction:
     def _ask(self, *messages: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
         """Send the messages of one request and return its answer."""
         self._begin_request()
-        with self._watched():
-            for message in messages:
-                if not self._stream.send(message):
-                    break
+        self._send(messages)
         return self._read()
+
+    def _send(self, messages: Iterable[pb.OpenSessionRequest]) -> bool:
+        """Send messages; return False if the stream has ended, and `_read` raises why."""
+        with self._watched():
+            return all(map(self._stream.send, messages))
+
+    def _goes_ahead(self) -> bool:
+        """Return whether the next change is sent without waiting: the block is pipelined, and not too many wait."""
+        return self.pipelined[-1] and len(self._ahead) % AHEAD < AHEAD - 1
+
+    def _tell(self, *messages: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
+        """Send the messages of one change without waiting for its outcome; return an empty answer."""
+        self._begin_request()
+        messages[0].unanswered = True
+        self._ahead.append(user_location())
+        if not self._send(messages):
+            self._read()
+        return pb.OpenSessionResponse()
 
     def _begin_request(self) -> None:
         """Read the remaining answers of earlier requests, so that the next answer belongs to the next request."""
@@ -235,9 +273,22 @@ class Transaction:
         self._check()
         with self._watched():
             answer = self._stream.receive()
+        if (position := answer.unanswered_position) == 0:
+            self._ahead.clear()
         if answer.HasField("error"):
-            raise error_from_status(answer.error)
+            error = error_from_status(answer.error)
+            raise error if position == 0 else self._late(error, position)
         return answer
+
+    def _late(self, error: LevadaError, position: int) -> LevadaError:
+        """Return the error of a change that was sent without waiting; it comes again until the block is undone."""
+        late = type(error)(
+            f"{error} This is change {position} since the last answer, at {self._ahead[position - 1]}: a pipelined "
+            "block does not wait for each, and is undone as a whole.",
+            {**error.details, "position": position},
+        )
+        late.call_id = error.call_id
+        return late
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -299,9 +350,14 @@ class _Pieces:
 
 
 class Transactions:
-    """The transactions of a connection, at most one for each thread."""
+    """The transactions of a connection, at most one for each thread.
+
+    Attributes:
+        may_pipeline: Whether the server takes requests without answering them.
+    """
 
     def __init__(self, transport: Transport) -> None:
+        self.may_pipeline = False
         self._transport = transport
         self._local = threading.local()
 
@@ -369,33 +425,42 @@ class TransactionBlock(Generic[_Connection]):
         isolation: str | None = None,
         *,
         read_only: bool = False,
+        pipelined: bool = False,
     ) -> None:
         self._connection = connection
         self._transactions = transactions
         self._isolation = isolation
         self._read_only = read_only
+        self._pipelined = pipelined
 
-    def __call__(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock[_Connection]:
-        """Choose how the block sees changes of others.
+    def __call__(
+        self, *, isolation: str | None = None, read_only: bool = False, pipelined: bool = False
+    ) -> TransactionBlock[_Connection]:
+        """Choose how the block sees changes of others, and whether it waits for each of its own.
 
         Args:
             isolation: With `"repeatable_read"`, the default, all statements see one moment. With `"read_committed"`,
                 each statement sees all changes committed before it. With `"serializable"`, transactions act as if they
                 ran one after the other.
             read_only: Refuse changes.
+            pipelined: Send inserts and updates without waiting for their outcome. The error of one is raised by a later
+                call of the block or by its end, and then the whole block is undone, even if the error is caught inside.
         """
-        return TransactionBlock(self._connection, self._transactions, isolation, read_only=read_only)
+        return TransactionBlock(
+            self._connection, self._transactions, isolation, read_only=read_only, pipelined=pipelined
+        )
 
     def __enter__(self) -> _Connection:
         if self._transactions.current is None and (job := job_of(self._connection)) is not None:
             job.open_block()
-        outer = self._transactions.current
-        if outer is None:
-            self._transactions.begin(self._isolation, read_only=self._read_only, in_block=True)
+        transaction = self._transactions.current
+        if transaction is None:
+            transaction = self._transactions.begin(self._isolation, read_only=self._read_only, in_block=True)
         elif self._isolation is not None or self._read_only:
             raise InvalidRequest("A block within a transaction has the isolation of the transaction.")
         else:
-            outer.mark()
+            transaction.mark()
+        transaction.pipelined.append(self._pipelined and self._transactions.may_pipeline)
         return self._connection
 
     def __exit__(
@@ -403,6 +468,7 @@ class TransactionBlock(Generic[_Connection]):
     ) -> None:
         transaction = self._transactions.current
         assert transaction is not None, "only this block ends what it began"
+        transaction.pipelined.pop()
         if transaction.savepoints:
             transaction.release() if kind is None else transaction.return_to_mark()
             return

@@ -118,6 +118,11 @@ class Transport:
         """The highest catalog version that any answer carried."""
         return self._catalog_version
 
+    @property
+    def is_far(self) -> bool:
+        """Whether the address names another machine."""
+        return not (self._target.startswith("unix:") or is_loopback(self._target))
+
     def expect_catalog(self, version: int) -> None:
         """From now on, ask servers for at least this catalog version, which another process has seen."""
         with self._lock:

@@ -9,7 +9,6 @@ from levada._jobs.code_version import code_version
 from levada._jobs.computing import Computing, has_make
 from levada._query import nodes
 from levada._query.relation import Relation
-from levada._tables.table import free_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +65,7 @@ def verdicts_on(connection: Connection, name: schema_pb2.TableName, own: str = "
         name: The table.
         own: The digest of its code; empty for the class that is loaded, if there is one.
     """
-    upstream = free_table(connection, name)._upstream_names()
-    wanted = {(table.schema, stored_name(table.table)): table for table in upstream}
+    wanted = {(table.schema, stored_name(table.table)): table for table in connection.upstream_names(name)}
     codes: dict[tuple[str, str], str] = {}
     for kind in _computing(Computing):
         home = kind._schema

@@ -8,7 +8,9 @@ from levada._base.config import config
 from levada._base.display import Cell, Column, Table, html_line
 from levada._base.errors import LevadaError
 from levada._query import fetching, nodes
+from levada._query.flattening import relation_message
 from levada._query.samples import Samples
+from levada_api.v1 import query_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from levada._values.heading import Attribute, Heading
     from levada._values.types import AttributeType
 
+MOST_COUNTED = 1_000_000
+"""Up to how many rows are counted: a tenth of a second; counting all of a large table would take many."""
 _MOST_CHARACTERS = 1000
 """How much of a text is fetched."""
 
@@ -49,8 +53,6 @@ class Previewed(Protocol):
         ...
 
     def __and__(self, condition: object) -> Previewed: ...
-
-    def __len__(self) -> int: ...
 
 
 def text(relation: Previewed, limit: int | None = None, width: int | None = None) -> str:
@@ -114,7 +116,12 @@ def _load(relation: Previewed, limit: int | None, width: int | None) -> Table:
 def _count(relation: Previewed, shown: int, *, more: bool) -> str:
     if not config["display.show_tuple_count"]:
         return f"the first {shown} rows" if more else ""
-    count = len(relation) if more else shown
+    if not more:
+        return f"{shown} {'row' if shown == 1 else 'rows'}"
+    request = pb.CountRelationRequest(relation=relation_message(nodes.top(relation._node, MOST_COUNTED + 1, (), 0)))
+    count = relation.connection.call("QueryService/CountRelation", request, pb.CountRelationResponse).entity_count
+    if count > MOST_COUNTED:
+        return f"{shown} of more than {MOST_COUNTED} rows"
     return f"{f'{shown} of ' if more else ''}{count} {'row' if count == 1 else 'rows'}"
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from levada._base.config import config
 from levada._base.display import Cell, Column, Table, html_line
 from levada._base.errors import HasChildren, InvalidRequest
 from levada._base.names import class_path, full_name
-from levada._base.prompt import confirm
+from levada._base.prompt import asks, confirm
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import schema_service_pb2
 
@@ -77,7 +76,7 @@ class Deletion:
 
     def run_if_confirmed(self, prompt: bool | None) -> int:
         """Delete after asking; return how many of the table's own entities were deleted."""
-        if not (config["safemode"] if prompt is None else prompt):
+        if not asks(prompt):
             return self.run()
         plan = self.plan()
         if plan and confirm(str(plan).splitlines(), "Commit deletes?", True):
@@ -154,9 +153,12 @@ def drop_table(
     if part_integrity not in ("enforce", "ignore"):
         raise InvalidRequest(f"part_integrity of a drop must be 'enforce' or 'ignore', not {part_integrity!r}.")
     ignoring = part_integrity == "ignore"
+    if not asks(prompt):
+        drop_planned(connection, name, "", ignore_masters=ignoring)
+        return
     plan = plan_drop(connection, [name], ignore_masters=ignoring)
     lines = [f"{table.entity_count:>9} rows of {class_path(table.name)}" for table in plan.tables]
-    if confirm(["About to drop:", *lines], "Proceed?", prompt):
+    if confirm(["About to drop:", *lines], "Proceed?", True):
         drop_planned(connection, name, plan.digest, ignore_masters=ignoring)
 
 
@@ -191,6 +193,12 @@ def drop_planned(
     connection: Connection, name: schema_pb2.TableName, digest: str, *, ignore_masters: bool = False
 ) -> None:
     """Drop the tables that were planned for one.
+
+    Args:
+        connection: The connection.
+        name: The table.
+        digest: The digest of the plan; empty: drop whatever there is.
+        ignore_masters: Let a part go whose master stays.
 
     Raises:
         PlanChanged: The tables or their rows have changed.

@@ -134,7 +134,7 @@ def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions, progre
             progress.update(typed.whole.num_rows)
         else:
             counted = replace(typed, batches=progress.counted(typed.batches, len))
-            _send(table.connection, header, counted.ipc_pieces())
+            _send(table.connection, header, counted.ipc_pieces(table.connection.compression))
 
 
 def _send_few(connection: Connection, header: pb.InsertHeader, stream: bytes) -> None:

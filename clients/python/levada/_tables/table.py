@@ -265,9 +265,6 @@ class Table(Relation, metaclass=TableMeta):
         found = self._shown([t.name for t in self._graph(ancestor_steps=-1)], as_objects)
         return found[::-1] if rules.are_of_datajoint() else found
 
-    def _upstream_names(self) -> list[schema_pb2.TableName]:
-        return [table.name for table in self._graph(ancestor_steps=-1)]
-
     @on_class
     def descendants(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
         """Return all tables that depend on this one, and itself, parents first."""

@@ -22,6 +22,7 @@ from levada._values.condition_values import counts_nanoseconds, rounded_column
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.files import is_file
 from levada._values.heading import arrow_schema
+from levada._values.ipc_writer import IpcWriter
 from levada._values.kinds.value_kind import storage_of
 from levada._values.missing import is_unknown_nan
 from levada._values.row_files import csv_rows
@@ -68,13 +69,18 @@ class Rows:
         """Return all batches as one table."""
         return pa.Table.from_batches(list(self.batches), self.schema)
 
-    def ipc_pieces(self) -> Iterator[bytes]:
-        """Write the batches as one Arrow IPC stream, piece by piece."""
+    def ipc_pieces(self, compression: str | None = None) -> Iterator[bytes]:
+        """Write the batches as one Arrow IPC stream, piece by piece.
+
+        Args:
+            compression: How to compress large batches, by Arrow's name; None for not at all.
+        """
         pending = _Pending()
-        with pa.ipc.new_stream(pa.PythonFile(pending, "w"), self.schema) as writer:
-            for batch in self.batches:
-                writer.write_batch(batch)
-                yield from pending.take()
+        writer = IpcWriter(pending, self.schema, compression)
+        for batch in self.batches:
+            writer.write(batch)
+            yield from pending.take()
+        writer.close()
         yield from pending.take()
 
 

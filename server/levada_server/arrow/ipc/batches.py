@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
+from levada_server.arrow.ipc.compression import BatchWriter
 from levada_server.arrow.ipc.ingest import END
 from levada_server.arrow.types import COLUMN_KINDS, arrow_schema, arrow_type
 from levada_server.errors import ValueOutOfRange
@@ -13,6 +14,7 @@ from levada_server.errors import ValueOutOfRange
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from levada_server.arrow.ipc.compression import Compression
     from levada_server.model.heading import Heading
 
 BATCH_BYTES = 2**18
@@ -31,19 +33,28 @@ Piece: TypeAlias = "list[bytes | memoryview]"
 class StreamWriter:
     """Encodes record batches as one Arrow IPC stream, piece by piece."""
 
-    def __init__(self, schema: pa.Schema) -> None:
-        """Begin a stream."""
+    def __init__(self, schema: pa.Schema, compression: Compression | None = None) -> None:
+        """Begin a stream.
+
+        Args:
+            schema: The columns.
+            compression: How to compress large batches; None for not at all.
+        """
         self._pending = _Pieces()
         self._begun = False
-        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
+        self._writer = BatchWriter(self._pending, schema, compression)
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch, *, compressed: bool = True) -> None:
         """Append a batch, and keep its bytes for the next piece."""
-        self._writer.write_batch(batch)
+        self._writer.write(batch, compressed=compressed)
 
-    def write(self, batch: pa.RecordBatch) -> list[Piece]:
-        """Append a batch; return the ready bytes when they fill a message, and the first batch at once."""
-        self.add(batch)
+    def write(self, batch: pa.RecordBatch, *, compressed: bool = True) -> list[Piece]:
+        """Append a batch; return the ready bytes when they fill a message, and the first batch at once.
+
+        Args:
+            compressed: Whether to compress it, if the stream has a compression.
+        """
+        self.add(batch, compressed=compressed)
         if self._begun and self._pending.size <= MESSAGE_BYTES - BATCH_BYTES:
             return []
         self._begun = True

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from levada_api.v1 import access_pb2, job_pb2, row_service_pb2, schema_pb2, session_service_pb2
+from levada_api.v1 import access_pb2, job_pb2, query_service_pb2, row_service_pb2, schema_pb2, session_service_pb2
+from levada_server.arrow.ipc.compression import Compression
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Environment
 from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, TableName, Tier
@@ -60,6 +61,10 @@ _JOB_STATES: dict[int, str] = {
     if number != job_pb2.JOB_STATE_UNSPECIFIED
 }
 _ROLES = {access_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_COMPRESSIONS: dict[int, Compression] = {
+    query_service_pb2.COMPRESSION_LZ4_FRAME: Compression.LZ4,
+    query_service_pb2.COMPRESSION_ZSTD: Compression.ZSTD,
+}
 _ISOLATIONS: dict[int, Isolation] = {
     session_service_pb2.ISOLATION_UNSPECIFIED: "repeatable_read",
     session_service_pb2.ISOLATION_READ_COMMITTED: "read_committed",
@@ -177,6 +182,11 @@ def insert_options(message: row_service_pb2.InsertOptions) -> InsertOptions:
 def part_integrity(value: int) -> PartIntegrity:
     """Read the rule for parts whose master stays."""
     return chosen("part_integrity", value, _PART_INTEGRITIES)
+
+
+def compression(value: int) -> Compression:
+    """Read a compression that a client can undo."""
+    return chosen("compressions", value, _COMPRESSIONS)
 
 
 def isolation(value: int) -> Isolation:

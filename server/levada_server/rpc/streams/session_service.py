@@ -24,6 +24,8 @@ from levada_server.rpc.user_shares import USER_STREAMS, UserShares
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
+    from google.rpc import status_pb2
+
     from levada_server.operations.transactions import TransactionLimits
     from levada_server.rpc.streams.call_streams import CallStreams
 
@@ -32,6 +34,8 @@ _Result = TypeVar("_Result")
 MAX_SESSIONS = 1_000
 """Sessions that are open in one process."""
 
+UNANSWERED = ("insert_rows", "update_row")
+"""The requests that may go without answer."""
 _METHODS = {method.session_field: method for method in METHODS.values() if method.session_field}
 
 
@@ -56,10 +60,17 @@ class SessionService:
         """Serve requests one after the other."""
         guard = TransactionGuard(call.engine, self._limits)
         inbox = Inbox(request_iterator, guard)
+        ahead = _Ahead()
         with self._counted(), self._shares.taken(call.caller.identity.user_id):
             async with open_transaction_session(call.engine) as session, inbox, guard:
                 while (request := await inbox.next()) is not None:
-                    await call.send(await _answered(call, session, request, inbox))
+                    if ahead.refuses(request, session):
+                        await inbox.drop_rest(request)
+                        answer = ahead.refusal()
+                    else:
+                        answer = await _answered(call, session, request, inbox)
+                    if not ahead.takes(request, answer):
+                        await call.send(answer)
                     guard.follow(session)
 
     @contextmanager
@@ -80,6 +91,43 @@ class SessionService:
             yield
         finally:
             self._open -= 1
+
+
+class _Ahead:
+    """The requests without answer since the last answer, and the error of the first of them that failed."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._failure: status_pb2.Status | None = None
+
+    def refuses(self, request: pb.OpenSessionRequest, session: TransactionSession) -> bool:
+        """Return whether a request is not served because an earlier one failed; only rolling back is.
+
+        Raises:
+            InvalidRequest: It must have an answer.
+        """
+        kind = request.WhichOneof("request")
+        if request.unanswered and not (session.transactions.open and kind in UNANSWERED):
+            raise InvalidRequest(
+                f"Only {' and '.join(UNANSWERED)} in a transaction can go without answer, not {kind}.",
+                field="unanswered",
+            )
+        return self._failure is not None and kind != "roll_back"
+
+    def refusal(self) -> pb.OpenSessionResponse:
+        """Return the answer to a request that is refused."""
+        return pb.OpenSessionResponse(error=self._failure, unanswered_position=self._count)
+
+    def takes(self, request: pb.OpenSessionRequest, answer: pb.OpenSessionResponse) -> bool:
+        """Note the answer to a request; return whether the client wants none."""
+        failed = answer.HasField("error")
+        if request.unanswered and self._failure is None:
+            self._count += 1
+            self._failure = answer.error if failed else None
+        elif not (request.unanswered or (failed and self._failure is not None)):
+            # Whatever savepoint it returned to was set before the failure.
+            self._count, self._failure = 0, None
+        return request.unanswered
 
 
 async def _answered(

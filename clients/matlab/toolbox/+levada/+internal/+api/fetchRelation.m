@@ -9,6 +9,9 @@ function responses = fetchRelation(connection, request)
 %           not read here.
 %       read_receipt  uint8: Receipt of the job's earlier reads, to be extended by this one. Optional.
 %       digest  logical: Also return a digest of the rows.
+%       compressions  cell of Compression: The compressions that the client can read, best first; the server uses the
+%           first, and only for large batches. Empty: no compression, which is best if client and server share a
+%           machine.
 %
 %   Response: FetchRelationResponse
 %       arrow_ipc  uint8: The next bytes of the stream, at most about 1 MB. The stream's schema carries the metadata

@@ -24,6 +24,10 @@ function session = openSession(connection)
 %           this transaction under its lease; then commit. PRECONDITION_FAILED if no transaction is open.
 %       timeout  Duration: How long this request may take; unset: the server's limit.
 %       more  logical: More rows of this insert follow.
+%       unanswered  logical: Send no answer; only for `insert_rows` (in its first message) and `update_row`, in a
+%           transaction. If the request fails, so does each later one, with its error, until the client rolls back. So
+%           a client can send many without waiting, and learns the outcome of all with the next answer. Feature
+%           `unanswered_requests`.
 %
 %   Response: OpenSessionResponse
 %       error  Status: (one of `response`) It failed; the transaction is as before the request.
@@ -38,6 +42,8 @@ function session = openSession(connection)
 %       delete_rows  DeleteRowsResponse: (one of `response`) Answer to `delete_rows`.
 %       complete_job  JobOutcome: (one of `response`) Answer to `complete_job`.
 %       more  logical: More answers to the same request follow.
+%       unanswered_position  double: With the error of an earlier request without answer: how many such requests came
+%           since the last answer or the failure, up to it. Otherwise 0.
 %
 %   Written by generate_stubs.py from proto/.
 
