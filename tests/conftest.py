@@ -150,7 +150,7 @@ def store_folders(tmp_path: Path) -> StoreFolders:
     folders = {name: tmp_path / "stores" / name for name in ("main", "raw")}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    return StoreFolders(folders, "main")
+    return StoreFolders(folders, "main", registrable={name: {"*": ("",)} for name in folders})
 
 
 @pytest_asyncio.fixture
@@ -192,7 +192,9 @@ def served_by(python: str, database_url: str, stores: StoreFolders, folder: Path
         folder: The folder for the server's settings.
     """
     settings = folder / "stores.toml"
-    named = "".join(f"[stores.{name}]\nfolder = '{place}'\n" for name, place in stores.folders.items())
+    named = "".join(
+        f"[stores.{name}]\nfolder = '{place}'\nregister = {{ '*' = [''] }}\n" for name, place in stores.folders.items()
+    )
     settings.write_text(f'preferred = "{stores.preferred}"\n{named}', encoding="utf-8")
     options = ["--database-url", database_url, "--listen", "127.0.0.1:0", "--grace", "0.1"]
     options += ["--stores", str(settings), "--data-dir", str(folder)]

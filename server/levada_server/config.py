@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from levada_server.errors import InvalidRequest
 from levada_server.issuer import check_url
+from levada_server.model.object_names import check_path
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.call_limits import CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.permissions.id_tokens import IssuerSettings
 from levada_server.rpc.user_shares import USER_STREAMS
-from levada_server.storage.objects.storage import StoreFolders
+from levada_server.storage.objects.storage import ANY_SCHEMA, StoreFolders
 
 if TYPE_CHECKING:
     from levada_server.logs import LogFormat
@@ -205,17 +206,35 @@ def read_stores(file: Path) -> StoreFolders:
     if not isinstance(tables, dict) or content.keys() - {"stores", "preferred"}:
         raise InvalidRequest(f"{file} has tables [stores.NAME] and the key `preferred`, and nothing else.")
     folders = {}
+    registrable = {}
     for name, table in tables.items():
         if not _STORE_NAME.fullmatch(name):
             raise InvalidRequest(f"{file}: {name!r} is not a valid name of a store; use letters, digits, `-` and `_`.")
         folder = table.get("folder") if isinstance(table, dict) else None
-        if not isinstance(folder, str) or table.keys() != {"folder"}:
-            raise InvalidRequest(f'{file}: the store `{name}` needs one line: folder = "/path/to/the/folder".')
+        if not isinstance(folder, str) or table.keys() - {"folder", "register"}:
+            raise InvalidRequest(
+                f'{file}: the store `{name}` needs one line: folder = "/path/to/the/folder"; a table '
+                f"[stores.{name}.register] may follow."
+            )
         folders[name] = file.parent / folder
+        registrable[name] = _read_registrable(f"{file}: [stores.{name}.register]", table.get("register", {}))
     preferred = content.get("preferred", next(iter(folders)) if len(folders) == 1 else None)
     if preferred is not None and preferred not in folders:
         raise InvalidRequest(f"{file} prefers the store {preferred!r}, which it does not name.")
-    return StoreFolders(folders, preferred)
+    return StoreFolders(folders, preferred, str(file), registrable)
+
+
+def _read_registrable(where: str, content: object) -> dict[str, tuple[str, ...]]:
+    """Read the folders of a store whose files each schema may register."""
+    found = {}
+    for schema, folders in content.items() if isinstance(content, dict) else [("", None)]:
+        if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+            raise InvalidRequest(f'{where} has lines such as lab = ["2026", "movies"]: a schema, and its folders.')
+        try:
+            found[schema] = tuple(folder and check_path(folder.rstrip("/")) for folder in folders)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{where}: {error}") from None
+    return found
 
 
 def store_folders(settings: Settings) -> StoreFolders:
@@ -226,7 +245,8 @@ def store_folders(settings: Settings) -> StoreFolders:
     folder = settings.data_folder / OBJECTS_FOLDER
     folder.mkdir(exist_ok=True)
     file = str(settings.data_folder.resolve() / STORES_FILE)
-    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)
+    registrable = {**named.registrable, OWN_STORE: {ANY_SCHEMA: ("",)}}
+    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file, registrable)
 
 
 def read_issuer(file: Path) -> IssuerSettings:

@@ -343,13 +343,18 @@ async def test_links_lead_nowhere_but_within_their_store(
         with refused("NOT_FOUND"):
             await register(stub, path)
     reference = await register(stub, "inside/film")
+    assert reference.path == "data/film"
     assert await download(stub, reference.id) == b"film"
-    # Placing a link there afterwards gains nothing.
-    (store / "inside").unlink()
-    (store / "inside").symlink_to(outside)
+    # Placing a link there afterwards gains nothing, wherever it leads.
     (outside / "film").write_bytes(b"evil")
-    with refused("INVALID_REQUEST", "leads out of the store"):
-        await download(stub, reference.id)
+    (store / "other").mkdir()
+    (store / "other" / "film").write_bytes(b"ours")
+    (store / "data").rename(store / "moved")
+    for place in (outside, store / "other"):
+        (store / "data").symlink_to(place)
+        with refused("DAMAGED_OBJECT", "lost"):
+            await download(stub, reference.id)
+        (store / "data").unlink()
 
 
 async def test_what_the_server_keeps_cannot_be_registered(

@@ -183,7 +183,8 @@ def _octets(value: bytes | bytearray | memoryview) -> memoryview:
 def _path(value: object, spelling: str) -> Path:
     if not isinstance(value, (str, os.PathLike)):
         raise WrongValue(f"a {spelling} takes a path, not a {type(value).__name__}.")
-    return Path(value)
+    # Paths in stores are written with `/`, whoever wrote this one.
+    return Path(value.as_posix() if isinstance(value, PurePath) else value)
 
 
 def _file(path: Path) -> FileSource:

@@ -276,11 +276,14 @@ async def register(engine: Engine, caller: Caller, target: Target, path: str) ->
     if attribute.type.codec != "filepath":
         raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, which takes copies.", field="attribute")
     store = engine.objects.store(attribute.type.store)
-    content = await asyncio.to_thread(store.register, path)
+    real = await asyncio.to_thread(store.resolve, path)
+    for checked in (path, real):
+        engine.objects.check_registrable(store.name, table.name.schema, checked)
+    content = await asyncio.to_thread(store.read, real)
     async with engine.objects.connection() as connection:
         schema_id = await _schema_id(connection, table)
         name = path.rpartition("/")[2]
-        file = Upload(uuid4(), schema_id, "filepath", store.name, path, name, folder=False)
+        file = Upload(uuid4(), schema_id, "filepath", store.name, real, name, folder=False)
         registered = (await object_rows.insert_registered(connection, file, content)).reference
         await _note_user(connection, caller, registered.id)
     return registered

@@ -180,42 +180,38 @@ class FolderStore:
 
     # ----------------------------------------------------------------------------------------------- files
 
-    def register(self, path: str) -> Content:
-        """Read a file that is already in the store.
+    def resolve(self, path: str) -> str:
+        """Return the path that a path leads to by links, within the store.
+
+        Raises:
+            InvalidRequest: The path leaves the store.
+        """
+        real = Path(os.path.realpath(self.folder / check_path(path)))
+        if not real.is_relative_to(self.folder):
+            raise InvalidRequest(f"{path!r} leads out of the store `{self.name}`.", field="path", store=self.name)
+        return real.relative_to(self.folder).as_posix()
+
+    def read(self, path: str) -> Content:
+        """Read a file to its end.
 
         Raises:
             NotFound: The file does not exist.
-            InvalidRequest: The path leaves the store, or is one of the server's own.
         """
-        with self.open(path, others=True) as file:
+        with self.open(path) as file:
             return opened_content(file)
 
-    def open(self, path: str, *, others: bool = False) -> BinaryIO:
-        """Open a file for reading.
-
-        Links are followed within the store. Then each step of the path is opened without following links, so that
-        nobody can insert a link that leads elsewhere.
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading, without following links: nobody can insert one that leads elsewhere.
 
         Args:
             path: The path within the store, with `/`.
-            others: Whether to refuse the server's own files.
 
         Raises:
-            NotFound: The file does not exist.
-            InvalidRequest: The path leaves the store, or is the server's own and `others` is set.
+            NotFound: The file does not exist, or a step of its path is a link.
+            InvalidRequest: The path is not allowed.
         """
-        check_path(path)
+        parts = tuple(check_path(path).split("/"))
         missing = NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name)
-        real = Path(os.path.realpath(self.folder / path))
-        if not real.is_relative_to(self.folder):
-            raise InvalidRequest(f"{path!r} leads out of the store `{self.name}`.", field="path", store=self.name)
-        parts = real.relative_to(self.folder).parts
-        if others and parts[:1] == (MANAGED_FOLDER,):
-            raise InvalidRequest(
-                f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
-            )
-        if not parts:
-            raise missing
         try:
             descriptor = _open_beneath(self.folder, parts)
         except OSError:

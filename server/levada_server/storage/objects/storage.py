@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from levada_server.errors import UnknownStore
+from levada_server.errors import InvalidRequest, UnknownStore
+from levada_server.model.object_names import MANAGED_FOLDER, under
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.postgres.database import Database
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 POOL_SIZE = 4
+ANY_SCHEMA = "*"
+"""In place of a schema's name: any schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,14 @@ class StoreFolders:
         folders: The folders by the stores' names.
         preferred: The store that `<blob@>` means; None if there is none.
         file: The file in which stores are named, for messages.
+        registrable: For each store, the folders whose files each schema may register in place, by the schema's name;
+            `*` stands for any schema, and the empty folder for the whole store.
     """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
     preferred: str | None = None
     file: str = "the server's file stores.toml"
+    registrable: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def open_stores(stores: StoreFolders) -> dict[str, FolderStore]:
@@ -62,6 +68,7 @@ class ObjectStorage:
         self.stores = open_stores(stores)
         self.preferred = stores.preferred
         self._file = stores.file
+        self._registrable = stores.registrable
         self._database_url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
@@ -85,6 +92,32 @@ class ObjectStorage:
                 store=name or None,
             )
         return found
+
+    def check_registrable(self, store: str, schema: str, path: str) -> None:
+        """Check that a schema may register the files at a path of a store in place.
+
+        Raises:
+            InvalidRequest: They are the server's own, or the configuration gives them to other schemas or to none.
+        """
+        if under(path, (MANAGED_FOLDER,)):
+            raise InvalidRequest(
+                f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
+            )
+        folders = self.registrable(store, schema)
+        if not under(path, folders):
+            known = ", ".join(f"{folder!r}" for folder in folders) or "none"
+            raise InvalidRequest(
+                f"The schema `{schema}` may not register {path!r} of the store `{store}`; its folders there: {known}. "
+                f"An administrator adds some in {self._file}, under [stores.{store}.register]: "
+                f'{schema} = ["{path.partition("/")[0]}"]',
+                field="path",
+                store=store,
+            )
+
+    def registrable(self, store: str, schema: str) -> tuple[str, ...]:
+        """Return the folders of a store whose files a schema may register; the empty one is the whole store."""
+        given = self._registrable.get(store, {})
+        return (*given.get(schema, ()), *given.get(ANY_SCHEMA, ()))
 
     def committing(self, upload: UUID) -> asyncio.Lock:
         """Return the lock under which an upload is committed; a client may ask again during the first call."""
