@@ -17,7 +17,7 @@ from blake3 import blake3
 from levada_server.errors import Conflict, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import deletes, inserts, schemas, updates
-from levada_server.operations.objects import objects
+from levada_server.operations.objects import objects, registration
 from levada_server.operations.objects.claims import claim_copied
 from levada_server.operations.objects.objects import Target
 from levada_server.operations.transactions import open_transaction_session
@@ -107,7 +107,7 @@ async def test_a_registered_file_is_forgotten_and_stays_where_it_is(
     await make_table(engine, "Movie", "id : int32\n---\nfile : <filepath@raw>")
     file = store_folders.folders["raw"] / "movie.avi"
     file.write_bytes(b"film")
-    await objects.register(engine, ME, Target(named("Movie"), "file"), "movie.avi")
+    await registration.register(engine, ME, Target(named("Movie"), "file"), "movie.avi")
     for _ in range(3):
         await age(engine)
         await collect(engine)

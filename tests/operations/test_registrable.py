@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.errors import InvalidRequest, NotFound
-from levada_server.operations.objects import objects
+from levada_server.operations.objects import registration
 from levada_server.operations.objects.objects import Target
 from levada_server.storage.objects.storage import StoreFolders
 from tests.support.make import ME, make_table, named
@@ -37,7 +37,7 @@ async def table(engine: Engine) -> None:
 
 
 async def register(engine: Engine, path: str) -> str:
-    return (await objects.register(engine, ME, Target(named("Movie"), "file"), path)).path
+    return (await registration.register(engine, ME, Target(named("Movie"), "file"), path)).path
 
 
 @pytest.mark.parametrize("path", ["lab/film", "lab/deep/film", "shared/film"])
@@ -119,6 +119,6 @@ async def test_names_that_look_alike_are_different_files(engine: Engine, store_f
     names = ["Film", "FILM", "caf\u00e9", "cafe\u0301"]
     for name in names:
         (lab / name).write_bytes(name.encode())
-    found = [await objects.register(engine, ME, Target(named("Movie"), "file"), f"lab/{name}") for name in names]
+    found = [await registration.register(engine, ME, Target(named("Movie"), "file"), f"lab/{name}") for name in names]
     assert [reference.path for reference in found] == [f"lab/{name}" for name in names]
     assert len({reference.hash for reference in found}) == 4

@@ -13,13 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada_server.backup import object_files, programs
+from levada_server.backup import programs
 from levada_server.backup.manifest import DUMP, OBJECTS, Manifest, read_manifest, write_manifest
 from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, Conflict, DamagedObject, LevadaError, PreconditionFailed
 from levada_server.model.object_names import check_file_name
 from levada_server.storage.backup.attempts import record_attempt
 from levada_server.storage.backup.snapshot import check_empty, make_independent, snapshot
+from levada_server.storage.objects import object_files
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migration_files
@@ -27,7 +28,8 @@ from levada_server.storage.postgres.migrations import migration_files
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from levada_server.storage.backup.snapshot import NamedObject, Snapshot
+    from levada_server.storage.backup.snapshot import Snapshot
+    from levada_server.storage.objects.object_files import NamedObject
 
 _ATTEMPTS = 5
 """How often to begin a backup while tables are dropped."""

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
-from levada_server.model.object_names import MANAGED_FOLDER, check_path
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
 from levada_server.storage.objects.content import (
     Content,
+    Scanned,
     StoredFile,
     file_content,
     files_of,
@@ -191,6 +192,19 @@ class FolderStore:
             raise InvalidRequest(f"{path!r} leads out of the store `{self.name}`.", field="path", store=self.name)
         return real.relative_to(self.folder).as_posix()
 
+    def scan(self, folder: str, after: str) -> Iterator[Scanned]:
+        """Yield the files in a folder and below it, without the server's own, in byte order of their paths.
+
+        Links and names that no path may have are yielded without a size. One folder at a time is in memory.
+
+        Args:
+            folder: The folder, with `/`; empty for the whole store.
+            after: Only files whose paths come after this one.
+        """
+        if folder and self.resolve(folder) != folder:
+            return  # it is reached by a link, and listed where that leads
+        yield from _scan(self.folder / folder, f"{folder}/" if folder else "", after.encode(errors="surrogateescape"))
+
     def read(self, path: str) -> Content:
         """Read a file to its end.
 
@@ -220,6 +234,14 @@ class FolderStore:
             os.close(descriptor)
             raise missing
         return os.fdopen(descriptor, "rb")
+
+    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+        """Open a file of an upload for reading, as far as it has arrived.
+
+        Raises:
+            NotFound: Nothing of it has arrived.
+        """
+        return self.open(self._staged(upload, path).relative_to(self.folder).as_posix())
 
     def open_listing(self, path: str) -> BinaryIO:
         """Open the list of the files of a folder that is an object.
@@ -260,6 +282,38 @@ class FolderStore:
                     store=self.name,
                 ) from error
             raise
+
+
+def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:
+    """Yield the files below a folder whose paths come after some path."""
+    try:
+        with os.scandir(place) as entries:
+            found = sorted((_key(entry), entry.is_symlink(), entry.is_file(), entry.name) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for key, link, file, name in found:
+        path = f"{prefix}{name}"
+        whole = prefix.encode(errors="surrogateescape") + key
+        if path == MANAGED_FOLDER or (whole <= after and not (key.endswith(b"/") and after.startswith(whole))):
+            continue
+        if link or wrong_name(name) is not None:
+            yield Scanned(path.encode(errors="replace").decode(), None)
+        elif key.endswith(b"/"):
+            yield from _scan(place / name, f"{path}/", after)
+        else:
+            yield Scanned(path, _size(place / name) if file else None)
+
+
+def _key(entry: os.DirEntry[str]) -> bytes:
+    """Return what orders an entry among the paths of all files; that of a folder ends with `/`."""
+    return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
+
+
+def _size(place: Path) -> int | None:
+    try:
+        return place.stat().st_size
+    except OSError:  # it went since
+        return None
 
 
 def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:

@@ -1,7 +1,8 @@
-"""Copy objects between stores and a backup, whose folders are stores too, and check every byte."""
+"""Copy objects from one store to another, and check every byte; the folders of a backup are stores too."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,10 +12,37 @@ from levada_server.storage.objects.content import Content, StoredFile, content_o
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from levada_server.storage.backup.snapshot import NamedObject
     from levada_server.storage.objects.folder_store import FolderStore
+    from levada_server.storage.objects.object_rows import StoredObject
 
 _COPIED_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """An object that rows may name.
+
+    Args:
+        store: The store's name.
+        path: The path within the store.
+        folder: It is a folder of files.
+        size_bytes: The size of all its bytes.
+        hash: BLAKE3 of the file, or of the list of the folder's files.
+        quarantined: No row named it when somebody looked; it may be removed at any time.
+    """
+
+    store: str
+    path: str
+    folder: bool
+    size_bytes: int
+    hash: str
+    quarantined: bool = False
+
+
+def named_object(stored: StoredObject) -> NamedObject:
+    """Return an object as it is copied and checked."""
+    reference = stored.reference
+    return NamedObject(reference.store, reference.path, stored.folder, reference.size_bytes, reference.hash)
 
 
 def check(store: FolderStore, named: NamedObject) -> None:
@@ -31,22 +59,31 @@ def check(store: FolderStore, named: NamedObject) -> None:
         raise _damaged(store, named, "has changed")
 
 
-def copy(named: NamedObject, source: FolderStore, target: FolderStore) -> None:
-    """Copy an object to its path in another store, completely or not at all.
+def copy(
+    named: NamedObject, source: FolderStore, target: FolderStore, path: str | None = None, upload: UUID | None = None
+) -> None:
+    """Copy an object to another store, completely or not at all.
+
+    Args:
+        named: The object.
+        source: The store that has it.
+        target: The store that gets it.
+        path: Its path there; by default the same.
+        upload: The id under which its bytes arrive there; by default a new one.
 
     Raises:
         DamagedObject: Bytes are missing or changed.
         LimitReached: The disk is full.
     """
-    upload = uuid4()
+    upload = upload or uuid4()
     target.begin(upload, folder=named.folder)
     try:
-        for path in [file.path for file in source.files(named.path)] if named.folder else [""]:
-            _copy_file(source, f"{named.path}/{path}" if path else named.path, target, upload, path)
+        for member in [file.path for file in source.files(named.path)] if named.folder else [""]:
+            _copy_file(source, f"{named.path}/{member}" if member else named.path, target, upload, member)
         content = target.content(upload, folder=named.folder)
         if content.hash != named.hash:
             raise _damaged(source, named, "has changed")
-        target.publish(upload, named.path, content)
+        target.publish(upload, path or named.path, content)
     except NotFound:
         raise _damaged(source, named, "is missing") from None
     finally:
