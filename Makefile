@@ -134,5 +134,10 @@ clean:
 	@"$(PYTHON)" bootstrap.py "$(EXTRAS)"
 	@touch $@ $(if $(findstring dev,$(EXTRAS)),.venv/installed-demo .venv/installed-dev)
 
+# A store of Azure's kind for the tests, which leave it out where it is missing.
+azurite: build/azurite/node_modules/.package-lock.json
+build/azurite/node_modules/.package-lock.json:
+	@npm install --prefix build/azurite --no-save --no-audit --no-fund --silent 'azurite@~3.37.0'
+
 $(BUF):
 	@npm install --prefix build/buf --no-save --no-audit --no-fund --silent '@bufbuild/buf@~1.75.0'

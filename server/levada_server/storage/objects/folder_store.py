@@ -12,6 +12,7 @@ import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
 from levada_server.model.object_names import MANAGED_FOLDER, check_path
@@ -30,7 +31,6 @@ from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
-    from uuid import UUID
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
@@ -45,6 +45,9 @@ class FolderStore:
     The server's own files are under `MANAGED_FOLDER`. An upload is a folder there, named by its id, until it is
     published: moved to its place once all of it is on the disk.
     """
+
+    write_bytes = 1
+    part_uploads = None
 
     def __init__(self, name: str, folder: Path) -> None:
         """Open a store in a folder that exists.
@@ -178,6 +181,13 @@ class FolderStore:
             except OSError:  # another object is in it
                 break
 
+    def staged(self) -> Iterator[UUID]:
+        """Yield the uploads that have a folder."""
+        with suppress(FileNotFoundError):
+            for entry in (self.folder / _STAGING).iterdir():
+                with suppress(ValueError):
+                    yield UUID(hex=entry.name)
+
     # ----------------------------------------------------------------------------------------------- files
 
     def register(self, path: str) -> Content:
@@ -224,6 +234,9 @@ class FolderStore:
             os.close(descriptor)
             raise missing
         return os.fdopen(descriptor, "rb")
+
+    def sign_read(self, path: str) -> None:
+        """Return None: all bytes pass through the server."""
 
     def open_listing(self, path: str) -> BinaryIO:
         """Open the list of the files of a folder that is an object.
