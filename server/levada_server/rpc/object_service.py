@@ -40,7 +40,8 @@ class ObjectService:
             list(storage.stores.values()), lambda store: store.name, size=size, token=request.page_token
         )
         stores = [
-            object_pb2.Store(name=s.name, preferred=s.name == storage.preferred, folder=str(s.folder)) for s in shown
+            object_pb2.Store(name=s.name, preferred=s.name == storage.preferred, folder=str(s.folder or ""))
+            for s in shown
         ]
         return pb.ListStoresResponse(stores=stores, next_page_token=next_token)
 
@@ -64,22 +65,27 @@ class ObjectService:
     ) -> pb.UploadObjectResponse:
         """Write the chunks of an upload as they arrive."""
         upload: OpenUpload | None = None
-        path, offset, received = "", 0, 0
-        async for request in request_iterator:
-            match request.WhichOneof("content"):
-                case "header":
-                    id_ = values.uuid("upload_id", request.header.upload_id)
-                    if upload is None or upload.upload.id != id_:
-                        upload = await objects.open_upload(call.engine, call.caller, id_)
-                    path, offset = request.header.path, request.header.offset
-                    await upload.rewind(path, offset)
-                case "chunk" if upload is not None:
-                    content = _checked(request.chunk)
-                    await upload.write(path, offset, content)
-                    offset += len(content)
-                    received += len(content)
-                case _:
-                    raise InvalidRequest("An upload must send a header before its chunks.", field="content")
+        received = 0
+        try:
+            async for request in request_iterator:
+                match request.WhichOneof("content"):
+                    case "header":
+                        id_ = values.uuid("upload_id", request.header.upload_id)
+                        if upload is None or upload.upload.id != id_:
+                            upload = await objects.open_upload(call.engine, call.caller, id_)
+                        if request.header.removed:
+                            await upload.drop(request.header.path)
+                        else:
+                            await upload.rewind(request.header.path, request.header.offset)
+                    case "chunk" if upload is not None:
+                        content = _checked(request.chunk)
+                        await upload.write(content)
+                        received += len(content)
+                    case _:
+                        raise InvalidRequest("An upload must send a header before its chunks.", field="content")
+        finally:
+            if upload is not None:
+                await upload.flush()
         return pb.UploadObjectResponse(received_bytes=received)
 
     async def GetUpload(self, request: pb.GetUploadRequest, call: Call) -> pb.GetUploadResponse:

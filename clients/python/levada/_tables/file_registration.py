@@ -64,7 +64,7 @@ class RegisteredFiles:
         unmatched: Files whose paths do not fit the pattern.
         failed: Files that could not be registered, or whose entities others have.
         skipped: Links, and files with names that no path may have.
-        problems: Words about the first of those that failed or did not fit.
+        problems: The reasons of the first files that failed or did not fit.
     """
 
     registered: int = 0

@@ -315,7 +315,8 @@ class Table(Relation, metaclass=TableMeta):
             zarr.open(staged.store("traces", ".zarr"), mode="w")[:] = traces
         ```
 
-        The files lie on this machine until the end, when `insert1` copies them to their store.
+        The bytes go straight into their store, where nobody sees them before the entity is inserted. If the block
+        fails, nothing is inserted, and they expire some days later.
         """
         return staged_insert1(self)
 

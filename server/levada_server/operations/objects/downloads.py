@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import StoredFile
-    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.object_rows import StoredObject, Upload
+    from levada_server.storage.objects.store import Store
 
 CHUNK_BYTES = 2**20
 """The size of a chunk of a download."""
@@ -96,7 +96,7 @@ async def find_upload(engine: Engine, caller: Caller, id_: UUID) -> Upload | Non
         return await object_rows.renew_upload(connection, id_) if view.put_object(holders) else None
 
 
-async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, FolderStore]:
+async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, Store]:
     view = await engine.gate.open(caller)
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
@@ -110,7 +110,7 @@ async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject
     return found, engine.objects.store(found.reference.store)
 
 
-async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[bytes]:
+async def open_file(store: Store, found: StoredObject, path: str) -> IO[bytes]:
     """Open an object for reading, after a check of its size, the cheapest sign of damage."""
     reference = found.reference
     if found.folder and not path:
@@ -137,7 +137,7 @@ async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[by
     return file
 
 
-def _lost(store: FolderStore, found: StoredObject) -> DamagedObject:
+def _lost(store: Store, found: StoredObject) -> DamagedObject:
     return DamagedObject(
         f"The store `{store.name}` lost `{found.reference.path}`; bring it back from a backup.",
         object=found.reference.id,

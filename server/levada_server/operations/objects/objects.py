@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import Content
-    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.npy_header import NpyHeader
     from levada_server.storage.objects.object_rows import StoredObject
+    from levada_server.storage.objects.store import Store
     from levada_server.storage.postgres.database import Connection
 
 BY_CONTENT = frozenset({"blob", "hash"})
@@ -160,24 +160,51 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     return OpenUpload(upload, engine.objects.store(upload.store))
 
 
-@dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload, and its store."""
+    """An upload, its store, and the bytes that are too few to be written yet.
 
-    upload: Upload
-    store: FolderStore
+    Args:
+        upload: The upload.
+        store: Its store.
+    """
+
+    def __init__(self, upload: Upload, store: Store) -> None:
+        self.upload = upload
+        self.store = store
+        self._path = ""
+        self._offset = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     async def received_bytes(self, path: str) -> int:
         """Return how much of a file has arrived."""
         return await asyncio.to_thread(self.store.received_bytes, self.upload.id, self._checked(path))
 
     async def rewind(self, path: str, offset: int) -> None:
-        """Set the offset at which a file continues."""
+        """Set the file whose bytes come next, and the offset at which it continues."""
+        await self.flush()
         await asyncio.to_thread(self.store.rewind, self.upload.id, self._checked(path), offset)
+        self._path, self._offset = path, offset
 
-    async def write(self, path: str, offset: int, content: bytes) -> None:
-        """Write bytes of a file."""
-        await asyncio.to_thread(self.store.write, self.upload.id, path, offset, content)
+    async def drop(self, path: str) -> None:
+        """Remove a file."""
+        await self.flush()
+        await asyncio.to_thread(self.store.drop, self.upload.id, self._checked(path))
+
+    async def write(self, content: bytes) -> None:
+        """Write the next bytes of the file, or keep them until there are enough."""
+        self._waiting.append(content)
+        self._waiting_bytes += len(content)
+        if self._waiting_bytes >= self.store.write_bytes:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write the bytes that were kept."""
+        content, offset = b"".join(self._waiting), self._offset
+        self._waiting, self._waiting_bytes = [], 0
+        if content:
+            await asyncio.to_thread(self.store.write, self.upload.id, self._path, offset, content)
+            self._offset += len(content)
 
     def _checked(self, path: str) -> str:
         if bool(path) is not self.upload.folder:
@@ -265,7 +292,7 @@ async def note_user(connection: Connection, caller: Caller, *ids: UUID) -> None:
         await object_rows.add_user(connection, ids, identity.user_id, identity.token_id)
 
 
-async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
+async def _drop(engine: Engine, upload: Upload, store: Store) -> None:
     """Remove an upload, wherever its bytes are."""
     async with engine.objects.connection() as connection:
         await object_rows.doom_upload(connection, upload.id)
@@ -274,6 +301,6 @@ async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
         await object_rows.delete_doomed(connection, upload.id)
 
 
-async def _check_there(store: FolderStore, found: StoredObject) -> None:
+async def _check_there(store: Store, found: StoredObject) -> None:
     """Check that an object found by its content still exists on the disk."""
     (await open_file(store, found, "")).close()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.operations.objects.objects import Target
     from levada_server.storage.objects.content import Content, Scanned
-    from levada_server.storage.objects.folder_store import FolderStore
+    from levada_server.storage.objects.store import Store
 
 MAX_FILES = 1_000
 """At most this many files are registered by one call, and sent in one message of a list."""
@@ -122,7 +122,7 @@ async def _register(
     return outcomes
 
 
-def _place(engine: Engine, view: View, target: Target) -> tuple[Table, FolderStore]:
+def _place(engine: Engine, view: View, target: Target) -> tuple[Table, Store]:
     table, attribute = target_of(view, target)
     _check_codec(attribute)
     return table, engine.objects.store(attribute.type.store)
@@ -133,12 +133,12 @@ def _check_codec(attribute: Attribute) -> None:
         raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, which takes copies.", field="attribute")
 
 
-def _read(engine: Engine, table: Table, store: FolderStore, path: str) -> tuple[str, Content]:
+def _read(engine: Engine, table: Table, store: Store, path: str) -> tuple[str, Content]:
     """Return the path to which a path leads, and the content of the file there."""
     real = store.resolve(path)
     for checked in (path, real):
         engine.objects.check_registrable(store.name, table.name.schema, checked)
-    return real, store.read(real)
+    return real, store.read_content(real)
 
 
 def _outermost(folders: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
 from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
@@ -31,7 +32,6 @@ from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
-    from uuid import UUID
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
@@ -46,6 +46,9 @@ class FolderStore:
     The server's own files are under `MANAGED_FOLDER`. An upload is a folder there, named by its id, until it is
     published: moved to its place once all of it is on the disk.
     """
+
+    write_bytes = 1
+    part_uploads = None
 
     def __init__(self, name: str, folder: Path) -> None:
         """Open a store in a folder that exists.
@@ -153,6 +156,10 @@ class FolderStore:
             _sync(target.parent)
         place.parent.rmdir()
 
+    def drop(self, upload: UUID, path: str) -> None:
+        """Remove a file of an upload."""
+        self._staged(upload, path).unlink(missing_ok=True)
+
     def discard(self, upload: UUID) -> None:
         """Remove an upload that was not published."""
         shutil.rmtree(self._staged(upload).parent, ignore_errors=True)
@@ -178,6 +185,13 @@ class FolderStore:
                 continue
             except OSError:  # another object is in it
                 break
+
+    def staged(self) -> Iterator[UUID]:
+        """Yield the uploads that have a folder."""
+        with suppress(FileNotFoundError):
+            for entry in (self.folder / _STAGING).iterdir():
+                with suppress(ValueError):
+                    yield UUID(hex=entry.name)
 
     # ----------------------------------------------------------------------------------------------- files
 
@@ -205,7 +219,7 @@ class FolderStore:
             return  # it is reached by a link, and listed where that leads
         yield from _scan(self.folder / folder, f"{folder}/" if folder else "", after.encode(errors="surrogateescape"))
 
-    def read(self, path: str) -> Content:
+    def read_content(self, path: str) -> Content:
         """Read a file to its end.
 
         Raises:
@@ -242,6 +256,9 @@ class FolderStore:
             NotFound: Nothing of it has arrived.
         """
         return self.open(self._staged(upload, path).relative_to(self.folder).as_posix())
+
+    def sign_read(self, path: str) -> None:
+        """Return None: all bytes pass through the server."""
 
     def open_listing(self, path: str) -> BinaryIO:
         """Open the list of the files of a folder that is an object.

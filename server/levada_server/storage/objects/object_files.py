@@ -12,8 +12,8 @@ from levada_server.storage.objects.content import Content, StoredFile, content_o
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.object_rows import StoredObject
+    from levada_server.storage.objects.store import Store
 
 _COPIED_BYTES = 4 * 2**20
 
@@ -45,7 +45,7 @@ def named_object(stored: StoredObject) -> NamedObject:
     return NamedObject(reference.store, reference.path, stored.folder, reference.size_bytes, reference.hash)
 
 
-def check(store: FolderStore, named: NamedObject) -> None:
+def check(store: Store, named: NamedObject) -> None:
     """Read an object in a store from its beginning to its end.
 
     Raises:
@@ -59,9 +59,7 @@ def check(store: FolderStore, named: NamedObject) -> None:
         raise _damaged(store, named, "has changed")
 
 
-def copy(
-    named: NamedObject, source: FolderStore, target: FolderStore, path: str | None = None, upload: UUID | None = None
-) -> None:
+def copy(named: NamedObject, source: Store, target: Store, path: str | None = None, upload: UUID | None = None) -> None:
     """Copy an object to another store, completely or not at all.
 
     Args:
@@ -90,7 +88,7 @@ def copy(
         target.discard(upload)
 
 
-def put_back(named: NamedObject, source: FolderStore, target: FolderStore) -> None:
+def put_back(named: NamedObject, source: Store, target: Store) -> None:
     """Copy an object of a backup to its store, unless it is there.
 
     Raises:
@@ -111,7 +109,7 @@ def put_back(named: NamedObject, source: FolderStore, target: FolderStore) -> No
         )
 
 
-def _content(store: FolderStore, named: NamedObject) -> Content:
+def _content(store: Store, named: NamedObject) -> Content:
     if not named.folder:
         with store.open(named.path) as file:
             return opened_content(file)
@@ -123,7 +121,7 @@ def _content(store: FolderStore, named: NamedObject) -> Content:
     return content_of_files(found)
 
 
-def _copy_file(source: FolderStore, origin: str, target: FolderStore, upload: UUID, path: str) -> None:
+def _copy_file(source: Store, origin: str, target: Store, upload: UUID, path: str) -> None:
     target.rewind(upload, path, 0)
     offset = 0
     with source.open(origin) as file:
@@ -132,5 +130,5 @@ def _copy_file(source: FolderStore, origin: str, target: FolderStore, upload: UU
             offset += len(chunk)
 
 
-def _damaged(store: FolderStore, named: NamedObject, what: str) -> DamagedObject:
+def _damaged(store: Store, named: NamedObject, what: str) -> DamagedObject:
     return DamagedObject(f"The object {named.path!r} in the store `{store.name}` {what}.", store=store.name)
