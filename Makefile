@@ -10,7 +10,7 @@ BUF := build/buf/node_modules/.bin/buf
 # The inputs of an installation: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs bench drills soak misbehaviour fuzz clean
+.PHONY: help demo test lint docs bench drills soak misbehaviour fuzz objects clean
 
 help:
 	@echo "make demo   run the example pipeline, with its own server and database"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
 	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
 	@echo "make soak   load two servers in every way beside kills, and check what is stored; SECONDS=60 chooses how long, HARSH=1 adds faults"
+	@echo "make objects store, copy and collect objects between kills, 10 000 steps on every kind of store; STEPS=500 chooses how many"
 	@echo "make fuzz   try mutated inputs in forked processes; TARGET=values SECONDS=600 chooses what and how long"
 	@echo "make clean  remove everything that the other commands made"
 
@@ -111,6 +112,9 @@ bench: .venv/installed-bench
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
 
+objects: .venv/installed-dev
+	@LEVADA_OBJECT_STEPS=$(or $(STEPS),10000) $(BIN)/python -m pytest -n 0 tests/operations/test_object_machine.py
+
 soak: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),330) $(if $(HARSH),--harsh)
 
@@ -133,6 +137,11 @@ clean:
 	@if [ -z "$(PYTHON)" ]; then echo "levada: Python 3.11 or newer is needed, and PATH has none" >&2; exit 1; fi
 	@"$(PYTHON)" bootstrap.py "$(EXTRAS)"
 	@touch $@ $(if $(findstring dev,$(EXTRAS)),.venv/installed-demo .venv/installed-dev)
+
+# A store of Azure's kind for the tests, which leave it out where it is missing.
+azurite: build/azurite/node_modules/.package-lock.json
+build/azurite/node_modules/.package-lock.json:
+	@npm install --prefix build/azurite --no-save --no-audit --no-fund --silent 'azurite@~3.37.0'
 
 $(BUF):
 	@npm install --prefix build/buf --no-save --no-audit --no-fund --silent '@bufbuild/buf@~1.75.0'

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -39,10 +40,13 @@ from levada_server.storage.permissions.cache import PermissionsCache
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.supervision import Supervision
+from tests.support.bucket_services import azurite, seaweedfs
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from levada_server.storage.objects.bucket_settings import BucketSettings
 
 _URL = "LEVADA_TEST_DATABASE_URL"
 _SERVER_PYTHON = "LEVADA_TEST_SERVER_PYTHON"
@@ -144,13 +148,33 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyn
     await opened.close()
 
 
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
+    """A bucket of SeaweedFS."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
+    """A container of Azurite."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as settings:
+        yield settings
+
+
 @pytest.fixture
-def store_folders(tmp_path: Path) -> StoreFolders:
-    """Two stores for this test alone."""
+def store_folders(request: pytest.FixtureRequest, tmp_path: Path) -> StoreFolders:
+    """Two stores for this test alone: folders, or, if the parameter names a service, places in its bucket."""
+    service = getattr(request, "param", "folder")
+    if service != "folder":
+        bucket: BucketSettings = request.getfixturevalue(service)
+        place = uuid4().hex
+        buckets = {name: replace(bucket, prefix=f"{place}/{name}") for name in ("main", "raw")}
+        return StoreFolders({}, "main", buckets=buckets, registrable={name: {"*": ("",)} for name in buckets})
     folders = {name: tmp_path / "stores" / name for name in ("main", "raw")}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    return StoreFolders(folders, "main")
+    return StoreFolders(folders, "main", registrable={name: {"*": ("",)} for name in folders})
 
 
 @pytest_asyncio.fixture
@@ -192,7 +216,9 @@ def served_by(python: str, database_url: str, stores: StoreFolders, folder: Path
         folder: The folder for the server's settings.
     """
     settings = folder / "stores.toml"
-    named = "".join(f"[stores.{name}]\nfolder = '{place}'\n" for name, place in stores.folders.items())
+    named = "".join(
+        f"[stores.{name}]\nfolder = '{place}'\nregister = {{ '*' = [''] }}\n" for name, place in stores.folders.items()
+    )
     settings.write_text(f'preferred = "{stores.preferred}"\n{named}', encoding="utf-8")
     options = ["--database-url", database_url, "--listen", "127.0.0.1:0", "--grace", "0.1"]
     options += ["--stores", str(settings), "--data-dir", str(folder)]

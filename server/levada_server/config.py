@@ -6,19 +6,21 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from levada_server.errors import InvalidRequest
 from levada_server.issuer import check_url
+from levada_server.model.object_names import check_path
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.call_limits import CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.permissions.id_tokens import IssuerSettings
 from levada_server.rpc.user_shares import USER_STREAMS
-from levada_server.storage.objects.storage import StoreFolders
+from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
+from levada_server.storage.objects.storage import ANY_SCHEMA, StoreFolders
 
 if TYPE_CHECKING:
     from levada_server.logs import LogFormat
@@ -46,6 +48,16 @@ OBJECTS_FOLDER = "objects"
 _KINDS = {bool: "true or false", str: "a text"}
 _HERE = ("localhost", "127.0.0.1", "::1")
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_BUCKET_KEYS: dict[BucketKind, dict[str, type]] = {
+    BucketKind.S3: {"endpoint": str, "region": str, "key_id": str, "secret": str},
+    BucketKind.GCS: {"service_account": str},
+    BucketKind.AZURE: {"endpoint": str, "account": str, "secret": str},
+}
+_CREDENTIALS = {
+    BucketKind.S3: "`key_id` and `secret`",
+    BucketKind.GCS: "`service_account`, the path of its key's file",
+    BucketKind.AZURE: "`secret`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,39 +206,111 @@ def without_password(url: str) -> tuple[str, str | None]:
 def read_stores(file: Path) -> StoreFolders:
     """Read the stores.
 
-    The file has a table `[stores.NAME]` for each, with its `folder`; a relative one is relative to the file.
+    The file has a table `[stores.NAME]` for each, with its `folder` or its bucket; a relative folder is relative to the
+    file. The environment may hold the key of a bucket: LEVADA_STORE_NAME_KEY_ID and LEVADA_STORE_NAME_SECRET.
     `preferred` names the store for definitions with `@` alone; a single store is preferred by default.
 
     Raises:
-        InvalidRequest: The file cannot be read, or has other contents.
+        InvalidRequest: The file cannot be read, has other contents, or others can read a secret in it.
     """
     content = _read(file)
     tables = content.get("stores", {})
     if not isinstance(tables, dict) or content.keys() - {"stores", "preferred"}:
         raise InvalidRequest(f"{file} has tables [stores.NAME] and the key `preferred`, and nothing else.")
-    folders = {}
+    folders, buckets, registrable = {}, {}, {}
     for name, table in tables.items():
         if not _STORE_NAME.fullmatch(name):
             raise InvalidRequest(f"{file}: {name!r} is not a valid name of a store; use letters, digits, `-` and `_`.")
+        if isinstance(table, dict) and "register" in table:
+            table = dict(table)
+            registrable[name] = _read_registrable(f"{file}: [stores.{name}.register]", table.pop("register"))
+        if isinstance(table, dict) and "kind" in table:
+            buckets[name] = _bucket(file, name, table)
+            continue
         folder = table.get("folder") if isinstance(table, dict) else None
         if not isinstance(folder, str) or table.keys() != {"folder"}:
-            raise InvalidRequest(f'{file}: the store `{name}` needs one line: folder = "/path/to/the/folder".')
+            raise InvalidRequest(
+                f'{file}: the store `{name}` needs one line: folder = "/path/to/the/folder"; or, for a bucket, `kind` '
+                "and the keys that the documentation lists."
+            )
         folders[name] = file.parent / folder
-    preferred = content.get("preferred", next(iter(folders)) if len(folders) == 1 else None)
-    if preferred is not None and preferred not in folders:
+    names = [*folders, *buckets]
+    preferred = content.get("preferred", names[0] if len(names) == 1 else None)
+    if preferred is not None and preferred not in names:
         raise InvalidRequest(f"{file} prefers the store {preferred!r}, which it does not name.")
-    return StoreFolders(folders, preferred)
+    return StoreFolders(folders, preferred, str(file), buckets, registrable)
+
+
+def _read_registrable(where: str, content: object) -> dict[str, tuple[str, ...]]:
+    """Read the folders of a store whose files each schema may register."""
+    found = {}
+    for schema, folders in content.items() if isinstance(content, dict) else [("", None)]:
+        if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+            raise InvalidRequest(f'{where} has lines such as lab = ["2026", "movies"]: a schema, and its folders.')
+        try:
+            found[schema] = tuple(folder and check_path(folder.rstrip("/")) for folder in folders)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{where}: {error}") from None
+    return found
+
+
+def _bucket(file: Path, name: str, table: dict[str, Any]) -> BucketSettings:  # Any: TOML
+    kinds = {kind.value: kind for kind in BucketKind}
+    kind = kinds.get(table["kind"]) if isinstance(table["kind"], str) else None
+    if kind is None:
+        raise InvalidRequest(f"{file}: the `kind` of the store `{name}` must be one of {', '.join(kinds)}.")
+    known = {"kind": str, "bucket": str, "prefix": str, "instance_role": bool, **_BUCKET_KEYS[kind]}
+    for key, value in table.items():
+        if key not in known or not isinstance(value, known[key]):
+            what = f"is not {_KINDS[known[key]]}" if key in known else "is unknown"
+            raise InvalidRequest(f"{file}: the key `{key}` of the store `{name}` {what}; it has {', '.join(known)}.")
+    if "secret" in table:
+        _check_private(file)
+    variable = f"LEVADA_STORE_{name.upper().replace('-', '_')}"
+    prefix = table.get("prefix", "").strip("/")
+    service_account = table.get("service_account")
+    settings = BucketSettings(
+        kind,
+        table.get("bucket", ""),
+        check_path(prefix) if prefix else "",
+        table.get("endpoint", "").rstrip("/"),
+        table.get("region", "us-east-1"),
+        table.get("account", ""),
+        os.environ.get(f"{variable}_KEY_ID") or table.get("key_id", ""),
+        os.environ.get(f"{variable}_SECRET") or table.get("secret", ""),
+        None if service_account is None else file.parent / service_account,
+    )
+    needed = {"bucket": settings.bucket, "account": settings.account or kind is not BucketKind.AZURE}
+    if missing := [key for key, value in needed.items() if not value]:
+        raise InvalidRequest(f"{file}: the store `{name}` has no `{missing[0]}`.")
+    if settings.endpoint and not settings.endpoint.startswith(("https://", "http://")):
+        raise InvalidRequest(f"{file}: the endpoint of the store `{name}` must begin with https:// or http://.")
+    has_key = settings.service_account if kind is BucketKind.GCS else settings.secret
+    if bool(has_key) is table.get("instance_role", False) or (
+        kind is BucketKind.S3 and bool(settings.key_id) is not bool(settings.secret)
+    ):
+        raise InvalidRequest(
+            f"{file}: the store `{name}` needs either a key ({_CREDENTIALS[kind]}; or the variables "
+            f"{variable}_KEY_ID and {variable}_SECRET), or instance_role = true for the role of the server's machine."
+        )
+    return settings
 
 
 def store_folders(settings: Settings) -> StoreFolders:
     """Return the stores; a server with its own database has its own store, so that a notebook needs no settings."""
     named = settings.stores
-    if settings.database_url is not None or OWN_STORE in named.folders:
+    if settings.database_url is not None or OWN_STORE in {*named.folders, *named.buckets}:
         return named
     folder = settings.data_folder / OBJECTS_FOLDER
     folder.mkdir(exist_ok=True)
     file = str(settings.data_folder.resolve() / STORES_FILE)
-    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)
+    return replace(
+        named,
+        folders={**named.folders, OWN_STORE: folder},
+        preferred=named.preferred or OWN_STORE,
+        file=file,
+        registrable={**named.registrable, OWN_STORE: {ANY_SCHEMA: ("",)}},
+    )
 
 
 def read_issuer(file: Path) -> IssuerSettings:

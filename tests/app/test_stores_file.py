@@ -30,6 +30,12 @@ def test_each_store_has_a_folder_and_one_is_preferred(tmp_path: Path) -> None:
     assert read_stores(file).folders == {}
 
 
+def test_schemas_register_files_of_their_folders(tmp_path: Path) -> None:
+    file = tmp_path / "stores.toml"
+    file.write_text('[stores.a]\nfolder = "/a"\n[stores.a.register]\nlab = ["2026/", "x/y"]\n"*" = [""]\n')
+    assert read_stores(file).registrable == {"a": {"lab": ("2026", "x/y"), "*": ("",)}}
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -43,6 +49,10 @@ def test_each_store_has_a_folder_and_one_is_preferred(tmp_path: Path) -> None:
         ('[stores."a b"]\nfolder = "/a"', "not a valid name of a store"),
         ('[stores."../a"]\nfolder = "/a"', "not a valid name of a store"),
         ('preferred = "b"\n[stores.a]\nfolder = "/a"', "prefers the store 'b'"),
+        ('[stores.a]\nfolder = "/a"\nregister = ["x"]', "has lines such as"),
+        ('[stores.a]\nfolder = "/a"\nregister = { lab = "x" }', "has lines such as"),
+        ('[stores.a]\nfolder = "/a"\nregister = { lab = ["/x"] }', "is not allowed"),
+        ('[stores.a]\nfolder = "/a"\nregister = { lab = ["../x"] }', "is not allowed"),
     ],
 )
 def test_anything_else_is_told_with_the_file(tmp_path: Path, text: str, told: str) -> None:

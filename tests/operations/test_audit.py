@@ -37,7 +37,7 @@ from levada_server.operations.audit import Audit
 from levada_server.operations.caller import Traces
 from levada_server.operations.completion import recomputation, results
 from levada_server.operations.inserts import InsertOptions
-from levada_server.operations.objects import collection, downloads
+from levada_server.operations.objects import collection, copies, downloads
 from levada_server.operations.transactions import open_transaction_session
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, Role
@@ -70,6 +70,7 @@ NOT_AUDITED = {
     "UploadObject": "as above",
     "CommitObject": "as above",
     "RegisterFile": "as above",
+    "RegisterFiles": "as above",
     "OpenCalls": "the calls that it carries are",
     "OpenSession": "the calls that it carries are",
 }
@@ -114,6 +115,11 @@ def one(number: int) -> Restrict:
 async def _insert(engine: Engine, caller: Caller, number: int, count: int = 1, **options: bool) -> int:
     rows = make.arrow([{"subject": number + i} for i in range(count)])
     return await inserts.insert(engine, caller, named("Subject"), InsertOptions(**options), rows)
+
+
+async def _copied(lab: Engine, caller: Caller) -> None:
+    async for _ in copies.copy(lab, caller, source="main", target="raw", schema="", dry_run=False):
+        pass
 
 
 async def _delete(engine: Engine, caller: Caller, number: int) -> object:
@@ -205,6 +211,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
         "RetryJobs": (lambda c: _manage(lab, c, jobs.retry, "error"), "lab.Stat"),
         "CancelJobs": (lambda c: _manage(lab, c, jobs.cancel, "reserved"), "lab.Stat"),
         "CollectObjects": (lambda c: collection.collect(lab, c, dry_run=False), ""),
+        "CopyObjects": (lambda c: _copied(lab, c), ""),
         "CreateUser": (lambda c: users.create_user(lab, c, "ben", ("b_",), administrator=False), "ben"),
         "UpdateUser": (
             lambda c: _with_user(

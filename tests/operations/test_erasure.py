@@ -16,7 +16,7 @@ from levada_server.jobs.signing import lease_content
 from levada_server.model.table import PartIntegrity, TableName, Tier
 from levada_server.operations import deletes, erasure, users
 from levada_server.operations.completion import results
-from levada_server.operations.objects import collection, objects
+from levada_server.operations.objects import collection, registration
 from levada_server.operations.objects.objects import Target
 from levada_server.permissions.roles import Role
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
@@ -57,7 +57,7 @@ async def lab(engine: Engine, store_folders: StoreFolders) -> Engine:
     form = await put(engine, "Subject", "form", SHARED)
     await make.insert(engine, "Subject", [{"subject": name, "form": str(form.id)} for name in (SUBJECT, OTHER)])
     (store_folders.folders["raw"] / "movie.avi").write_bytes(SUBJECT.encode())
-    movie = await objects.register(engine, ME, Target(named("Scan"), "movie"), "movie.avi")
+    movie = await registration.register(engine, ME, Target(named("Scan"), "movie"), "movie.avi")
     for name in (SUBJECT, OTHER):
         for scan in range(3):
             image = await put(engine, "Scan", "image", f"image {scan} of {name}".encode())

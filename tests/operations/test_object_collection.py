@@ -17,14 +17,14 @@ from blake3 import blake3
 from levada_server.errors import Conflict, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import deletes, inserts, schemas, updates
-from levada_server.operations.objects import objects
+from levada_server.operations.objects import objects, registration
 from levada_server.operations.objects.claims import claim_copied
 from levada_server.operations.objects.objects import Target
 from levada_server.operations.transactions import open_transaction_session
 from levada_server.query.algebra import TableOperand
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from tests.support.make import ME, fetch, insert, make_table, named
-from tests.support.objects import age, collect, get, put, stage, states, stored_files
+from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file, stage, states, stored_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,6 +53,7 @@ async def test_what_a_row_names_stays(engine: Engine, store_folders: StoreFolder
     assert await get(engine, reference.id) == b"kept"
 
 
+@EVERY_STORE
 async def test_what_no_row_names_is_quarantined_then_removed(engine: Engine, store_folders: StoreFolders) -> None:
     kept = await put(engine, "Trace", "file", b"kept")
     gone = await put(engine, "Trace", "file", b"deleted")
@@ -72,7 +73,8 @@ async def test_what_no_row_names_is_quarantined_then_removed(engine: Engine, sto
     with pytest.raises(UnknownObject):
         await get(engine, gone.id)
     # The folders of the other objects are gone as well.
-    assert len([f for f in (store_folders.folders["raw"] / "_levada" / "attach").rglob("*") if f.is_dir()]) == 2
+    for folder in store_folders.folders.values():
+        assert len([f for f in (folder / "_levada" / "attach").rglob("*") if f.is_dir()]) in (0, 2)
 
 
 async def test_a_dry_run_tells_and_changes_nothing(engine: Engine, store_folders: StoreFolders) -> None:
@@ -87,12 +89,14 @@ async def test_a_dry_run_tells_and_changes_nothing(engine: Engine, store_folders
     assert len(stored_files(store_folders)) == 1
 
 
+@EVERY_STORE
 async def test_uploads_that_nobody_finished_expire(engine: Engine, store_folders: StoreFolders) -> None:
     id_ = await stage(engine, "Trace", "file")
     assert id_ is not None
     upload = await objects.open_upload(engine, ME, id_)
     await upload.rewind("", 0)
-    await upload.write("", 0, b"half")
+    await upload.write(b"half")
+    await upload.flush()
     assert (await collect(engine)).deleted_count == 0
     await age(engine)
     assert (await collect(engine)).deleted_count == 1
@@ -101,13 +105,13 @@ async def test_uploads_that_nobody_finished_expire(engine: Engine, store_folders
         await objects.open_upload(engine, ME, id_)
 
 
+@EVERY_STORE
 async def test_a_registered_file_is_forgotten_and_stays_where_it_is(
     engine: Engine, store_folders: StoreFolders
 ) -> None:
     await make_table(engine, "Movie", "id : int32\n---\nfile : <filepath@raw>")
-    file = store_folders.folders["raw"] / "movie.avi"
-    file.write_bytes(b"film")
-    await objects.register(engine, ME, Target(named("Movie"), "file"), "movie.avi")
+    file = put_file(store_folders, "raw", "movie.avi", b"film")
+    await registration.register(engine, ME, Target(named("Movie"), "file"), "movie.avi")
     for _ in range(3):
         await age(engine)
         await collect(engine)
@@ -115,6 +119,7 @@ async def test_a_registered_file_is_forgotten_and_stays_where_it_is(
     assert file.read_bytes() == b"film"
 
 
+@EVERY_STORE
 @pytest.mark.parametrize("way", ["rows", "table", "schema", "replace"])
 async def test_each_way_to_lose_a_row_lets_its_object_go(engine: Engine, store_folders: StoreFolders, way: str) -> None:
     reference = await put(engine, "Trace", "data", b"data")
@@ -284,6 +289,7 @@ class _Calendar:
             self._changed.notify_all()
 
 
+@EVERY_STORE
 async def test_no_row_is_left_without_its_object_whoever_inserts_deletes_and_collects(
     engine: Engine, store_folders: StoreFolders
 ) -> None:

@@ -58,7 +58,8 @@ async def put(engine: Engine, caller: Caller, table: str, content: bytes = CONTE
     assert isinstance(id_, UUID)
     opened = await objects.open_upload(engine, caller, id_)
     await opened.rewind("", 0)
-    await opened.write("", 0, content)
+    await opened.write(content)
+    await opened.flush()
     return (await objects.commit(engine, caller, id_, hash_="", size_bytes=len(content))).id
 
 

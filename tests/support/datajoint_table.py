@@ -66,7 +66,6 @@ CHANGED = {
     ),
     **dict.fromkeys(("jobs.Job.error", "jobs.JobTable.error"), "an error unless this process reserved the job"),
     "jobs.Job.refresh": "no timeout is needed: leases run out, and jobs whose key is gone are always dropped",
-    "staged_insert.StagedInsert.store": "a path on this machine, whose content goes to the store at the end",
     "table.Table.declare": "a table that exists is left as it is",
     "table.Table.delete": "the plan is shown and only exactly those rows are deleted",
     "table.Table.insert": f"empty cells of a file: {_RULES}; an iterator is sent while it is read",

@@ -166,6 +166,8 @@ OF_DATA: dict[str, Build] = {
     "StageObject": lambda lab: obj.StageObjectRequest(
         name=lab.name("Subject"), attribute="data", hash=blake3(CONTENT).hexdigest()
     ),
+    "ListStoreFiles": lambda lab: obj.ListStoreFilesRequest(name=lab.name("Subject"), attribute="movie"),
+    "RegisterFiles": lambda lab: obj.RegisterFilesRequest(name=lab.name("Subject"), attribute="movie", paths=[MOVIE]),
     "RegisterFile": lambda lab: obj.RegisterFileRequest(name=lab.name("Subject"), attribute="movie", path=MOVIE),
     "DeclareTable": lambda lab: schema.DeclareTableRequest(
         name=lab.name("New"), tier=MANUAL, definition="new : int32\n"
@@ -223,6 +225,10 @@ OTHERS: dict[str, Build] = {
     "DownloadObject": lambda lab: obj.DownloadObjectRequest(object_id=str(lab.object_id)),
     "ListObjectFiles": lambda lab: obj.ListObjectFilesRequest(object_id=str(lab.folder_id)),
     "CollectObjects": lambda _: obj.CollectObjectsRequest(dry_run=True),
+    "ListObjects": lambda _: obj.ListObjectsRequest(),
+    "VerifyObjects": lambda _: obj.VerifyObjectsRequest(),
+    "CopyObjects": lambda _: obj.CopyObjectsRequest(source="raw", target="main", dry_run=True),
+    "ListObjectUsage": lambda _: obj.ListObjectUsageRequest(),
     "CreateSchema": lambda lab: schema.CreateSchemaRequest(name=f"new_{lab.schema}"),
     "ListSchemas": lambda _: schema.ListSchemasRequest(),
     "GetServerInfo": lambda _: server.GetServerInfoRequest(),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import obstore
+import pytest
 from blake3 import blake3
 
 from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import Target
+from levada_server.storage.objects.bucket_settings import open_bucket
+from tests.support.bucket_services import MISSING_AZURITE, has_azurite
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from obstore.store import AzureStore, GCSStore, S3Store
 
     from levada_server.model.object_reference import ObjectReference
     from levada_server.operations.context import Engine
@@ -36,13 +43,14 @@ async def put(engine: Engine, table: str, attribute: str, content: bytes) -> Obj
         return staged
     upload = await objects.open_upload(engine, ME, staged)
     await upload.rewind("", 0)
-    await upload.write("", 0, content)
+    await upload.write(content)
+    await upload.flush()
     return await objects.commit(engine, ME, staged, hash_=hash_, size_bytes=len(content))
 
 
-async def get(engine: Engine, id_: UUID) -> bytes:
-    """Return the bytes of an object."""
-    chunks = downloads.download(engine, ME, id_, "", offset=0, length_bytes=None)
+async def get(engine: Engine, id_: UUID, path: str = "") -> bytes:
+    """Return the bytes of an object, or of one of its files."""
+    chunks = downloads.download(engine, ME, id_, path, offset=0, length_bytes=None)
     return b"".join([chunk async for chunk in chunks])
 
 
@@ -66,6 +74,60 @@ async def states(engine: Engine) -> list[str]:
         return [row["state"] for row in await connection.fetch("SELECT state FROM levada.object ORDER BY create_time")]
 
 
-def stored_files(stores: StoreFolders) -> list[Path]:
+def stored_files(stores: StoreFolders) -> list[Path | BucketFile]:
     """List all files in all stores."""
-    return sorted(file for folder in stores.folders.values() for file in folder.rglob("*") if file.is_file())
+    found: list[Path | BucketFile] = [
+        file for folder in stores.folders.values() for file in sorted(folder.rglob("*")) if file.is_file()
+    ]
+    for settings in stores.buckets.values():
+        bucket = open_bucket(settings)
+        found += [BucketFile(bucket, one["path"]) for batch in obstore.list(bucket) for one in batch]
+    return found
+
+
+def put_file(stores: StoreFolders, store: str, path: str, content: bytes) -> Path | BucketFile:
+    """Put a file into a store, as another program does."""
+    if store in stores.folders:
+        place = stores.folders[store] / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        return place
+    file = BucketFile(open_bucket(stores.buckets[store]), path)
+    file.write_bytes(content)
+    return file
+
+
+@dataclass(frozen=True)
+class BucketFile:
+    """A file in a bucket, which tests change behind the server's back as they do with a path."""
+
+    bucket: AzureStore | GCSStore | S3Store
+    path: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of its path."""
+        return tuple(self.path.split("/"))
+
+    def read_bytes(self) -> bytes:
+        """Return its content."""
+        return bytes(obstore.get(self.bucket, self.path).bytes())
+
+    def write_bytes(self, content: bytes) -> None:
+        """Replace its content."""
+        obstore.put(self.bucket, self.path, content)
+
+    def chmod(self, mode: int) -> None:
+        """Do nothing: a file in a bucket has no mode."""
+
+    def unlink(self) -> None:
+        """Remove it."""
+        obstore.delete(self.bucket, self.path)
+
+
+EVERY_STORE = pytest.mark.parametrize(
+    "store_folders",
+    ["folder", "s3", pytest.param("azure", marks=pytest.mark.skipif(not has_azurite(), reason=MISSING_AZURITE))],
+    indirect=True,
+)
+"""Runs a test with stores of every kind."""

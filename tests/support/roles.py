@@ -150,7 +150,8 @@ async def upload(engine: Engine, caller: Caller, schema: str, content: bytes) ->
     assert isinstance(id_, UUID), "without a hash nothing is found"
     opened = await objects.open_upload(engine, caller, id_)
     await opened.rewind("", 0)
-    await opened.write("", 0, content)
+    await opened.write(content)
+    await opened.flush()
     return opened.upload.id
 
 
@@ -163,7 +164,8 @@ async def put_objects(engine: Engine, schema: str) -> tuple[UUID, UUID]:
     assert isinstance(staged, UUID), "a folder is never found by its content"
     opened = await objects.open_upload(engine, ME, staged)
     await opened.rewind("a.txt", 0)
-    await opened.write("a.txt", 0, CONTENT)
+    await opened.write(CONTENT)
+    await opened.flush()
     folder = await objects.commit(engine, ME, opened.upload.id, hash_="", size_bytes=len(CONTENT))
     row = {"subject": 0, "data": str(reference.id), "folder": str(folder.id)}
     await inserts.insert(engine, ME, TableName(schema, "Subject"), InsertOptions(replace=True), make.arrow([row]))

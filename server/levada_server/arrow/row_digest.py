@@ -14,6 +14,8 @@ import xxhash
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_PLACES = frozenset({"store", "path"})
+"""The place of an object, which changes nothing of its content."""
 HELD_BYTES = 4 * 2**20
 """Rows up to this size are brought into the order of their key first; more are digested as they come."""
 
@@ -126,6 +128,8 @@ def _contents(column: pa.Array, *, nullable: bool) -> Iterator[memoryview | byte
     match form:
         case "struct":
             for number in range(width):
+                if column.type.field(number).name in _PLACES:
+                    continue
                 yield from _contents(column.field(number), nullable=True)
         case "list":
             yield from _contents(column.flatten(), nullable=False)

@@ -13,13 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada_server.backup import object_files, programs
+from levada_server.backup import programs
 from levada_server.backup.manifest import DUMP, OBJECTS, Manifest, read_manifest, write_manifest
 from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, Conflict, DamagedObject, LevadaError, PreconditionFailed
 from levada_server.model.object_names import check_file_name
 from levada_server.storage.backup.attempts import record_attempt
 from levada_server.storage.backup.snapshot import check_empty, make_independent, snapshot
+from levada_server.storage.objects import object_files
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migration_files
@@ -27,13 +28,15 @@ from levada_server.storage.postgres.migrations import migration_files
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from levada_server.storage.backup.snapshot import NamedObject, Snapshot
+    from levada_server.storage.backup.snapshot import Snapshot
+    from levada_server.storage.objects.object_files import NamedObject
+    from levada_server.storage.objects.store import Store
 
 _ATTEMPTS = 5
 """How often to begin a backup while tables are dropped."""
 
 
-async def back_up(database_url: str, stores: Mapping[str, FolderStore], folder: Path) -> Manifest:
+async def back_up(database_url: str, stores: Mapping[str, Store], folder: Path) -> Manifest:
     """Save a database and the objects that its rows name, as they are at one moment, while others write on.
 
     Args:
@@ -69,7 +72,7 @@ async def back_up(database_url: str, stores: Mapping[str, FolderStore], folder: 
         shutil.rmtree(draft, ignore_errors=True)
 
 
-async def _save(database: Database, database_url: str, stores: Mapping[str, FolderStore], draft: Path) -> Manifest:
+async def _save(database: Database, database_url: str, stores: Mapping[str, Store], draft: Path) -> Manifest:
     """Save a database and its objects to a folder, and return the description."""
     async with _held(database) as held:
         now = dt.datetime.now(dt.UTC)
@@ -111,7 +114,7 @@ async def verify(folder: Path) -> Manifest:
     return manifest
 
 
-async def restore(folder: Path, database_url: str, stores: Mapping[str, FolderStore], *, copy: bool) -> Manifest:
+async def restore(folder: Path, database_url: str, stores: Mapping[str, Store], *, copy: bool) -> Manifest:
     """Load a backup into an empty database, and its objects into stores of the same names.
 
     Leases and worker sessions end, and a new key signs new ones.
@@ -205,7 +208,7 @@ def _check_migration(manifest: Manifest) -> None:
 
 
 def _save_objects(
-    stores: Mapping[str, FolderStore], named: Iterable[NamedObject], folder: Path
+    stores: Mapping[str, Store], named: Iterable[NamedObject], folder: Path
 ) -> tuple[list[NamedObject], list[NamedObject]]:
     """Copy objects to the folder of a backup; return the whole ones, and the damaged ones."""
     kept, damaged = [], []
@@ -229,7 +232,7 @@ def _check_objects(manifest: Manifest, folder: Path) -> None:
         object_files.check(sources[named.store], named)
 
 
-def _put_back(manifest: Manifest, folder: Path, stores: Mapping[str, FolderStore]) -> None:
+def _put_back(manifest: Manifest, folder: Path, stores: Mapping[str, Store]) -> None:
     sources = _ObjectFolders(folder / OBJECTS)
     for named in manifest.objects:
         object_files.put_back(named, sources[named.store], stores[named.store])
@@ -249,7 +252,7 @@ class _ObjectFolders(defaultdict[str, FolderStore]):
         return self[name]
 
 
-def _check_stores(objects: Iterable[NamedObject], stores: Mapping[str, FolderStore]) -> None:
+def _check_stores(objects: Iterable[NamedObject], stores: Mapping[str, Store]) -> None:
     missing = sorted({named.store for named in objects} - stores.keys())
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)

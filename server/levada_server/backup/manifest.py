@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, NotFound
-from levada_server.storage.backup.snapshot import NamedObject, TableDigest
+from levada_server.storage.backup.snapshot import TableDigest
+from levada_server.storage.objects.object_files import NamedObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -71,6 +71,11 @@ def check_path(path: str) -> str:
     return path
 
 
+def under(path: str, folders: Iterable[str]) -> bool:
+    """Return whether a path lies in one of some folders; the empty folder is the whole store."""
+    return any(not folder or path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
 def attached_name(value: bytes) -> str:
     """Read the file name of an `<attach>` value: the name in UTF-8, NUL, then the file's content.
 

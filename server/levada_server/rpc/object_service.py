@@ -9,21 +9,24 @@ from uuid import UUID
 
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
-from levada_server.errors import DamagedObject, InvalidRequest
-from levada_server.operations.objects import collection, downloads, objects
+from levada_server.errors import DamagedObject, InvalidRequest, LevadaError
+from levada_server.operations.objects import collection, copies, downloads, objects, registration, usage, verification
 from levada_server.operations.objects.objects import OpenUpload, Target
+from levada_server.operations.objects.verification import NOBODY
 from levada_server.rpc.decoding import values
-from levada_server.rpc.page_token import page
+from levada_server.rpc.page_token import page, read_name, read_number, write_name, write_number
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_api.v1 import schema_pb2
     from levada_server.model.object_reference import ObjectReference
+    from levada_server.operations.objects.verification import Damage
     from levada_server.rpc.dispatch import Call
 
 STORES_PAGE = 100
 FILES_PAGE = 1_000
+OBJECTS_PAGE = 1_000
 
 
 class ObjectService:
@@ -37,7 +40,8 @@ class ObjectService:
             list(storage.stores.values()), lambda store: store.name, size=size, token=request.page_token
         )
         stores = [
-            object_pb2.Store(name=s.name, preferred=s.name == storage.preferred, folder=str(s.folder)) for s in shown
+            object_pb2.Store(name=s.name, preferred=s.name == storage.preferred, folder=str(s.folder or ""))
+            for s in shown
         ]
         return pb.ListStoresResponse(stores=stores, next_page_token=next_token)
 
@@ -61,22 +65,27 @@ class ObjectService:
     ) -> pb.UploadObjectResponse:
         """Write the chunks of an upload as they arrive."""
         upload: OpenUpload | None = None
-        path, offset, received = "", 0, 0
-        async for request in request_iterator:
-            match request.WhichOneof("content"):
-                case "header":
-                    id_ = values.uuid("upload_id", request.header.upload_id)
-                    if upload is None or upload.upload.id != id_:
-                        upload = await objects.open_upload(call.engine, call.caller, id_)
-                    path, offset = request.header.path, request.header.offset
-                    await upload.rewind(path, offset)
-                case "chunk" if upload is not None:
-                    content = _checked(request.chunk)
-                    await upload.write(path, offset, content)
-                    offset += len(content)
-                    received += len(content)
-                case _:
-                    raise InvalidRequest("An upload must send a header before its chunks.", field="content")
+        received = 0
+        try:
+            async for request in request_iterator:
+                match request.WhichOneof("content"):
+                    case "header":
+                        id_ = values.uuid("upload_id", request.header.upload_id)
+                        if upload is None or upload.upload.id != id_:
+                            upload = await objects.open_upload(call.engine, call.caller, id_)
+                        if request.header.removed:
+                            await upload.drop(request.header.path)
+                        else:
+                            await upload.rewind(request.header.path, request.header.offset)
+                    case "chunk" if upload is not None:
+                        content = _checked(request.chunk)
+                        await upload.write(content)
+                        received += len(content)
+                    case _:
+                        raise InvalidRequest("An upload must send a header before its chunks.", field="content")
+        finally:
+            if upload is not None:
+                await upload.flush()
         return pb.UploadObjectResponse(received_bytes=received)
 
     async def GetUpload(self, request: pb.GetUploadRequest, call: Call) -> pb.GetUploadResponse:
@@ -98,8 +107,30 @@ class ObjectService:
     async def RegisterFile(self, request: pb.RegisterFileRequest, call: Call) -> pb.RegisterFileResponse:
         """Register a file that is already in a store."""
         target = _target(request.name, request.attribute)
-        reference = await objects.register(call.engine, call.caller, target, request.path)
+        reference = await registration.register(call.engine, call.caller, target, request.path)
         return pb.RegisterFileResponse(object=_reference(reference))
+
+    async def ListStoreFiles(self, request: pb.ListStoreFilesRequest, call: Call) -> None:
+        """Send the files of a store that may be registered."""
+        target = _target(request.name, request.attribute)
+        found = registration.list_files(call.engine, call.caller, target, request.prefix, request.after)
+        async with aclosing(found):
+            async for some in found:
+                files = [pb.StoreFile(path=file.path, size_bytes=file.size_bytes) for file in some.files]
+                await call.send(pb.ListStoreFilesResponse(files=files, skipped_count=some.skipped_count))
+
+    async def RegisterFiles(self, request: pb.RegisterFilesRequest, call: Call) -> pb.RegisterFilesResponse:
+        """Register many files."""
+        target = _target(request.name, request.attribute)
+        outcomes = await registration.register_files(call.engine, call.caller, target, request.paths)
+        return pb.RegisterFilesResponse(
+            files=[
+                pb.RegisteredFile(problem=outcome.message)
+                if isinstance(outcome, LevadaError)
+                else pb.RegisteredFile(object=_reference(outcome))
+                for outcome in outcomes
+            ]
+        )
 
     async def DownloadObject(self, request: pb.DownloadObjectRequest, call: Call) -> None:
         """Send bytes of an object."""
@@ -133,6 +164,87 @@ class ObjectService:
             deleted_count=collected.deleted_count,
             deleted_bytes=collected.deleted_bytes,
         )
+
+    async def ListObjects(self, request: pb.ListObjectsRequest, call: Call) -> pb.ListObjectsResponse:
+        """List objects by id."""
+        size = values.page_size(request.page_size, default=OBJECTS_PAGE)
+        after = values.uuid("page_token", read_name(request.page_token)) if request.page_token else NOBODY
+        found = await verification.list_objects(
+            call.engine, call.caller, store=request.store, schema=request.schema, after=after, count=size + 1
+        )
+        entries = [
+            pb.ObjectEntry(
+                object=_reference(listed.stored.reference),
+                schema=listed.schema,
+                codec=listed.stored.codec,
+                quarantined=listed.quarantined,
+                tables=listed.tables,
+            )
+            for listed in found[:size]
+        ]
+        token = write_name(entries[-1].object.id) if len(found) > size else ""
+        return pb.ListObjectsResponse(objects=entries, next_page_token=token)
+
+    async def VerifyObjects(self, request: pb.VerifyObjectsRequest, call: Call) -> None:
+        """Read objects, and send the progress with the damaged ones."""
+        after = values.uuid("after", request.after) if request.after else NOBODY
+        verified = verification.verify(
+            call.engine, call.caller, store=request.store, schema=request.schema, after=after
+        )
+        async with aclosing(verified):
+            async for some in verified:
+                await call.send(
+                    pb.VerifyObjectsResponse(
+                        object_count=some.object_count,
+                        size_bytes=some.size_bytes,
+                        damages=map(_damage, some.damages),
+                        last_id=str(some.last_id),
+                    )
+                )
+
+    async def CopyObjects(self, request: pb.CopyObjectsRequest, call: Call) -> None:
+        """Copy objects into another store, and send the progress."""
+        copied = copies.copy(
+            call.engine,
+            call.caller,
+            source=request.source,
+            target=request.target,
+            schema=request.schema,
+            dry_run=request.dry_run,
+        )
+        async with aclosing(copied):
+            async for some in copied:
+                await call.send(
+                    pb.CopyObjectsResponse(
+                        object_count=some.object_count,
+                        size_bytes=some.size_bytes,
+                        row_count=some.row_count,
+                        damages=map(_damage, some.damages),
+                    )
+                )
+
+    async def ListObjectUsage(self, request: pb.ListObjectUsageRequest, call: Call) -> pb.ListObjectUsageResponse:
+        """List how much the objects of each schema and user take."""
+        size = values.page_size(request.page_size, default=OBJECTS_PAGE)
+        offset = read_number(request.page_token) if request.page_token else 0
+        found = await usage.list_usage(call.engine, call.caller, offset=offset, count=size + 1)
+        response = pb.ListObjectUsageResponse(
+            usages=[
+                pb.ObjectUsage(
+                    schema=each.schema, user=each.user, object_count=each.object_count, size_bytes=each.size_bytes
+                )
+                for each in found[:size]
+            ],
+            next_page_token=write_number(offset + size) if len(found) > size else "",
+        )
+        if found:
+            response.measure_time.FromDatetime(found[0].measure_time)
+        return response
+
+
+def _damage(damage: Damage) -> pb.ObjectDamage:
+    rows = [pb.ObjectRow(table=row.table, attribute=row.attribute, key=row.key) for row in damage.rows]
+    return pb.ObjectDamage(object=_reference(damage.reference), problem=damage.problem, rows=rows)
 
 
 def _target(name: schema_pb2.TableName, attribute: str) -> Target:

@@ -28,18 +28,18 @@ def page(items: Sequence[_Item], name: Callable[[_Item], str], *, size: int, tok
     """
     start = 0
     if token:
-        after = _read(token)
+        after = read_name(token)
         start = next((i + 1 for i, item in enumerate(items) if name(item) == after), -1)
         if start < 0:
             raise InvalidRequest("`page_token` is out of date; begin with the first page.", field="page_token")
     found = items[start : start + size]
     more = start + size < len(items)
-    return found, _write(name(found[-1])) if more else ""
+    return found, write_name(name(found[-1])) if more else ""
 
 
 def write_number(number: int) -> str:
     """Return the token of a page that begins after a number."""
-    return _write(str(number))
+    return write_name(str(number))
 
 
 def read_number(token: str) -> int:
@@ -48,17 +48,23 @@ def read_number(token: str) -> int:
     Raises:
         InvalidRequest: This server did not write the token.
     """
-    text = _read(token)
+    text = read_name(token)
     if not (text.isdecimal() and text.isascii() and len(text) < 19):
         raise InvalidRequest("This server did not write `page_token`; begin with the first page.", field="page_token")
     return int(text)
 
 
-def _write(name: str) -> str:
+def write_name(name: str) -> str:
+    """Return the token of a page that begins after a name."""
     return base64.urlsafe_b64encode(name.encode()).decode()
 
 
-def _read(token: str) -> str:
+def read_name(token: str) -> str:
+    """Read the name after which a page begins.
+
+    Raises:
+        InvalidRequest: This server did not write the token.
+    """
     try:
         return base64.urlsafe_b64decode(token.encode()).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):

@@ -56,7 +56,7 @@ ABSENT: dict[str, str] = {
         ("edge_key_dict_factory", "new_edge_key"), "a diagram only draws; `conn().dependencies` is a graph of NetworkX"
     ),
     "external": "stores are the server's: `levada objects collect` deletes what no row names",
-    "fs": "`store` and `open` say where to write: on this machine",
+    "fs": "`store` returns a mapping, which has `fs`, for each attribute",
     "lineage_table_exists": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",
     "log": "the audit has who changed what: `FreeTable('levada.Audit')`; `table.definition_history()` the definitions",
     "make": "define it in the class of the table",

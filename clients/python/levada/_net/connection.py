@@ -302,8 +302,8 @@ class Connection(Explained):
             return None
         setting = config["stores"].get(store.name)
         location = setting.get("location") if isinstance(setting, Mapping) else None
-        folder = Path(location or store.folder)
-        return folder if folder.is_dir() else None
+        place = location or store.folder
+        return Path(place) if place and Path(place).is_dir() else None
 
     def _job_asking(self, method: MethodName) -> JobContext | None:
         """Return the job that runs in this context, if the method reads or changes rows."""

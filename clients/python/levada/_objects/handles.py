@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -12,13 +14,20 @@ import numpy as np
 from blake3 import blake3
 
 from levada._base.errors import DamagedObject, NotFound
+from levada._base.installation import install_command
 from levada._objects.transfer import CHUNK_BYTES, FileSource, download, download_file, hash_of, progress_of
 from levada._values.files import cache_folder, check_name, download_place, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
+
+    from fsspec import FSMap
 
     from levada._net.connection import Connection
+    from levada._objects.filesystem import ObjectFileSystem
+
+_MAX_AHEAD_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,6 +84,29 @@ class StoredObject(os.PathLike[str]):
         Raises:
             DamagedObject: It has changed, or is gone.
         """
+        raise NotImplementedError
+
+    @property
+    def fs(self) -> ObjectFileSystem:
+        """Its files as a file system of fsspec, read-only; a path begins with its name.
+
+        Raises:
+            ModuleNotFoundError: The package fsspec is not installed.
+        """
+        made: ObjectFileSystem = filesystem().ObjectFileSystem(self.name, _Files(self))
+        return made
+
+    @property
+    def fsmap(self) -> FSMap:
+        """Its files as a mapping from paths to bytes, which Zarr and xarray take: `zarr.open(handle.fsmap, mode="r")`.
+
+        Raises:
+            ModuleNotFoundError: The package fsspec is not installed.
+        """
+        return filesystem().mapping(self.name, _Files(self))
+
+    def _files(self) -> dict[str, StoredFile]:
+        """Return its files by their paths within it; a single file is at the empty path."""
         raise NotImplementedError
 
     def __fspath__(self) -> str:
@@ -143,6 +175,9 @@ class StoredFile(StoredObject):
                 {"object": self.id},
             )
 
+    def _files(self) -> dict[str, StoredFile]:
+        return {"": self}
+
     def _is_whole(self, place: Path) -> bool:
         return place.is_file() and place.stat().st_size == self.size and os.access(place, os.R_OK)
 
@@ -201,6 +236,9 @@ class StoredFolder(StoredObject):
             except NotFound as error:
                 raise DamagedObject(str(error), {"object": self.id}) from None
 
+    def _files(self) -> dict[str, StoredFile]:
+        return {file.member: file for file in self.files()}
+
     def _member(self, path: str, size: int, hash_: str) -> StoredFile:
         name = path.rpartition("/")[2]
         return StoredFile(
@@ -258,8 +296,46 @@ class StoredArray(StoredFile):
         return array if dtype is None else array.astype(wanted, copy=False)
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  # as NumPy has it
-        """Return some elements; if this machine sees the store, the rest is not read."""
-        return np.array(self.load(mmap_mode="r")[index])
+        """Return some elements; of an array that only the server sees, the rows between the first and the last."""
+        if self.local_path is not None or not self.shape:
+            return np.array(self.load(mmap_mode="r")[index])
+        indices = index if isinstance(index, tuple) else (index,)
+        if not self._is_fortran():
+            return np.array(self._rows(self.shape, indices))
+        basic = all(isinstance(one, (int, np.integer, slice)) for one in indices)
+        if not basic or len(indices) > self.ndim:
+            return np.array(self._rows(self.shape[::-1], ()).T[index])
+        full = (*indices, *(slice(None) for _ in range(self.ndim - len(indices))))
+        return np.array(np.transpose(self._rows(self.shape[::-1], full[::-1])))
+
+    def _is_fortran(self) -> bool:
+        """Read in the header of the file whether the first index changes quickest."""
+        header = self.read_bytes(0, self._begin())
+        return b"'fortran_order': True" in header
+
+    def _begin(self) -> int:
+        """Return where the elements begin in the file."""
+        return self.size - math.prod(self.shape) * self.dtype.itemsize
+
+    def _rows(self, shape: tuple[int, ...], indices: tuple[Any, ...]) -> Any:  # noqa: ANN401  # as NumPy has it
+        """Return some elements of the file's rows; only the rows from the first to the last of them are read."""
+        first = indices[0] if indices else slice(None)
+        begin, end, rest = 0, shape[0], first
+        if isinstance(first, (int, np.integer)) and not isinstance(first, (bool, np.bool_)):
+            place = int(first) + (shape[0] if first < 0 else 0)
+            if not 0 <= place < shape[0]:
+                raise IndexError(f"index {first} is out of bounds for axis 0 with size {shape[0]}")
+            begin, end, rest = place, place + 1, 0
+        elif isinstance(first, slice):
+            chosen = range(*first.indices(shape[0]))
+            begin, end = (min(chosen), max(chosen) + 1) if chosen else (0, 0)
+            low = chosen.start - begin
+            stop = chosen.stop - begin
+            rest = slice(low, None if stop < 0 else stop, chosen.step) if chosen else slice(0, 0)
+        row_bytes = math.prod(shape[1:]) * self.dtype.itemsize
+        content = self.read_bytes(self._begin() + begin * row_bytes, (end - begin) * row_bytes) if end > begin else b""
+        rows = np.frombuffer(bytearray(content), self.dtype).reshape(end - begin, *shape[1:])
+        return rows[(rest, *indices[1:])]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -273,12 +349,58 @@ class StoredArray(StoredFile):
         return f"<array {self.dtype}{self.shape} in the store {self.store}>"
 
 
+class _Files:
+    """The files of a stored object for a file system, listed once."""
+
+    def __init__(self, stored: StoredObject) -> None:
+        self._stored = stored
+        self._known: dict[str, StoredFile] | None = None
+
+    @property
+    def files(self) -> dict[str, StoredFile]:
+        if self._known is None:
+            self._known = self._stored._files()
+        return self._known
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {path: file.size for path, file in self.files.items()}
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        return self.files[path].read_bytes(offset, length)
+
+    def open(self, path: str) -> IO[bytes]:
+        return self.files[path].open()
+
+    def create(self, path: str) -> IO[bytes]:
+        raise io.UnsupportedOperation(f"{self._stored.name} is stored, and stored objects do not change")
+
+    def remove(self, path: str) -> None:
+        raise io.UnsupportedOperation(f"{self._stored.name} is stored, and stored objects do not change")
+
+
+def filesystem() -> ModuleType:
+    """Return the module that needs fsspec.
+
+    Raises:
+        ModuleNotFoundError: The package is not installed.
+    """
+    try:
+        return import_module("levada._objects.filesystem")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"Objects as file systems need fsspec; {install_command('objects')}.") from error
+
+
 class _Ranges(io.RawIOBase):
-    """A file whose parts are read from the server on demand."""
+    """A file whose parts are read from the server on demand; a program that reads on and on gets larger ones ahead."""
 
     def __init__(self, file: StoredFile) -> None:
         self._file = file
         self._position = 0
+        self._ahead = b""
+        self._ahead_from = 0
+        self._expected = -1  # where the next read begins if it goes on
+        self._ahead_bytes = CHUNK_BYTES
 
     def readable(self) -> bool:
         return True
@@ -300,7 +422,16 @@ class _Ranges(io.RawIOBase):
         wanted = min(len(buffer), max(self._file.size - self._position, 0))
         if not wanted:
             return 0
-        content = b"".join(download(self._file.connection, self._file.id, self._file.member, self._position, wanted))
+        within = self._position - self._ahead_from
+        if not 0 <= within < len(self._ahead):
+            goes_on = self._position == self._expected
+            self._ahead_bytes = min(2 * self._ahead_bytes, _MAX_AHEAD_BYTES) if goes_on else CHUNK_BYTES
+            length = max(wanted, self._ahead_bytes) if goes_on else wanted
+            file = self._file
+            self._ahead = b"".join(download(file.connection, file.id, file.member, self._position, length))
+            self._ahead_from, within = self._position, 0
+            self._expected = self._position + len(self._ahead)
+        content = self._ahead[within : within + wanted]
         buffer[: len(content)] = content
         self._position += len(content)
         return len(content)

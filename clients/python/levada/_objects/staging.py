@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from levada._values.heading import Attribute, Heading
     from levada_api.v1 import schema_pb2
 
+_KEYED = frozenset({"npy", "object"})
+"""The codecs whose paths are made from keys."""
 _PARALLEL = 4
 """Objects of one insert that are sent at once."""
 
@@ -99,6 +101,7 @@ class Stager:
         if isinstance(value, StoredObject) and self._shared(value, attribute):
             return value.id, value.hash
         request = pb.StageObjectRequest(name=self.table, attribute=attribute.name)
+        keyed = staging_request(self.table, self.heading, attribute.name, key) if type_.codec in _KEYED else request
         match type_.codec:
             case "blob":
                 return self._upload(request, MemorySource([memoryview(encode_blob(value, where))]))
@@ -116,11 +119,9 @@ class Stager:
             case "filepath":
                 return self._registered(_path(value, type_.spelling), attribute)
             case "npy":
-                self._add_key(request, key)
-                return self._upload(request, _array(value))
+                return self._upload(keyed, _array(value))
             case _:
-                self._add_key(request, key)
-                return self._any(request, value, type_.spelling)
+                return self._any(keyed, value, type_.spelling)
 
     def _shared(self, value: StoredObject, attribute: Attribute) -> bool:
         """Return whether a row may refer to an object that another row refers to."""
@@ -131,12 +132,6 @@ class Stager:
             and type_.store in ("", value.store)
             and not getattr(value, "member", "")
         )
-
-    def _add_key(self, request: pb.StageObjectRequest, key: Mapping[str, object]) -> None:
-        for name in self.heading.primary_key:
-            if key.get(name) is not None:
-                value = encode_condition_value(key[name], f"attribute `{name}`")
-                request.key.add(name=name).value.CopyFrom(value)
 
     def _any(self, request: pb.StageObjectRequest, value: object, spelling: str) -> tuple[str, str]:
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -175,6 +170,18 @@ class Stager:
         return response.object.id, response.object.hash
 
 
+def staging_request(
+    table: schema_pb2.TableName, heading: Heading, attribute: str, key: Mapping[str, object]
+) -> pb.StageObjectRequest:
+    """Return the request that begins an object at a path made from the key, as far as that is known."""
+    request = pb.StageObjectRequest(name=table, attribute=attribute)
+    for name in heading.primary_key:
+        if key.get(name) is not None:
+            value = encode_condition_value(key[name], f"attribute `{name}`")
+            request.key.add(name=name).value.CopyFrom(value)
+    return request
+
+
 def _octets(value: bytes | bytearray | memoryview) -> memoryview:
     view = memoryview(value)
     return view if view.format == "B" and view.ndim == 1 and view.c_contiguous else memoryview(bytes(view))
@@ -183,7 +190,8 @@ def _octets(value: bytes | bytearray | memoryview) -> memoryview:
 def _path(value: object, spelling: str) -> Path:
     if not isinstance(value, (str, os.PathLike)):
         raise WrongValue(f"a {spelling} takes a path, not a {type(value).__name__}.")
-    return Path(value)
+    # Paths in stores are written with `/`, whoever wrote this one.
+    return Path(value.as_posix() if isinstance(value, PurePath) else value)
 
 
 def _file(path: Path) -> FileSource:

@@ -23,6 +23,7 @@ from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._query.relation import Relation, Restricted
 from levada._query.restriction import Not
 from levada._tables.deletion import Deletion, drop_table, drop_table_quick
+from levada._tables.file_registration import RegisteredFiles, register_files
 from levada._tables.insertion import frame_with_key, insert
 from levada._tables.staged_insert import StagedInsert, staged_insert1
 from levada._tables.validation import ValidationResult, validate
@@ -311,9 +312,45 @@ class Table(Relation, metaclass=TableMeta):
             zarr.open(staged.store("traces", ".zarr"), mode="w")[:] = traces
         ```
 
-        The files lie on this machine until the end, when `insert1` copies them to their store.
+        The bytes go straight into their store, where nobody sees them before the entity is inserted. If the block
+        fails, nothing is inserted, and they expire some days later.
         """
         return staged_insert1(self)
+
+    @on_class
+    def register_files(
+        self,
+        pattern: str | None = None,
+        *,
+        attribute: str | None = None,
+        folder: str = "",
+        values: Mapping[str, object] | None = None,
+        dry_run: bool = False,
+        display_progress: bool = True,
+    ) -> RegisteredFiles:
+        """Register the files of a folder of a store where they lie, and insert an entity for each.
+
+        It may be repeated at any time: files whose entities exist are left alone, and a call that was cut off goes on.
+
+        ```
+        Movie.register_files("2026/{subject}/{session}_*.avi", folder="2026")
+        ```
+
+        Args:
+            pattern: The form of the paths within the store: `{name}` is the value of an attribute within a name,
+                `{name*}` also with slashes, `*` and `**` are anything else. By default the path is the whole key.
+            attribute: The attribute of type `<filepath@…>`, if the table has several.
+            folder: The folder of the store; by default all folders that the server gives to the schema.
+            values: Values of other attributes, the same for all.
+            dry_run: Only count.
+            display_progress: Show the progress to people.
+
+        Raises:
+            InvalidRequest: The paths do not say the key, or the schema may not register files of the folder.
+        """
+        return register_files(
+            self, attribute, pattern, folder=folder, values=values or {}, dry_run=dry_run, progress=display_progress
+        )
 
     @on_class
     def insert(

@@ -16,8 +16,8 @@ from levada_server.storage.objects import object_rows
 if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
-    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.object_rows import Upload
+    from levada_server.storage.objects.store import Store
 
 _LOG = logging.getLogger("levada.objects")
 
@@ -75,7 +75,7 @@ async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
     return True
 
 
-def remove_bytes(store: FolderStore, upload: Upload) -> None:
+def remove_bytes(store: Store, upload: Upload) -> None:
     """Remove the bytes of an object or an upload, wherever they are; a registered file stays."""
     store.discard(upload.id)
     if upload.codec != "filepath":

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import StoredFile
-    from levada_server.storage.objects.folder_store import FolderStore
-    from levada_server.storage.objects.object_rows import StoredObject
+    from levada_server.storage.objects.object_rows import StoredObject, Upload
+    from levada_server.storage.objects.store import Store
 
 CHUNK_BYTES = 2**20
 """The size of a chunk of a download."""
@@ -27,16 +27,15 @@ async def download(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of an object, of a folder's file, or of a folder's list of files, from an offset on.
 
+    The id may be that of the caller's own upload.
+
     Raises:
         UnknownObject: The object does not exist, or the caller may not read it.
         NotFound: The folder has no such file.
         DamagedObject: The store lost the object, or its size has changed.
         InvalidRequest: The offset is past the end.
     """
-    found, store = await _find(engine, caller, id_)
-    if path and not found.folder:
-        raise InvalidRequest("The object is a single file without other files; leave `path` empty.", field="path")
-    file = await open_file(store, found, path)
+    file = await _open(engine, caller, id_, path)
     try:
         end = file.seek(0, 2)
         if not 0 <= offset <= end or (length_bytes is not None and length_bytes < 0):
@@ -46,7 +45,7 @@ async def download(
         while left:
             chunk = await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))
             if not chunk:
-                raise DamagedObject(f"`{found.reference.path}` became shorter during the read.", object=id_)
+                raise DamagedObject("The file became shorter during the read.", object=id_)
             left -= len(chunk)
             yield chunk
     finally:
@@ -70,7 +69,34 @@ async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[Stor
         raise _lost(store, found) from None
 
 
-async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, FolderStore]:
+async def _open(engine: Engine, caller: Caller, id_: UUID, path: str) -> IO[bytes]:
+    """Open a file of an object, or of an upload."""
+    try:
+        found, store = await _find(engine, caller, id_)
+    except UnknownObject:
+        upload = await find_upload(engine, caller, id_)
+        if upload is None:
+            raise
+        try:
+            return await asyncio.to_thread(engine.objects.store(upload.store).open_staged, id_, path)
+        except NotFound:
+            raise UnknownObject(
+                f"Nothing of {path!r} has arrived yet." if path else "Nothing has arrived yet.", object=id_
+            ) from None
+    if path and not found.folder:
+        raise InvalidRequest("The object is a single file without other files; leave `path` empty.", field="path")
+    return await open_file(store, found, path)
+
+
+async def find_upload(engine: Engine, caller: Caller, id_: UUID) -> Upload | None:
+    """Return a caller's own upload, and extend its life; None if there is no such upload."""
+    view = await engine.gate.open(caller)
+    async with engine.objects.connection() as connection:
+        holders = (await object_rows.read_holders(connection, (id_,)))[id_]
+        return await object_rows.renew_upload(connection, id_) if view.put_object(holders) else None
+
+
+async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, Store]:
     view = await engine.gate.open(caller)
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
@@ -84,7 +110,7 @@ async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject
     return found, engine.objects.store(found.reference.store)
 
 
-async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[bytes]:
+async def open_file(store: Store, found: StoredObject, path: str) -> IO[bytes]:
     """Open an object for reading, after a check of its size, the cheapest sign of damage."""
     reference = found.reference
     if found.folder and not path:
@@ -111,7 +137,7 @@ async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[by
     return file
 
 
-def _lost(store: FolderStore, found: StoredObject) -> DamagedObject:
+def _lost(store: Store, found: StoredObject) -> DamagedObject:
     return DamagedObject(
         f"The store `{store.name}` lost `{found.reference.path}`; bring it back from a backup.",
         object=found.reference.id,

@@ -1,4 +1,4 @@
-"""Write objects into their stores: stage, upload, commit, register."""
+"""Write objects into their stores: stage, upload, commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from levada_server.model.kinds import Kind
 from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
 from levada_server.operations.objects.claims import readable
 from levada_server.operations.objects.collection import remove_bytes
-from levada_server.operations.objects.downloads import open_file
+from levada_server.operations.objects.downloads import find_upload, open_file
 from levada_server.permissions.roles import Action
 from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.object_rows import Upload
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import Content
-    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.npy_header import NpyHeader
     from levada_server.storage.objects.object_rows import StoredObject
+    from levada_server.storage.objects.store import Store
     from levada_server.storage.postgres.database import Connection
 
 BY_CONTENT = frozenset({"blob", "hash"})
@@ -71,7 +71,7 @@ async def stage(
         DamagedObject: The store lost the object with the same content.
     """
     view = await engine.gate.open(caller)
-    table, attribute = _target(view, target)
+    table, attribute = target_of(view, target)
     await engine.quota.admit(engine.scope, table.name.schema)
     codec = attribute.type.codec
     store = engine.objects.store(attribute.type.store)
@@ -87,7 +87,7 @@ async def stage(
         check_file_name(file_name)
     id_ = uuid4()
     async with engine.objects.connection() as connection:
-        schema_id = await _schema_id(connection, table)
+        schema_id = await read_schema_id(connection, table)
         name = file_name if codec in _NAMED else f"{attribute.name}.npy" if codec == "npy" else ""
         known = {column: value for column in table.heading.primary_key if (value := key.get(column)) is not None}
         if codec in BY_CONTENT:
@@ -107,12 +107,18 @@ async def stage(
             return same.reference
     async with engine.objects.connection() as connection, connection.transaction():
         await object_rows.insert_upload(connection, upload)
-        await _note_user(connection, caller, id_)
+        await note_user(connection, caller, id_)
     await asyncio.to_thread(store.begin, id_, folder=folder)
     return id_
 
 
-def _target(view: View, target: Target) -> tuple[Table, Attribute]:
+def target_of(view: View, target: Target) -> tuple[Table, Attribute]:
+    """Return the table and the attribute for which a caller stores objects.
+
+    Raises:
+        InvalidRequest: The attribute does not hold objects.
+        PermissionDenied: The caller may not insert there.
+    """
     table = view.seen.table(target.table)
     view.admit(Action.COMPUTE if view.catalog.filled_by_jobs(table) else Action.INSERT, table)
     attribute = table.heading[target.attribute]
@@ -123,9 +129,14 @@ def _target(view: View, target: Target) -> tuple[Table, Attribute]:
     return table, attribute
 
 
-async def _schema_id(connection: Connection, table: Table) -> int:
+async def read_schema_id(connection: Connection, table: Table) -> int:
+    """Return the id of a table's schema.
+
+    Raises:
+        UnknownSchema: It was dropped since the catalog was read.
+    """
     found = await object_rows.schema_id(connection, table.name.schema)
-    if found is None:  # it was dropped since the catalog was read
+    if found is None:
         raise UnknownSchema(f"There is no schema `{table.name.schema}`.", schema=table.name.schema)
     return found
 
@@ -141,10 +152,7 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     Raises:
         UnknownObject: The upload has expired, is committed, or is not the caller's.
     """
-    view = await engine.gate.open(caller)
-    async with engine.objects.connection() as connection:
-        holders = (await object_rows.read_holders(connection, (id_,)))[id_]
-        upload = await object_rows.renew_upload(connection, id_) if view.put_object(holders) else None
+    upload = await find_upload(engine, caller, id_)
     if upload is None:
         raise UnknownObject(
             "There is no upload with this id: it has expired or is committed. Begin another.", object=id_
@@ -152,24 +160,51 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     return OpenUpload(upload, engine.objects.store(upload.store))
 
 
-@dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload, and its store."""
+    """An upload, its store, and the bytes that are too few to be written yet.
 
-    upload: Upload
-    store: FolderStore
+    Args:
+        upload: The upload.
+        store: Its store.
+    """
+
+    def __init__(self, upload: Upload, store: Store) -> None:
+        self.upload = upload
+        self.store = store
+        self._path = ""
+        self._offset = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     async def received_bytes(self, path: str) -> int:
         """Return how much of a file has arrived."""
         return await asyncio.to_thread(self.store.received_bytes, self.upload.id, self._checked(path))
 
     async def rewind(self, path: str, offset: int) -> None:
-        """Set the offset at which a file continues."""
+        """Set the file whose bytes come next, and the offset at which it continues."""
+        await self.flush()
         await asyncio.to_thread(self.store.rewind, self.upload.id, self._checked(path), offset)
+        self._path, self._offset = path, offset
 
-    async def write(self, path: str, offset: int, content: bytes) -> None:
-        """Write bytes of a file."""
-        await asyncio.to_thread(self.store.write, self.upload.id, path, offset, content)
+    async def drop(self, path: str) -> None:
+        """Remove a file."""
+        await self.flush()
+        await asyncio.to_thread(self.store.drop, self.upload.id, self._checked(path))
+
+    async def write(self, content: bytes) -> None:
+        """Write the next bytes of the file, or keep them until there are enough."""
+        self._waiting.append(content)
+        self._waiting_bytes += len(content)
+        if self._waiting_bytes >= self.store.write_bytes:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write the bytes that were kept."""
+        content, offset = b"".join(self._waiting), self._offset
+        self._waiting, self._waiting_bytes = [], 0
+        if content:
+            await asyncio.to_thread(self.store.write, self.upload.id, self._path, offset, content)
+            self._offset += len(content)
 
     def _checked(self, path: str) -> str:
         if bool(path) is not self.upload.folder:
@@ -246,17 +281,18 @@ async def _claim_content(engine: Engine, caller: Caller, upload: Upload, content
     async with engine.objects.connection() as connection:
         found = await object_rows.claim_content(connection, upload, content.hash)
         if found is not None:
-            await _note_user(connection, caller, found.reference.id)
+            await note_user(connection, caller, found.reference.id)
     return found
 
 
-async def _note_user(connection: Connection, caller: Caller, id_: UUID) -> None:
+async def note_user(connection: Connection, caller: Caller, *ids: UUID) -> None:
+    """Record that a caller put some objects or uploads there."""
     identity = caller.identity
     if identity.user_id is not None and identity.token_id is not None:
-        await object_rows.add_user(connection, id_, identity.user_id, identity.token_id)
+        await object_rows.add_user(connection, ids, identity.user_id, identity.token_id)
 
 
-async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
+async def _drop(engine: Engine, upload: Upload, store: Store) -> None:
     """Remove an upload, wherever its bytes are."""
     async with engine.objects.connection() as connection:
         await object_rows.doom_upload(connection, upload.id)
@@ -265,27 +301,6 @@ async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
         await object_rows.delete_doomed(connection, upload.id)
 
 
-async def register(engine: Engine, caller: Caller, target: Target, path: str) -> ObjectReference:
-    """Register a file that is already in a store; return the object, which rows may name.
-
-    Raises:
-        NotFound: The file does not exist.
-        InvalidRequest: The attribute is not a `<filepath@…>`, or the path leaves the store.
-    """
-    table, attribute = _target(await engine.gate.open(caller), target)
-    if attribute.type.codec != "filepath":
-        raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, which takes copies.", field="attribute")
-    store = engine.objects.store(attribute.type.store)
-    content = await asyncio.to_thread(store.register, path)
-    async with engine.objects.connection() as connection:
-        schema_id = await _schema_id(connection, table)
-        name = path.rpartition("/")[2]
-        file = Upload(uuid4(), schema_id, "filepath", store.name, path, name, folder=False)
-        registered = (await object_rows.insert_registered(connection, file, content)).reference
-        await _note_user(connection, caller, registered.id)
-    return registered
-
-
-async def _check_there(store: FolderStore, found: StoredObject) -> None:
+async def _check_there(store: Store, found: StoredObject) -> None:
     """Check that an object found by its content still exists on the disk."""
     (await open_file(store, found, "")).close()

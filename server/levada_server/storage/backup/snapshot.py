@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, NotFound
+from levada_server.storage.objects.object_files import NamedObject
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
@@ -31,27 +32,6 @@ class TableDigest:
     name: str
     row_count: int
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class NamedObject:
-    """An object that rows may name.
-
-    Args:
-        store: The store's name.
-        path: The path within the store.
-        folder: It is a folder of files.
-        size_bytes: The size of all its bytes.
-        hash: BLAKE3 of the file, or of the list of the folder's files.
-        quarantined: No row named it when somebody looked; it may be removed at any time.
-    """
-
-    store: str
-    path: str
-    folder: bool
-    size_bytes: int
-    hash: str
-    quarantined: bool
 
 
 class Snapshot:

@@ -27,6 +27,14 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanned:
+    """A file of a store: its path there, and its size in bytes; None for what cannot be registered, such as a link."""
+
+    path: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """The content of an object.
 

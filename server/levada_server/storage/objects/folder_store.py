@@ -12,11 +12,13 @@ import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
-from levada_server.model.object_names import MANAGED_FOLDER, check_path
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
 from levada_server.storage.objects.content import (
     Content,
+    Scanned,
     StoredFile,
     file_content,
     files_of,
@@ -30,7 +32,6 @@ from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
-    from uuid import UUID
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
@@ -45,6 +46,9 @@ class FolderStore:
     The server's own files are under `MANAGED_FOLDER`. An upload is a folder there, named by its id, until it is
     published: moved to its place once all of it is on the disk.
     """
+
+    write_bytes = 1
+    part_uploads = None
 
     def __init__(self, name: str, folder: Path) -> None:
         """Open a store in a folder that exists.
@@ -152,6 +156,10 @@ class FolderStore:
             _sync(target.parent)
         place.parent.rmdir()
 
+    def drop(self, upload: UUID, path: str) -> None:
+        """Remove a file of an upload."""
+        self._staged(upload, path).unlink(missing_ok=True)
+
     def discard(self, upload: UUID) -> None:
         """Remove an upload that was not published."""
         shutil.rmtree(self._staged(upload).parent, ignore_errors=True)
@@ -178,44 +186,60 @@ class FolderStore:
             except OSError:  # another object is in it
                 break
 
+    def staged(self) -> Iterator[UUID]:
+        """Yield the uploads that have a folder."""
+        with suppress(FileNotFoundError):
+            for entry in (self.folder / _STAGING).iterdir():
+                with suppress(ValueError):
+                    yield UUID(hex=entry.name)
+
     # ----------------------------------------------------------------------------------------------- files
 
-    def register(self, path: str) -> Content:
-        """Read a file that is already in the store.
+    def resolve(self, path: str) -> str:
+        """Return the path that a path leads to by links, within the store.
+
+        Raises:
+            InvalidRequest: The path leaves the store.
+        """
+        real = Path(os.path.realpath(self.folder / check_path(path)))
+        if not real.is_relative_to(self.folder):
+            raise InvalidRequest(f"{path!r} leads out of the store `{self.name}`.", field="path", store=self.name)
+        return real.relative_to(self.folder).as_posix()
+
+    def scan(self, folder: str, after: str) -> Iterator[Scanned]:
+        """Yield the files in a folder and below it, without the server's own, in byte order of their paths.
+
+        Links and names that no path may have are yielded without a size. One folder at a time is in memory.
+
+        Args:
+            folder: The folder, with `/`; empty for the whole store.
+            after: Only files whose paths come after this one.
+        """
+        if folder and self.resolve(folder) != folder:
+            return  # it is reached by a link, and listed where that leads
+        yield from _scan(self.folder / folder, f"{folder}/" if folder else "", after.encode(errors="surrogateescape"))
+
+    def read_content(self, path: str) -> Content:
+        """Read a file to its end.
 
         Raises:
             NotFound: The file does not exist.
-            InvalidRequest: The path leaves the store, or is one of the server's own.
         """
-        with self.open(path, others=True) as file:
+        with self.open(path) as file:
             return opened_content(file)
 
-    def open(self, path: str, *, others: bool = False) -> BinaryIO:
-        """Open a file for reading.
-
-        Links are followed within the store. Then each step of the path is opened without following links, so that
-        nobody can insert a link that leads elsewhere.
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading, without following links: nobody can insert one that leads elsewhere.
 
         Args:
             path: The path within the store, with `/`.
-            others: Whether to refuse the server's own files.
 
         Raises:
-            NotFound: The file does not exist.
-            InvalidRequest: The path leaves the store, or is the server's own and `others` is set.
+            NotFound: The file does not exist, or a step of its path is a link.
+            InvalidRequest: The path is not allowed.
         """
-        check_path(path)
+        parts = tuple(check_path(path).split("/"))
         missing = NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name)
-        real = Path(os.path.realpath(self.folder / path))
-        if not real.is_relative_to(self.folder):
-            raise InvalidRequest(f"{path!r} leads out of the store `{self.name}`.", field="path", store=self.name)
-        parts = real.relative_to(self.folder).parts
-        if others and parts[:1] == (MANAGED_FOLDER,):
-            raise InvalidRequest(
-                f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
-            )
-        if not parts:
-            raise missing
         try:
             descriptor = _open_beneath(self.folder, parts)
         except OSError:
@@ -224,6 +248,17 @@ class FolderStore:
             os.close(descriptor)
             raise missing
         return os.fdopen(descriptor, "rb")
+
+    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+        """Open a file of an upload for reading, as far as it has arrived.
+
+        Raises:
+            NotFound: Nothing of it has arrived.
+        """
+        return self.open(self._staged(upload, path).relative_to(self.folder).as_posix())
+
+    def sign_read(self, path: str) -> None:
+        """Return None: all bytes pass through the server."""
 
     def open_listing(self, path: str) -> BinaryIO:
         """Open the list of the files of a folder that is an object.
@@ -264,6 +299,38 @@ class FolderStore:
                     store=self.name,
                 ) from error
             raise
+
+
+def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:
+    """Yield the files below a folder whose paths come after some path."""
+    try:
+        with os.scandir(place) as entries:
+            found = sorted((_key(entry), entry.is_symlink(), entry.is_file(), entry.name) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for key, link, file, name in found:
+        path = f"{prefix}{name}"
+        whole = prefix.encode(errors="surrogateescape") + key
+        if path == MANAGED_FOLDER or (whole <= after and not (key.endswith(b"/") and after.startswith(whole))):
+            continue
+        if link or wrong_name(name) is not None:
+            yield Scanned(path.encode(errors="replace").decode(), None)
+        elif key.endswith(b"/"):
+            yield from _scan(place / name, f"{path}/", after)
+        else:
+            yield Scanned(path, _size(place / name) if file else None)
+
+
+def _key(entry: os.DirEntry[str]) -> bytes:
+    """Return what orders an entry among the paths of all files; that of a folder ends with `/`."""
+    return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
+
+
+def _size(place: Path) -> int | None:
+    try:
+        return place.stat().st_size
+    except OSError:  # it went since
+        return None
 
 
 def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:

@@ -41,7 +41,8 @@ def read_npy_header(file: BinaryIO) -> NpyHeader:
         raise WrongValue(
             "The array holds Python objects, which no other language can read; store numbers, text or times."
         )
-    wanted, found = int(np.prod(shape, dtype=object)) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+    begin = file.tell()
+    wanted, found = int(np.prod(shape, dtype=object)) * dtype.itemsize, file.seek(0, os.SEEK_END) - begin
     if wanted != found:
         raise WrongValue(f"The array has {found} bytes of elements, but its header says {wanted}.")
     return NpyHeader(str(np.lib.format.dtype_to_descr(dtype)), shape)

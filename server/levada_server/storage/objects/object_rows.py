@@ -16,7 +16,7 @@ from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from levada_server.model.table import Table
@@ -48,11 +48,19 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object that is complete."""
+    """An object that is complete.
+
+    Args:
+        codec: The codec of its attribute.
+        folder: It is a folder of files.
+        reference: Its reference.
+        made_for: The store for which it was made, if it lies in another one now.
+    """
 
     codec: str
     folder: bool
     reference: ObjectReference
+    made_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,25 +129,23 @@ async def commit_upload(
         )
     except asyncpg.UniqueViolationError:
         return None
-    return None if row is None else _stored(row)
+    return None if row is None else stored_object(row)
 
 
-async def insert_registered(connection: Connection, file: Upload, content: Content) -> StoredObject:
-    """Record a file that was already in its store."""
-    row = await connection.fetchrow(
-        _SQL["insert_registered"],
-        file.id,
-        file.schema_id,
-        file.codec,
-        file.store,
-        file.path,
-        file.name,
-        content.size_bytes,
-        content.hash,
-        LIFETIME,
-    )
-    assert row is not None
-    return _stored(row)
+async def insert_registered(connection: Connection, schema_id: int, files: Sequence[ObjectReference]) -> None:
+    """Record files of one store that were already there."""
+    if files:
+        await connection.execute(
+            _SQL["insert_registered"],
+            schema_id,
+            files[0].store,
+            LIFETIME,
+            [file.id for file in files],
+            [file.path for file in files],
+            [file.name for file in files],
+            [file.size_bytes for file in files],
+            [file.hash for file in files],
+        )
 
 
 async def doom_upload(connection: Connection, id_: UUID) -> None:
@@ -152,7 +158,7 @@ async def claim_content(connection: Connection, upload: Upload, hash_: str) -> S
     row = await connection.fetchrow(
         _SQL["claim_content"], upload.schema_id, upload.store, upload.codec, hash_, LIFETIME
     )
-    return None if row is None else _stored(row)
+    return None if row is None else stored_object(row)
 
 
 async def find_content(connection: Connection, upload: Upload, hash_: str) -> UUID | None:
@@ -175,21 +181,21 @@ async def read_holders(connection: Connection, ids: Iterable[UUID]) -> dict[UUID
     return found
 
 
-async def add_user(connection: Connection, id_: UUID, user_id: int, token_id: UUID) -> None:
-    """Record that a user put an object or upload there."""
-    await connection.execute(_SQL["add_user"], id_, user_id, token_id)
+async def add_user(connection: Connection, ids: Sequence[UUID], user_id: int, token_id: UUID) -> None:
+    """Record that a user put some objects or uploads there."""
+    await connection.execute(_SQL["add_user"], ids, user_id, token_id)
 
 
 async def claim(connection: Connection, ids: Iterable[UUID], table_id: int) -> dict[UUID, StoredObject]:
     """Extend the life of objects that rows of a table are about to name; return each that is not gone."""
     rows = await connection.fetch(_SQL["claim"], list(ids), LIFETIME, table_id)
-    return {row["id"]: _stored(row) for row in rows}
+    return {row["id"]: stored_object(row) for row in rows}
 
 
 async def read_object(connection: Connection, id_: UUID) -> StoredObject | None:
     """Return an object; None if it does not exist."""
     row = await connection.fetchrow(_SQL["read_object"], id_)
-    return None if row is None else _stored(row)
+    return None if row is None else stored_object(row)
 
 
 async def read_schema(connection: Connection, id_: UUID) -> str:
@@ -206,7 +212,7 @@ async def find_named(connection: Connection, tables: Iterable[Table], place: str
     await connection.execute(_SQL["lift_time_limit"])
     await connection.execute(fill(_SQL["create_named"], named=place))
     for table in tables:
-        for name in _of_objects(table):
+        for name in object_attributes(table):
             await connection.execute(
                 fill(_SQL["add_named"], named=place, column=quote_name(name), table=qualified(table.name))
             )
@@ -215,11 +221,12 @@ async def find_named(connection: Connection, tables: Iterable[Table], place: str
 async def lock_named(connection: Connection, tables: Iterable[Table]) -> None:
     """Let nobody write into the tables of some that name objects, until the transaction ends; its first statement."""
     for table in tables:
-        if _of_objects(table):
+        if object_attributes(table):
             await connection.execute(fill(_SQL["lock_named"], table=qualified(table.name)))
 
 
-def _of_objects(table: Table) -> list[str]:
+def object_attributes(table: Table) -> list[str]:
+    """Return the attributes of a table that name objects."""
     return [attribute.name for attribute in table.heading if attribute.type.kind is Kind.OBJECT]
 
 
@@ -262,7 +269,8 @@ def _upload(row: asyncpg.Record) -> Upload:
     return Upload(row["id"], row["schema_id"], row["codec"], row["store"], row["path"], row["name"], row["folder"])
 
 
-def _stored(row: asyncpg.Record) -> StoredObject:
+def stored_object(row: asyncpg.Record) -> StoredObject:
+    """Read an object from its row."""
     shape = row["shape"]
     reference = ObjectReference(
         id=row["id"],
@@ -275,4 +283,4 @@ def _stored(row: asyncpg.Record) -> StoredObject:
         dtype=row["dtype"],
         shape=None if shape is None else tuple(shape),
     )
-    return StoredObject(row["codec"], row["folder"], reference)
+    return StoredObject(row["codec"], row["folder"], reference, row["made_for"])

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from levada_server.errors import UnknownStore
+from levada_server.errors import InvalidRequest, UnknownStore
+from levada_server.model.object_names import MANAGED_FOLDER, under
+from levada_server.storage.objects.bucket_settings import BucketKind
+from levada_server.storage.objects.bucket_store import BucketStore
 from levada_server.storage.objects.folder_store import FolderStore
+from levada_server.storage.objects.part_uploads import AzurePartUploads, S3PartUploads
 from levada_server.storage.postgres.database import Database
 
 if TYPE_CHECKING:
@@ -17,33 +21,54 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from levada_server.storage.objects.bucket_settings import BucketSettings
+    from levada_server.storage.objects.store import PartUploads, Store
     from levada_server.storage.postgres.database import Connection
 
 POOL_SIZE = 4
+ANY_SCHEMA = "*"
+"""In place of a schema's name: any schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFolders:
-    """The folders of a server's stores.
+    """Where a server's stores are.
 
     Args:
         folders: The folders by the stores' names.
         preferred: The store that `<blob@>` means; None if there is none.
         file: The file in which stores are named, for messages.
+        buckets: The buckets by the stores' names.
+        registrable: For each store, the folders whose files each schema may register in place, by the schema's name;
+            `*` stands for any schema, and the empty folder for the whole store.
     """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
     preferred: str | None = None
     file: str = "the server's file stores.toml"
+    buckets: Mapping[str, BucketSettings] = field(default_factory=dict)
+    registrable: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def open_stores(stores: StoreFolders) -> dict[str, FolderStore]:
+def open_stores(stores: StoreFolders) -> dict[str, Store]:
     """Open stores; return them by their names.
 
     Raises:
         PreconditionFailed: The folder of a store does not exist.
     """
-    return {name: FolderStore(name, folder) for name, folder in sorted(stores.folders.items())}
+    found: dict[str, Store] = {name: FolderStore(name, folder) for name, folder in stores.folders.items()}
+    for name, bucket in stores.buckets.items():
+        found[name] = BucketStore(name, bucket, _part_uploads(name, bucket))
+    return dict(sorted(found.items()))
+
+
+def _part_uploads(name: str, bucket: BucketSettings) -> PartUploads | None:
+    """Return the uploads that clients send to a bucket themselves; only a key signs them, never a machine's role."""
+    if bucket.kind is BucketKind.S3 and bucket.secret:
+        return S3PartUploads(name, bucket)
+    if bucket.kind is BucketKind.AZURE and bucket.secret:
+        return AzurePartUploads(name, bucket)
+    return None
 
 
 class ObjectStorage:
@@ -62,12 +87,13 @@ class ObjectStorage:
         self.stores = open_stores(stores)
         self.preferred = stores.preferred
         self._file = stores.file
+        self._registrable = stores.registrable
         self._database_url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
         self._committing: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
-    def store(self, name: str) -> FolderStore:
+    def store(self, name: str) -> Store:
         """Return the store with a name; the preferred store if the name is empty.
 
         Raises:
@@ -85,6 +111,32 @@ class ObjectStorage:
                 store=name or None,
             )
         return found
+
+    def check_registrable(self, store: str, schema: str, path: str) -> None:
+        """Check that a schema may register the files at a path of a store in place.
+
+        Raises:
+            InvalidRequest: They are the server's own, or the configuration gives them to other schemas or to none.
+        """
+        if under(path, (MANAGED_FOLDER,)):
+            raise InvalidRequest(
+                f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
+            )
+        folders = self.registrable(store, schema)
+        if not under(path, folders):
+            known = ", ".join(f"{folder!r}" for folder in folders) or "none"
+            raise InvalidRequest(
+                f"The schema `{schema}` may not register {path!r} of the store `{store}`; its folders there: {known}. "
+                f"An administrator adds some in {self._file}, under [stores.{store}.register]: "
+                f'{schema} = ["{path.partition("/")[0]}"]',
+                field="path",
+                store=store,
+            )
+
+    def registrable(self, store: str, schema: str) -> tuple[str, ...]:
+        """Return the folders of a store whose files a schema may register; the empty one is the whole store."""
+        given = self._registrable.get(store, {})
+        return (*given.get(schema, ()), *given.get(ANY_SCHEMA, ()))
 
     def committing(self, upload: UUID) -> asyncio.Lock:
         """Return the lock under which an upload is committed; a client may ask again during the first call."""

@@ -117,10 +117,12 @@ INSERT INTO levada.definition_history (table_id, definition) VALUES ($1, $2);
 SELECT pg_total_relation_size($1::regclass);
 
 -- name: read_schema_bytes
--- By the files of its tables, which takes some microseconds for each, however many rows they have.
+-- By the files of its tables, which takes some microseconds for each, however many rows they have. Its objects are
+-- measured now and then.
 SELECT coalesce((
     SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relkind = 'r'
 ), 0) + coalesce((
-    SELECT sum(o.size_bytes) FROM levada.object o JOIN levada.schema s ON s.id = o.schema_id WHERE s.name = $1
+    SELECT u.size_bytes FROM levada.object_usage u JOIN levada.schema s ON s.id = u.schema_id
+    WHERE s.name = $1 AND u.user_id = 0
 ), 0);

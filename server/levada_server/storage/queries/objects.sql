@@ -22,7 +22,8 @@ WHERE id = $1 AND state = 'uploading' RETURNING *;
 
 -- name: insert_registered
 INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, size_bytes, hash, expire_time)
-VALUES ($1, $2, $3, $4, $5, $6, false, 'whole', $7, $8, clock_timestamp() + $9::interval) RETURNING *;
+SELECT f.id, $1, 'filepath', $2, f.path, f.name, false, 'whole', f.size_bytes, f.hash, clock_timestamp() + $3::interval
+FROM unnest($4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[]) AS f(id, path, name, size_bytes, hash);
 
 -- name: doom_upload
 UPDATE levada.object SET state = 'doomed' WHERE id = $1 AND state = 'uploading';
@@ -41,7 +42,8 @@ SELECT o.id,
 FROM unnest($1::uuid[]) AS o(id);
 
 -- name: add_user
-INSERT INTO levada.object_user (object_id, user_id, token_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+INSERT INTO levada.object_user (object_id, user_id, token_id)
+SELECT id, $2, $3 FROM unnest($1::uuid[]) AS id ON CONFLICT DO NOTHING;
 
 -- name: claim_content
 -- The object with some content, if it exists; it stays for a while, even if no row names it yet.
@@ -67,6 +69,104 @@ SELECT * FROM levada.object WHERE id = $1 AND state IN ('whole', 'quarantined');
 
 -- name: read_schema
 SELECT s.name FROM levada.object AS o JOIN levada.schema AS s ON s.id = o.schema_id WHERE o.id = $1;
+
+-- name: list_objects
+-- The next objects that rows may name, by id, with the tables whose rows name or named them.
+SELECT o.*, coalesce(s.name, '') AS schema, ARRAY(
+    SELECT n.name || '.' || t.name FROM levada.object_table h
+    JOIN levada.table t ON t.id = h.table_id JOIN levada.schema n ON n.id = t.schema_id
+    WHERE h.object_id = o.id ORDER BY 1
+) AS tables
+FROM levada.object o LEFT JOIN levada.schema s ON s.id = o.schema_id
+WHERE o.id > $1 AND o.state IN ('whole', 'quarantined') AND ($2 = '' OR o.store = $2) AND ($3 = '' OR s.name = $3)
+ORDER BY o.id LIMIT $4;
+
+-- name: read_naming_rows
+-- The keys of rows that name an object; there is no index for it.
+SELECT row_to_json(k)::text AS key
+FROM (SELECT {key} FROM {table} AS t WHERE t.{column} ->> 'id' = $1 LIMIT $2) AS k;
+
+-- name: list_copyable
+-- The next objects of a store that a copy takes along.
+SELECT o.* FROM levada.object o LEFT JOIN levada.schema s ON s.id = o.schema_id
+WHERE o.id > $1 AND o.state = 'whole' AND o.codec <> 'filepath' AND o.store = $2 AND ($3 = '' OR s.name = $3)
+ORDER BY o.id LIMIT $4;
+
+-- name: lock_copied
+-- Rows that are about to name the object wait until it is known where it lies.
+SELECT id FROM levada.object WHERE id = $1 AND store = $2 AND path = $3 AND state IN ('whole', 'quarantined')
+FOR UPDATE;
+
+-- name: move_to_copy
+-- Fails if the other store has an object with the same content already.
+UPDATE levada.object SET store = $2, path = $3, made_for = coalesce(made_for, store) WHERE id = $1;
+
+-- name: keep_original
+-- The record of the copy becomes that of the original bytes, which nothing names: readers may still be at work.
+UPDATE levada.object AS c
+SET state = 'quarantined', quarantine_time = clock_timestamp(), expire_time = clock_timestamp(),
+    store = $3, path = $4, size_bytes = o.size_bytes, hash = o.hash, file_count = o.file_count,
+    dtype = o.dtype, shape = o.shape
+FROM levada.object AS o WHERE c.id = $1 AND c.state = 'uploading' AND o.id = $2 RETURNING c.id;
+
+-- name: claim_twins
+-- The objects of a store whose content another store has too, for which rows are about to name them; they stay.
+WITH twins AS (
+    SELECT a.id AS original, b.id AS twin FROM levada.object a
+    JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
+    WHERE a.store = $1 AND a.codec IN ('blob', 'hash') AND a.state IN ('whole', 'quarantined')
+      AND b.state IN ('whole', 'quarantined')
+), locked AS (
+    SELECT b.id FROM levada.object b WHERE b.id IN (SELECT twin FROM twins) ORDER BY b.id FOR UPDATE
+), holding AS (
+    INSERT INTO levada.object_table (object_id, table_id)
+    SELECT w.twin, h.table_id FROM twins w JOIN levada.object_table h ON h.object_id = w.original
+    ON CONFLICT DO NOTHING
+), sending AS (
+    INSERT INTO levada.object_user (object_id, user_id, token_id)
+    SELECT w.twin, u.user_id, u.token_id FROM twins w JOIN levada.object_user u ON u.object_id = w.original
+    ON CONFLICT DO NOTHING
+)
+UPDATE levada.object AS b SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $3::interval
+FROM locked WHERE b.id = locked.id AND b.state IN ('whole', 'quarantined');
+
+-- name: follow_twins
+-- Rows that name an object of a store, whose content the other store has, name the other.
+UPDATE {table} AS t
+SET {column} = t.{column} || jsonb_build_object('id', b.id, 'store', b.store, 'path', b.path)
+FROM levada.object a
+JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
+WHERE a.id = (t.{column} ->> 'id')::uuid AND a.store = $1 AND a.codec IN ('blob', 'hash') AND b.state = 'whole'
+  AND t.{column} ->> 'store' = $1;
+
+-- name: follow_objects
+-- Rows that say that an object lies in a store which it has left.
+UPDATE {table} AS t SET {column} = t.{column} || jsonb_build_object('store', o.store, 'path', o.path)
+FROM levada.object o
+WHERE o.id = (t.{column} ->> 'id')::uuid AND t.{column} ->> 'store' = $1 AND o.store <> $1;
+
+-- name: measure_usage
+-- One pass over all objects. Registered files are others' files, and take no space of ours.
+INSERT INTO levada.object_usage (schema_id, user_id, object_count, size_bytes, measure_time)
+SELECT o.schema_id, 0, count(*), sum(o.size_bytes), clock_timestamp() FROM levada.object o
+WHERE o.state IN ('whole', 'quarantined') AND o.codec <> 'filepath' GROUP BY o.schema_id
+UNION ALL
+SELECT o.schema_id, u.user_id, count(*), sum(o.size_bytes), clock_timestamp()
+FROM (SELECT DISTINCT object_id, user_id FROM levada.object_user) u JOIN levada.object o ON o.id = u.object_id
+WHERE o.state IN ('whole', 'quarantined') AND o.codec <> 'filepath' GROUP BY o.schema_id, u.user_id;
+
+-- name: claim_measuring
+-- False if another process measures now, or has just done so.
+SELECT pg_try_advisory_xact_lock(hashtext('levada.object_usage'))
+    AND NOT EXISTS (SELECT FROM levada.object_usage WHERE measure_time > clock_timestamp() - $1::interval);
+
+-- name: forget_usage
+DELETE FROM levada.object_usage;
+
+-- name: list_usage
+SELECT coalesce(s.name, '') AS schema, coalesce(w.name, '') AS user, u.object_count, u.size_bytes, u.measure_time
+FROM levada.object_usage u LEFT JOIN levada.schema s ON s.id = u.schema_id LEFT JOIN levada.user w ON w.id = u.user_id
+ORDER BY s.name, u.schema_id, u.user_id LIMIT $1 OFFSET $2;
 
 -- name: lift_time_limit
 -- For this transaction, which reads every column of objects from end to end.

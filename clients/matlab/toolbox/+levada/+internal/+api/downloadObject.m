@@ -1,10 +1,11 @@
 function responses = downloadObject(connection, request)
-%DOWNLOADOBJECT Return bytes, whole or in part, of an object, of one file of a folder, or of a folder's list of files.
+%DOWNLOADOBJECT Return bytes, whole or in part, of an object, of one file of a folder, or of a folder's list of files;
+%   also of a file of the caller's own upload, as far as it has arrived.
 %   UNKNOWN_OBJECT; DAMAGED_OBJECT if the store lost it or its size changed.
 %   RESPONSES = DOWNLOADOBJECT(CONNECTION, REQUEST) calls ObjectService.DownloadObject. RESPONSES is a cell.
 %
 %   Request: DownloadObjectRequest
-%       object_id  char: The object's id.
+%       object_id  char: The object's id, or that of an upload.
 %       path  char: Path of the file within the folder; empty for a single file, and for a folder's list of files.
 %       offset  int64: The first byte, from 0.
 %       length_bytes  int64: How many bytes; fewer only at the end of the file. Unset: all the rest.

@@ -1,7 +1,8 @@
-"""Copy objects between stores and a backup, whose folders are stores too, and check every byte."""
+"""Copy objects from one store to another, and check every byte; the folders of a backup are stores too."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,13 +12,40 @@ from levada_server.storage.objects.content import Content, StoredFile, content_o
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from levada_server.storage.backup.snapshot import NamedObject
-    from levada_server.storage.objects.folder_store import FolderStore
+    from levada_server.storage.objects.object_rows import StoredObject
+    from levada_server.storage.objects.store import Store
 
 _COPIED_BYTES = 4 * 2**20
 
 
-def check(store: FolderStore, named: NamedObject) -> None:
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """An object that rows may name.
+
+    Args:
+        store: The store's name.
+        path: The path within the store.
+        folder: It is a folder of files.
+        size_bytes: The size of all its bytes.
+        hash: BLAKE3 of the file, or of the list of the folder's files.
+        quarantined: No row named it when somebody looked; it may be removed at any time.
+    """
+
+    store: str
+    path: str
+    folder: bool
+    size_bytes: int
+    hash: str
+    quarantined: bool = False
+
+
+def named_object(stored: StoredObject) -> NamedObject:
+    """Return an object as it is copied and checked."""
+    reference = stored.reference
+    return NamedObject(reference.store, reference.path, stored.folder, reference.size_bytes, reference.hash)
+
+
+def check(store: Store, named: NamedObject) -> None:
     """Read an object in a store from its beginning to its end.
 
     Raises:
@@ -31,29 +59,36 @@ def check(store: FolderStore, named: NamedObject) -> None:
         raise _damaged(store, named, "has changed")
 
 
-def copy(named: NamedObject, source: FolderStore, target: FolderStore) -> None:
-    """Copy an object to its path in another store, completely or not at all.
+def copy(named: NamedObject, source: Store, target: Store, path: str | None = None, upload: UUID | None = None) -> None:
+    """Copy an object to another store, completely or not at all.
+
+    Args:
+        named: The object.
+        source: The store that has it.
+        target: The store that gets it.
+        path: Its path there; by default the same.
+        upload: The id under which its bytes arrive there; by default a new one.
 
     Raises:
         DamagedObject: Bytes are missing or changed.
         LimitReached: The disk is full.
     """
-    upload = uuid4()
+    upload = upload or uuid4()
     target.begin(upload, folder=named.folder)
     try:
-        for path in [file.path for file in source.files(named.path)] if named.folder else [""]:
-            _copy_file(source, f"{named.path}/{path}" if path else named.path, target, upload, path)
+        for member in [file.path for file in source.files(named.path)] if named.folder else [""]:
+            _copy_file(source, f"{named.path}/{member}" if member else named.path, target, upload, member)
         content = target.content(upload, folder=named.folder)
         if content.hash != named.hash:
             raise _damaged(source, named, "has changed")
-        target.publish(upload, named.path, content)
+        target.publish(upload, path or named.path, content)
     except NotFound:
         raise _damaged(source, named, "is missing") from None
     finally:
         target.discard(upload)
 
 
-def put_back(named: NamedObject, source: FolderStore, target: FolderStore) -> None:
+def put_back(named: NamedObject, source: Store, target: Store) -> None:
     """Copy an object of a backup to its store, unless it is there.
 
     Raises:
@@ -74,7 +109,7 @@ def put_back(named: NamedObject, source: FolderStore, target: FolderStore) -> No
         )
 
 
-def _content(store: FolderStore, named: NamedObject) -> Content:
+def _content(store: Store, named: NamedObject) -> Content:
     if not named.folder:
         with store.open(named.path) as file:
             return opened_content(file)
@@ -86,7 +121,7 @@ def _content(store: FolderStore, named: NamedObject) -> Content:
     return content_of_files(found)
 
 
-def _copy_file(source: FolderStore, origin: str, target: FolderStore, upload: UUID, path: str) -> None:
+def _copy_file(source: Store, origin: str, target: Store, upload: UUID, path: str) -> None:
     target.rewind(upload, path, 0)
     offset = 0
     with source.open(origin) as file:
@@ -95,5 +130,5 @@ def _copy_file(source: FolderStore, origin: str, target: FolderStore, upload: UU
             offset += len(chunk)
 
 
-def _damaged(store: FolderStore, named: NamedObject, what: str) -> DamagedObject:
+def _damaged(store: Store, named: NamedObject, what: str) -> DamagedObject:
     return DamagedObject(f"The object {named.path!r} in the store `{store.name}` {what}.", store=store.name)

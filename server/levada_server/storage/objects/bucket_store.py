@@ -1,0 +1,438 @@
+"""Keep uploads, objects and registered files in a bucket of S3 and compatible services, GCS or Azure.
+
+Its methods block, so they run in threads.
+
+A bucket has no files that grow. So the bytes of an upload that come through the server are kept in pieces, each an
+object that is named by the offset of its first byte. They are joined when the upload is published.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import obstore
+from blake3 import blake3
+from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
+from levada_server.storage.objects.bucket_errors import told_of
+from levada_server.storage.objects.bucket_settings import BucketKind, open_bucket
+from levada_server.storage.objects.content import (
+    Content,
+    Scanned,
+    StoredFile,
+    content_of_files,
+    listing,
+    opened_content,
+    read_listing,
+)
+from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.store import URL_SECONDS, SignedRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+    from levada_server.storage.objects.bucket_settings import BucketSettings
+    from levada_server.storage.objects.store import PartUploads
+
+PIECE_BYTES = 8 * 2**20
+"""The size of a piece, and of a read."""
+MAX_KEY_BYTES = 1024
+"""The longest key; S3, GCS and Azure allow no more."""
+_STAGING = f"{MANAGED_FOLDER}/staging"
+_LIST_SUFFIX = ".files"
+_DELETED_AT_ONCE = 1_000
+_AZURE_SIGNED = re.compile(r"[A-Za-z0-9._~/=+&-]+")
+"""Keys for which obstore signs what Azure reads: it signs others in percent-encoding, and Azure decodes them."""
+
+
+class BucketStore:
+    """A bucket, or a folder in one."""
+
+    folder = None
+    write_bytes = PIECE_BYTES
+
+    def __init__(self, name: str, settings: BucketSettings, part_uploads: PartUploads | None) -> None:
+        """Open a bucket; no request is sent."""
+        self.name = name
+        self.part_uploads = part_uploads
+        self._settings = settings
+        self._bucket = open_bucket(settings)
+
+    # --------------------------------------------------------------------------------------------- uploads
+
+    def begin(self, upload: UUID, *, folder: bool) -> None:
+        """Do nothing: a bucket has no folders."""
+
+    def received_bytes(self, upload: UUID, path: str) -> int:
+        """Return how much of a file has arrived."""
+        return _end(self._pieces(upload, path))
+
+    def rewind(self, upload: UUID, path: str, offset: int) -> None:
+        """Set the offset at which a file continues, and drop the bytes after it.
+
+        Raises:
+            InvalidRequest: Fewer bytes have arrived.
+        """
+        pieces = self._pieces(upload, path)
+        received = _end(pieces)
+        if not 0 <= offset <= received:
+            raise InvalidRequest(
+                f"{received} bytes have arrived, so the upload cannot continue at {offset}.", field="offset"
+            )
+        with told_of(self.name):
+            for piece in pieces:
+                if piece.start < offset < piece.end:
+                    kept = obstore.get_range(self._bucket, piece.key, start=0, end=offset - piece.start)
+                    obstore.put(self._bucket, piece.key, bytes(kept))
+            self._delete(piece.key for piece in pieces if piece.start >= offset)
+            if offset == 0:  # so that an empty file is one
+                obstore.put(self._bucket, self._piece(upload, path, 0), b"")
+
+    def write(self, upload: UUID, path: str, offset: int, content: bytes) -> None:
+        """Write bytes of a file as one piece.
+
+        A sender that was given up may still write, so a longer piece of the same bytes is never replaced.
+        """
+        key = self._piece(upload, path, offset)
+        with told_of(self.name):
+            try:
+                obstore.put(self._bucket, key, content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                if obstore.head(self._bucket, key)["size"] < len(content):
+                    obstore.put(self._bucket, key, content, use_multipart=False)
+
+    def content(self, upload: UUID, *, folder: bool) -> Content:
+        """Read the content of an upload that came through the server.
+
+        Raises:
+            UnknownObject: Nothing has arrived.
+            InvalidRequest: A path is a file's and a folder's at once.
+        """
+        staged = self._staged(upload)
+        if not folder:
+            if "" not in staged:
+                raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload)
+            file = self._hashed("", staged[""])
+            return Content(file.size_bytes, file.hash)
+        for path in staged:
+            parents = (path[:at] for at, letter in enumerate(path) if letter == "/")
+            if any(parent in staged for parent in parents):
+                raise InvalidRequest("A path of the upload is a file and a folder at once.", field="path")
+        return content_of_files([self._hashed(path, pieces) for path, pieces in staged.items()])
+
+    def npy_header(self, upload: UUID) -> NpyHeader:
+        """Read the header of an uploaded array.
+
+        Raises:
+            WrongValue: The file is not an array that can be read without pickle.
+        """
+        return read_npy_header(io.BufferedReader(_Pieces(self, self._staged(upload)[""]), 2**16))
+
+    def publish(self, upload: UUID, path: str, content: Content) -> None:
+        """Join the pieces of an upload at its permanent place."""
+        with told_of(self.name):
+            for member, pieces in self._staged(upload).items():
+                key = _checked_key(f"{path}/{member}" if member else path)
+                if len(pieces) == 1:
+                    obstore.copy(self._bucket, pieces[0].key, key)
+                else:
+                    obstore.put(self._bucket, key, self._joined(pieces), chunk_size=PIECE_BYTES, max_concurrency=2)
+            if content.files is not None:
+                obstore.put(self._bucket, _checked_key(path + _LIST_SUFFIX), listing(content.files))
+        self.discard(upload)
+
+    def drop(self, upload: UUID, path: str) -> None:
+        """Remove a file of an upload."""
+        with told_of(self.name):
+            self._delete(piece.key for piece in self._pieces(upload, path))
+
+    def discard(self, upload: UUID) -> None:
+        """Remove an upload that was not published."""
+        with told_of(self.name):
+            self._delete(key for key, _ in self._list(f"{_STAGING}/{upload.hex}"))
+
+    def remove(self, path: str) -> None:
+        """Remove an object from its place."""
+        with told_of(self.name):
+            self._delete([path, path + _LIST_SUFFIX])
+            self._delete(key for key, _ in self._list(path))
+
+    def staged(self) -> Iterator[UUID]:
+        """Yield the uploads that have a place in the bucket."""
+        with told_of(self.name):
+            found = obstore.list_with_delimiter(self._bucket, _STAGING)
+        for prefix in found["common_prefixes"]:
+            with suppress(ValueError):
+                yield UUID(hex=prefix.rstrip("/").rpartition("/")[2])
+
+    # ----------------------------------------------------------------------------------------------- files
+
+    def resolve(self, path: str) -> str:
+        """Return the path, since a bucket has no links.
+
+        Raises:
+            InvalidRequest: The path is not one.
+        """
+        return _checked_key(check_path(path))
+
+    def scan(self, folder: str, after: str) -> Iterator[Scanned]:
+        """Yield the files in a folder and below it, without the server's own, in byte order of their paths.
+
+        Args:
+            folder: The folder, with `/`; empty for the whole bucket.
+            after: Only files whose paths come after this one.
+        """
+        with told_of(self.name):
+            for batch in obstore.list(self._bucket, folder or None, offset=after or None):
+                for found in batch:
+                    path = found["path"]
+                    if path.encode() <= after.encode() or path.partition("/")[0] == MANAGED_FOLDER:
+                        continue
+                    allowed = all(wrong_name(part) is None for part in path.split("/"))
+                    yield Scanned(path, found["size"] if allowed else None)
+
+    def read_content(self, path: str) -> Content:
+        """Read a file to its end.
+
+        Raises:
+            NotFound: The file does not exist.
+        """
+        with self.open(path) as file:
+            return opened_content(file)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises:
+            NotFound: The file does not exist.
+            InvalidRequest: The path is not one.
+        """
+        _checked_key(check_path(path))
+        try:
+            with told_of(self.name):
+                found = obstore.head(self._bucket, path)
+        except FileNotFoundError:
+            raise NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name) from None
+        size = found["size"]
+        return io.BufferedReader(_File(self, path, size, found["e_tag"]), max(1, min(size, PIECE_BYTES)))
+
+    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+        """Open a file of an upload for reading, as far as it has arrived.
+
+        Raises:
+            NotFound: Nothing of it has arrived.
+        """
+        pieces = self._pieces(upload, path)
+        if not pieces:
+            raise NotFound(f"Nothing of {path!r} has arrived.", store=self.name)
+        return io.BufferedReader(_Pieces(self, pieces), max(1, min(_end(pieces), PIECE_BYTES)))
+
+    def sign_read(self, path: str) -> SignedRequest | None:
+        """Sign a request that reads a file."""
+        if self._settings.kind is BucketKind.AZURE and not _AZURE_SIGNED.fullmatch(path):
+            return None
+        with told_of(self.name):
+            return SignedRequest("GET", obstore.sign(self._bucket, "GET", path, timedelta(seconds=URL_SECONDS)))
+
+    def open_listing(self, path: str) -> BinaryIO:
+        """Open the list of the files of a folder that is an object.
+
+        Raises:
+            NotFound: The list is gone.
+        """
+        return self.open(path + _LIST_SUFFIX)
+
+    def files(self, path: str) -> list[StoredFile]:
+        """List the files of a folder that is an object.
+
+        Raises:
+            NotFound: The list is gone.
+        """
+        with self.open_listing(path) as lines:
+            return read_listing(lines)
+
+    def read(self, key: str, start: int, end: int, tag: str | None) -> bytes:
+        """Read a range of an object, which must not have been replaced since it got its tag.
+
+        Raises:
+            DamagedObject: It was replaced, or is gone.
+        """
+        try:
+            with told_of(self.name):
+                found = obstore.get(
+                    self._bucket, key, options={"range": (start, end), **({"if_match": tag} if tag else {})}
+                )
+                return bytes(found.bytes())
+        except (FileNotFoundError, PreconditionError):
+            raise DamagedObject(f"`{key}` in the store `{self.name}` was replaced or removed meanwhile.") from None
+
+    # ---------------------------------------------------------------------------------------------- inside
+
+    def _piece(self, upload: UUID, path: str, offset: int) -> str:
+        return _checked_key(f"{_place(upload, path)}/{offset:016d}")
+
+    def _pieces(self, upload: UUID, path: str) -> list[_Piece]:
+        with told_of(self.name):
+            return _in_order(self._list(_place(upload, path)))
+
+    def _staged(self, upload: UUID) -> dict[str, list[_Piece]]:
+        """Return the pieces of each file of an upload, in the order of the paths' bytes."""
+        prefix = f"{_STAGING}/{upload.hex}/f"
+        by_path: defaultdict[str, list[_Piece]] = defaultdict(list)
+        with told_of(self.name):
+            for piece in _in_order(self._list(f"{_STAGING}/{upload.hex}")):
+                if piece.key.startswith((f"{prefix}/", f"{prefix}.at/")):
+                    by_path[piece.place.removeprefix(prefix).removesuffix(".at").removeprefix("/")].append(piece)
+        return {path: by_path[path] for path in sorted(by_path, key=str.encode)}
+
+    def _hashed(self, path: str, pieces: list[_Piece]) -> StoredFile:
+        hasher, size = blake3(), 0
+        for chunk in self._joined(pieces):
+            hasher.update(chunk)
+            size += len(chunk)
+        return StoredFile(path, size, hasher.hexdigest())
+
+    def _joined(self, pieces: Iterable[_Piece]) -> Iterator[bytes]:
+        """Yield the bytes of pieces, which may overlap, up to the first gap."""
+        at = 0
+        for piece in pieces:
+            if piece.start > at:
+                return
+            for start in range(at - piece.start, piece.size, PIECE_BYTES):
+                yield self.read(piece.key, start, min(start + PIECE_BYTES, piece.size), None)
+            at = max(at, piece.end)
+
+    def _list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Yield the keys below a folder, and their sizes."""
+        for batch in obstore.list(self._bucket, prefix):
+            for found in batch:
+                yield found["path"], found["size"]
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        batch: list[str] = []
+        for key in keys:
+            batch.append(key)
+            if len(batch) == _DELETED_AT_ONCE:
+                self._delete_batch(batch)
+                batch = []
+        self._delete_batch(batch)
+
+    def _delete_batch(self, keys: list[str]) -> None:
+        if self._settings.kind is BucketKind.S3 and len(keys) > 1:
+            obstore.delete(self._bucket, keys)
+            return
+        for key in keys:
+            with suppress(FileNotFoundError):
+                obstore.delete(self._bucket, key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Bytes of an upload in one object: its key, the offset of its first byte, and its size in bytes."""
+
+    key: str
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+    @property
+    def place(self) -> str:
+        return self.key.rpartition("/")[0]
+
+
+class _Seeking(io.RawIOBase):
+    """A file whose ranges are read on demand."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io's own stub has a wider buffer
+        end = min(self._position + len(buffer), self._size)
+        if end <= self._position:
+            return 0
+        content = self._range(self._position, end)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+    def _range(self, start: int, end: int) -> bytes:
+        raise NotImplementedError
+
+
+class _File(_Seeking):
+    def __init__(self, store: BucketStore, key: str, size: int, tag: str | None) -> None:
+        super().__init__(size)
+        self._store, self._key, self._tag = store, key, tag
+
+    def _range(self, start: int, end: int) -> bytes:
+        return self._store.read(self._key, start, end, self._tag)
+
+
+class _Pieces(_Seeking):
+    """The pieces of a file, as one."""
+
+    def __init__(self, store: BucketStore, pieces: list[_Piece]) -> None:
+        super().__init__(_end(pieces))
+        self._store, self._pieces = store, pieces
+
+    def _range(self, start: int, end: int) -> bytes:
+        piece = next(piece for piece in self._pieces if piece.start <= start < piece.end)
+        return self._store.read(piece.key, start - piece.start, min(end, piece.end) - piece.start, None)
+
+
+def _place(upload: UUID, path: str) -> str:
+    return f"{_STAGING}/{upload.hex}/f{f'/{check_path(path)}' if path else ''}.at"
+
+
+def _in_order(found: Iterable[tuple[str, int]]) -> list[_Piece]:
+    """Return pieces in the order of their offsets."""
+    pieces = [_Piece(key, int(key.rpartition("/")[2]), size) for key, size in found if key[-1].isdigit()]
+    return sorted(pieces, key=lambda piece: piece.start)
+
+
+def _end(pieces: Iterable[_Piece]) -> int:
+    """Return the number of bytes up to the first gap."""
+    at = 0
+    for piece in pieces:
+        if piece.start > at:
+            break
+        at = max(at, piece.end)
+    return at
+
+
+def _checked_key(key: str) -> str:
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise InvalidRequest(
+            f"A path in a bucket has at most {MAX_KEY_BYTES} bytes, and this one has {len(key.encode())}. Use shorter "
+            "names.",
+            field="path",
+        )
+    return key

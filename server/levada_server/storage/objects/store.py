@@ -1,0 +1,243 @@
+"""The one interface of all kinds of stores, and of the requests by which clients move bytes themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+    from typing import BinaryIO
+    from uuid import UUID
+
+    from levada_server.storage.objects.content import Content, Scanned, StoredFile
+    from levada_server.storage.objects.npy_header import NpyHeader
+
+URL_SECONDS = 15 * 60
+"""How long a signed request is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request that a client may send to a store itself: for one object and one method, for `URL_SECONDS`.
+
+    Args:
+        method: `GET` or `PUT`.
+        url: Whoever has it may send the request, so it is never logged.
+        headers: The client must send these; most are part of the signature.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file that has arrived: its number, from 1, its size in bytes, and the tag that the store gave it."""
+
+    number: int
+    size_bytes: int
+    tag: str
+
+
+class PartUploads(Protocol):
+    """Uploads of one file in parts, which clients send to the store themselves.
+
+    A file is named by its upload, its place in the store, and the token that `begin` returned.
+    """
+
+    def begin(self, upload: UUID, path: str) -> str:
+        """Begin a file that will lie at a path; return the token."""
+        ...
+
+    def sign(self, upload: UUID, path: str, token: str, *, number: int, size_bytes: int, md5: bytes) -> SignedRequest:
+        """Sign the request that sends a part; the store refuses other bytes than those of the checksum."""
+        ...
+
+    def parts(self, upload: UUID, path: str, token: str) -> list[Part]:
+        """List the parts that have arrived, by number.
+
+        Raises:
+            UnknownObject: The file is complete, or was given up.
+        """
+        ...
+
+    def complete(self, upload: UUID, path: str, token: str, parts: Collection[Part]) -> int:
+        """Join the parts at the path, and return the size of the file; repeated, it changes nothing.
+
+        Raises:
+            DamagedObject: The store has other parts, or joined them to something else.
+        """
+        ...
+
+    def abort(self, upload: UUID, path: str, token: str) -> None:
+        """Give a file up; nothing happens if it is complete or gone."""
+        ...
+
+    def begun(self) -> Iterator[tuple[str, str]]:
+        """Yield the path and the token of each file under the server's own folder that is not complete."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps uploads, objects and registered files under paths with `/`.
+
+    The server's own files are under `MANAGED_FOLDER`. An upload is under a place there, named by its id, until it is
+    published at its own path. All methods block, so they run in threads.
+
+    Every method raises `Unavailable` if the store cannot be reached, `PreconditionFailed` if it refuses the server, and
+    each that writes raises `LimitReached` if the store is full.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name after `@` in definitions."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Its folder on the server's disk, which clients may see too; None if it has none."""
+        ...
+
+    @property
+    def write_bytes(self) -> int:
+        """The least number of bytes that are worth one call of `write`, except for the last of a file."""
+        ...
+
+    @property
+    def part_uploads(self) -> PartUploads | None:
+        """Uploads that clients send themselves; None if all bytes pass through the server."""
+        ...
+
+    def begin(self, upload: UUID, *, folder: bool) -> None:
+        """Make the place of an upload."""
+        ...
+
+    def received_bytes(self, upload: UUID, path: str) -> int:
+        """Return how much of a file has arrived."""
+        ...
+
+    def rewind(self, upload: UUID, path: str, offset: int) -> None:
+        """Set the offset at which a file continues, and drop the bytes after it.
+
+        Raises:
+            InvalidRequest: Fewer bytes have arrived, or the path is a folder's.
+        """
+        ...
+
+    def write(self, upload: UUID, path: str, offset: int, content: bytes) -> None:
+        """Write bytes of a file; if that fails, none of them count as arrived."""
+        ...
+
+    def content(self, upload: UUID, *, folder: bool) -> Content:
+        """Read the content of an upload that came through the server.
+
+        Raises:
+            UnknownObject: Nothing has arrived.
+        """
+        ...
+
+    def npy_header(self, upload: UUID) -> NpyHeader:
+        """Read the header of an uploaded array.
+
+        Raises:
+            WrongValue: The file is not an array that can be read without pickle.
+        """
+        ...
+
+    def publish(self, upload: UUID, path: str, content: Content) -> None:
+        """Move an upload to its permanent place, once all of it is stored durably.
+
+        Args:
+            content: The content of the object, with files that clients sent to their place themselves.
+        """
+        ...
+
+    def drop(self, upload: UUID, path: str) -> None:
+        """Remove a file of an upload that comes through the server."""
+        ...
+
+    def discard(self, upload: UUID) -> None:
+        """Remove an upload that was not published."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove an object from its place.
+
+        Raises:
+            OSError: The object exists and cannot be removed.
+        """
+        ...
+
+    def staged(self) -> Iterator[UUID]:
+        """Yield the uploads that have a place in the store."""
+        ...
+
+    def resolve(self, path: str) -> str:
+        """Return the path that a path leads to by links, within the store.
+
+        Raises:
+            InvalidRequest: The path is not one, or leaves the store.
+        """
+        ...
+
+    def scan(self, folder: str, after: str) -> Iterator[Scanned]:
+        """Yield the files in a folder and below it, without the server's own, in byte order of their paths.
+
+        Links and names that no path may have are yielded without a size.
+
+        Args:
+            folder: The folder, with `/`; empty for the whole store.
+            after: Only files whose paths come after this one.
+        """
+        ...
+
+    def read_content(self, path: str) -> Content:
+        """Read a file to its end.
+
+        Raises:
+            NotFound: The file does not exist.
+        """
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading; it can seek. No link is followed.
+
+        Args:
+            path: The path within the store, with `/`.
+
+        Raises:
+            NotFound: The file does not exist.
+            InvalidRequest: The path is not one.
+        """
+        ...
+
+    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+        """Open a file of an upload that comes through the server, as far as it has arrived.
+
+        Raises:
+            NotFound: Nothing of it has arrived.
+        """
+        ...
+
+    def sign_read(self, path: str) -> SignedRequest | None:
+        """Sign a request that reads a file; None if all bytes pass through the server."""
+        ...
+
+    def open_listing(self, path: str) -> BinaryIO:
+        """Open the list of the files of a folder that is an object.
+
+        Raises:
+            NotFound: The list is gone.
+        """
+        ...
+
+    def files(self, path: str) -> list[StoredFile]:
+        """List the files of a folder that is an object.
+
+        Raises:
+            NotFound: The list is gone.
+        """
+        ...
