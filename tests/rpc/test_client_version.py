@@ -13,9 +13,19 @@ from levada_api.v1 import server_service_pb2, server_service_pb2_grpc
 from levada_server.errors import InvalidRequest, VersionMismatch
 from levada_server.rpc.client_version import CLIENT, OLDEST_CLIENT, check_client
 
+MAJOR, MINOR, PATCH = map(int, OLDEST_CLIENT.split("."))
+
 
 @pytest.mark.parametrize(
-    "named", ["", f"python/{OLDEST_CLIENT}", "matlab/0.1.1", "julia/1.0.0", "python/0.10.0", "python/0.2.0.dev1+g1a2b"]
+    "named",
+    [
+        "",
+        f"python/{OLDEST_CLIENT}",
+        f"matlab/{MAJOR}.{MINOR}.{PATCH + 1}",
+        f"julia/{MAJOR + 1}.0.0",
+        f"python/{MAJOR}.{MINOR + 9}.0",
+        f"python/{MAJOR}.{MINOR + 1}.0.dev1+g1a2b",
+    ],
 )
 def test_clients_that_are_new_enough_or_unnamed_are_served(named: str) -> None:
     check_client(named)
