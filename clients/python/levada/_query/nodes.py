@@ -12,7 +12,7 @@ from levada._base.text import sendable
 from levada_api.v1 import relation_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from levada_api.v1 import schema_pb2, value_pb2
 
@@ -72,38 +72,41 @@ def encode_relation(root: Node) -> pb.Relation:
     # Depth first with a list, because trees may be deeper than Python's stack; the server has the limit.
     pending = [root]
     while pending:
-        node = pending[-1]
-        missing = [used for _, used in node.uses if id(used) not in indices]
+        node = pending.pop()
         if id(node) in indices:
-            pending.pop()
-        elif missing:
+            continue
+        missing = [used for _, used in node.uses if id(used) not in indices]
+        if missing:
+            pending.append(node)
             pending.extend(reversed(missing))
         else:
-            pending.pop()
-            indices[id(node)] = _append(relation, node, [indices[id(used)] for _, used in node.uses])
+            indices[id(node)] = _append(relation, node, indices)
     return relation
 
 
-def _append(relation: pb.Relation, node: Node, indices: Sequence[int]) -> int:
-    """Append one message with its indices filled in, and return its own index."""
+def _append(relation: pb.Relation, node: Node, indices: Mapping[int, int]) -> int:
+    """Append one message with the indices of the nodes it uses, by their identities, and return its own index."""
     message: Message
     if isinstance(node.message, pb.RelationNode):
-        message, index = relation.nodes.add(), len(relation.nodes) - 1
-        message.CopyFrom(node.message)
-        kind = node.message.WhichOneof("operator")
+        index = len(relation.nodes)
+        relation.nodes.append(node.message)
+        message = relation.nodes[index]
     else:
-        message, index = relation.conditions.add(), len(relation.conditions) - 1
-        message.CopyFrom(node.message)
-        kind = node.message.WhichOneof("kind")
+        index = len(relation.conditions)
+        relation.conditions.append(node.message)
+        message = relation.conditions[index]
+    if not node.uses:
+        return index
+    kind = node.kind
     inner = getattr(message, kind) if kind else message
     if not isinstance(inner, Message):
         inner = message  # `complement` is an index itself
-    for (field, _), used in zip(node.uses, indices, strict=True):
+    for field, used in node.uses:
         current = getattr(inner, field)
         if isinstance(current, int):
-            setattr(inner, field, used)
+            setattr(inner, field, indices[id(used)])
         else:
-            current.append(used)
+            current.append(indices[id(used)])
     return index
 
 

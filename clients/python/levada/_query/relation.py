@@ -477,6 +477,9 @@ class Relation(Explained, Operand):
         return result
 
     def _restricted(self: _Self, condition: object, *, negated: bool, unchecked: bool) -> _Self:
+        if type(condition) is dict:  # by far the most frequent
+            node = nodes.restrict(self._node, condition_node(condition), negated=negated)
+            return self._with_condition(Not(condition) if negated else condition, node, self._connection)
         condition = as_operand(condition)
         if isinstance(condition, AndList) and any(isinstance(c, Top) for c in condition) and not negated:
             # `A & AndList([c, top])` is `(A & c) & top`; the order matters.

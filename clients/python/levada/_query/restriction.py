@@ -119,6 +119,8 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
         WrongValue: A value cannot be sent.
     """
     try:
+        if type(condition) is dict:  # nothing else needs to be asked
+            return _mapping_node(condition)
         return _condition_node(condition, unchecked=unchecked)
     except RecursionError:
         raise InvalidRequest(

@@ -26,6 +26,8 @@ def encode_condition_value(value: object, path: str) -> pb.Value:
     Raises:
         WrongValue: As in `encode_value`.
     """
+    if type(value) in (int, str, bool):
+        return encode_value(value, path)
     if (items := listed(value)) is not None:
         value = items
     if isinstance(value, (list, tuple, Set)) and not isinstance(value, np.generic):
