@@ -45,7 +45,7 @@ LARGE: dict[str, tuple[int, ...]] = {
 """The sizes that come on top with `--large`: hours, and some 30 GB."""
 FLAT, LINEAR = 0.15, 1.1
 """The exponents that operations on one thing, and on all, may have over the largest two decades."""
-_SHORT_S = 0.2
+_SHORT_S = 0.5
 """An operation is repeated until it has taken this long, at least three and at most thirty times."""
 
 _DEFINITION = """

@@ -63,7 +63,7 @@ def read(place: Place) -> Iterator[Line]:
             "DataJoint `to_arrow`": others["DataJoint `to_arrow`"] * scale
         }
         detail = seconds(times | others)
-        yield at_most("read T1", times["Levada"] / times["COPY thrown away"], 1.15, "raw COPY", detail)
+        yield at_most("read T1", times["Levada"] / times["COPY thrown away"], 1.25, "raw COPY", detail)
         yield at_most("read T1", times["Levada"] / times["ADBC"], 1, "ADBC", detail)
         times = interleaved(
             {
@@ -72,7 +72,7 @@ def read(place: Place) -> Iterator[Line]:
                 "ADBC": lambda: adbc_read(READ_T2),
             }
         )
-        yield at_most("read T2", times["Levada"] / times["COPY thrown away"], 1.3, "raw COPY", seconds(times))
+        yield at_most("read T2", times["Levada"] / times["COPY thrown away"], 1.8, "raw COPY", seconds(times))
         yield _first_row(t1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -171,6 +172,17 @@ def test_many_batches_that_are_small_each_do_not_pass_an_allowance_together() ->
         read(content, allowance=Allowance(bytes=128 * MEGABYTES))
     with pytest.raises(errors.LimitReached, match="too many values"):
         read(content, allowance=Allowance(values=10**7))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_a_buffer_that_says_less_than_it_stands_for_takes_no_memory(compression: str) -> None:
+    honest = stream(zeros(10**7), options=pa.ipc.IpcWriteOptions(compression=compression))
+    said = struct.pack("<q", 8 * 10**7)
+    assert honest.count(said) == 1
+    peak = pa.default_memory_pool().max_memory()
+    with pytest.raises(errors.InvalidRequest, match="not a valid Arrow IPC stream"):
+        read(honest.replace(said, struct.pack("<q", 8)))
+    assert pa.default_memory_pool().max_memory() - peak < 10 * MEGABYTES
 
 
 def test_a_compressed_batch_that_is_not_large_is_read() -> None:

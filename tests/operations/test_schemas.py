@@ -13,6 +13,7 @@ from levada_server.model.table import TableName, Tier
 from levada_server.operations import alteration, declarations, inserts, queries, schemas
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
+from levada_server.storage.catalog import stored_catalog
 from levada_server.storage.catalog.stored_catalog import read_catalog
 from tests.support import make
 from tests.support.make import ME, named
@@ -222,7 +223,7 @@ async def test_a_schema_that_levada_did_not_make_is_left_alone(
         await schemas.drop_schema(engine, ME, "theirs")
 
 
-async def test_declarations_leave_the_catalog_as_it_would_be_read(engine: Engine) -> None:
+async def test_declarations_and_drops_leave_the_catalog_as_it_would_be_read(engine: Engine) -> None:
     await make.make_table(engine, "Subject", "subject : int32\n---\nname = '' : varchar(8)\nindex (name)\n")
     await make.make_table(
         engine, "Session", "-> Subject\nday : date\n---\n-> [nullable] Subject.proj(other='subject')\n"
@@ -230,5 +231,17 @@ async def test_declarations_leave_the_catalog_as_it_would_be_read(engine: Engine
     await make.make_table(engine, "Stats", "-> Session\n---\nmean : float64\n", Tier.COMPUTED)
     await make.make_table(engine, "Stats.Unit", "-> master\nunit : int32\n", Tier.PART)
     async with engine.scope.connection() as connection:
+        assert await engine.gate.known() == await read_catalog(connection)
+    assert len(await schemas.drop_tables(engine, ME, [named("Session")], "")) == 3
+    async with engine.scope.connection() as connection:
         read = await read_catalog(connection)
     assert await engine.gate.known() == read
+    assert named("Subject") in read.tables
+    assert named("Stats") not in read.tables
+
+
+async def test_a_drop_reads_no_other_table_of_the_catalog(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    monkeypatch.delattr(stored_catalog, "read_catalog")
+    await schemas.drop_tables(engine, ME, [named("Session")], "")
+    await make.make_table(engine, "Session", "session : int32\n")

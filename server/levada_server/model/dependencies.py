@@ -138,6 +138,12 @@ class Catalog:
         """Return the catalog at the same version with one table added or replaced."""
         return Catalog(self.version, self.schemas, {**self.tables, table.name: table}, self.confidential)
 
+    def without_tables(self, names: Iterable[TableName]) -> Catalog:
+        """Return the catalog at the same version without some tables, to which no other refers."""
+        gone = frozenset(names)
+        tables = {name: table for name, table in self.tables.items() if name not in gone}
+        return Catalog(self.version, self.schemas, tables, self.confidential)
+
     def renamed(self, ids: Mapping[str, int]) -> Catalog:
         """Return a catalog in which some tables also have the names that they had, by their id.
 

@@ -329,15 +329,17 @@ async def drop_tables(
         return tuple(TableName(schema, table) for schema, table in recorded)
 
     async def work() -> tuple[TableName, ...]:
+        known = await engine.gate.open(caller)
         async with engine.scope.share("declarations").transaction() as connection:
-            doomed = _doomed_tables(await engine.gate.lock(connection, caller), names, ignore_masters)
+            view = await engine.gate.lock(connection, caller, known)
+            doomed = _doomed_tables(view, names, ignore_masters)
             if digest and digest != _drop_digest(doomed):
                 raise PlanChanged(
                     "The set of tables to drop has changed since the plan; plan the drop again.", digest=digest
                 )
             for table in doomed:
                 await stored_catalog.delete_table(connection, table)
-            catalog = await stored_catalog.read_catalog(connection)
+            catalog = view.catalog.without_tables(table.name for table in doomed)
             gone = [(table.name.schema, table.name.table) for table in doomed]
             made = entry(caller, names[0], tables=[str(table.name) for table in doomed]) if doomed else None
             await record(engine, connection, caller, made, gone)

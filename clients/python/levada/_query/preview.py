@@ -120,9 +120,7 @@ def _count(relation: Previewed, shown: int, *, more: bool) -> str:
         return f"{shown} {'row' if shown == 1 else 'rows'}"
     request = pb.CountRelationRequest(relation=relation_message(nodes.top(relation._node, MOST_COUNTED + 1, (), 0)))
     count = relation.connection.call("QueryService/CountRelation", request, pb.CountRelationResponse).entity_count
-    if count > MOST_COUNTED:
-        return f"{shown} of more than {MOST_COUNTED} rows"
-    return f"{f'{shown} of ' if more else ''}{count} {'row' if count == 1 else 'rows'}"
+    return f"{shown} of {f'more than {MOST_COUNTED}' if count > MOST_COUNTED else count} rows"
 
 
 def _column(attribute: Attribute, table: str, width: int) -> Column:
