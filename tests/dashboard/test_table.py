@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 import levada as lv
 from levada_server.query.expression.functions import FUNCTIONS
 from tests.dashboard.conftest import dashboard, show
-from tests.support.browser import needs_chromium
+from tests.support.browser import needs_chromium, signed_in
 from tests.support.dashboard_lab import PNG, SUBJECTS, declare
 
 if TYPE_CHECKING:
@@ -61,6 +61,15 @@ def test_rows_come_in_pages(page: Page) -> None:
     page.get_by_role("button", name="Previous").click()
     expect(page.get_by_text(f"1–50 of {SUBJECTS}")).to_be_visible()
     expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+
+
+def test_a_count_that_takes_long_is_made_on_request(browser: Browser, server_address: str) -> None:
+    with signed_in(server_address, browser=browser) as (page, _):
+        page.route("**/CountRelation", lambda _: None)  # it gets no answer
+        show(page, "#/table/lab/Subject", "1–50 of many")
+        page.unroute_all(behavior="ignoreErrors")
+        page.get_by_role("button", name="Count all").click()
+        expect(page.get_by_text(f"1–50 of {SUBJECTS}")).to_be_visible()
 
 
 @pytest.mark.parametrize("order", ["weight", "weight DESC", "sex", "sex DESC", "born DESC", "notes DESC"])
