@@ -135,8 +135,10 @@ def cloned(url: str | None = None) -> Iterator[str]:
     template = _TEMPLATE if url is None else urlsplit(url).path.removeprefix("/")
     name = f"test_{uuid4().hex}"
     _execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _with_database(os.environ[_URL], name)
-    _execute(f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield _with_database(os.environ[_URL], name)
+    finally:
+        _execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _execute(statement: str) -> None:

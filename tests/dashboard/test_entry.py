@@ -169,7 +169,7 @@ def test_files_and_arrays_are_entered(own_page: Page, connection: lv.Connection,
     note = {"name": "naïve note.txt", "mimeType": "text/plain", "buffer": b"by hand"}
     form.get_by_label("note").set_input_files(note)  # type: ignore[arg-type]
     form.get_by_label("protocol").set_input_files(place)
-    form.get_by_label("raw").set_input_files(note)  # type: ignore[arg-type]
+    form.get_by_label("raw").set_input_files(place)
     form.get_by_label("template").fill("[[1, 2.5], [NaN]]")
     form.get_by_label("trace").fill("[[1, 2], [3, -4]]")
     form.get_by_label("recording").fill("session.dat")
@@ -180,7 +180,7 @@ def test_files_and_arrays_are_entered(own_page: Page, connection: lv.Connection,
     form.get_by_role("button", name="Enter").click()
     expect(page.get_by_role("status").filter(has_text="Entered kept 1")).to_be_visible()
     row = table.to_dicts()[0]
-    assert (row["note"].name, row["note"].read_bytes(), row["raw"]) == ("naïve note.txt", b"by hand", b"by hand")
+    assert (row["note"].name, row["note"].read_bytes(), row["raw"]) == ("naïve note.txt", b"by hand", large)
     assert (row["protocol"].name, row["protocol"].read_bytes()) == ("protocol.bin", large)
     assert row["recording"].read_bytes() == b"raw data"
     np.testing.assert_array_equal(row["template"], np.array([[1, 2.5], [np.nan, -np.inf]], np.float32))
