@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,8 @@ from tests.support.private_address import private_address
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from levada_server.permissions.id_tokens import IssuerSettings
+    from levada_server.rpc.web.door import WebSettings
     from levada_server.storage.objects.bucket_settings import BucketSettings
 
 _URL = "LEVADA_TEST_DATABASE_URL"
@@ -125,19 +128,35 @@ def _interrupts() -> Iterator[None]:
 @pytest.fixture
 def database_url() -> Iterator[str]:
     """A database for this test alone, with an empty catalog."""
-    url = os.environ[_URL]
+    with cloned() as url:
+        yield url
+
+
+@contextmanager
+def cloned(url: str | None = None) -> Iterator[str]:
+    """Clone a database without connections for the length of the block; by default the one with an empty catalog."""
+    template = _TEMPLATE if url is None else urlsplit(url).path.removeprefix("/")
     name = f"test_{uuid4().hex}"
-    asyncio.run(_execute(url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
-    yield _with_database(url, name)
-    asyncio.run(_execute(url, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
+    _execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
-        await connection.execute(statement)
+        yield _with_database(os.environ[_URL], name)
     finally:
-        await connection.close()
+        _execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(statement: str) -> None:
+    """Execute a statement of the run's PostgreSQL."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(os.environ[_URL])
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    # Not in this thread: there, a browser that Playwright drives has a loop.
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, run()).result()
 
 
 @pytest_asyncio.fixture
@@ -237,6 +256,8 @@ def served(
     limits: TransactionLimits | None = None,
     stores: StoreFolders | None = None,
     owner_url: str | None = None,
+    issuer: IssuerSettings | None = None,
+    web: WebSettings | None = None,
 ) -> Iterator[str]:
     """Serve a database on a private socket for the length of the block."""
     settings = Settings(
@@ -247,6 +268,8 @@ def served(
         grace_s=0.1,
         transaction_limits=limits or TransactionLimits(),
         stores=stores or StoreFolders(),
+        issuer=issuer,
+        web=web,
     )
     ready = threading.Event()
     outcome: list[str | BaseException] = []

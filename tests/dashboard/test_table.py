@@ -11,24 +11,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pyarrow.parquet as pq
+import pytest
 from playwright.sync_api import Page, expect
 
 import levada as lv
 from levada_server.query.expression.functions import FUNCTIONS
-from tests.dashboard.conftest import dashboard
-from tests.support.browser import needs_chromium
-from tests.support.dashboard_lab import PNG, SUBJECTS
+from tests.dashboard.conftest import dashboard, show
+from tests.support.browser import needs_chromium, signed_in
+from tests.support.dashboard_lab import PNG, SUBJECTS, declare
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Download, Locator
+    from playwright.sync_api import Browser, Download, Locator
 
 pytestmark = needs_chromium
 KEY = {"subject_id": "1", "session_date": "2026-07-01"}
-
-
-def show(page: Page, place: str) -> None:
-    """Go to a place of the page."""
-    page.evaluate("place => { location.hash = place }", place)
 
 
 def open_row(page: Page, table: str, key: dict[str, str] = KEY) -> None:
@@ -58,8 +54,42 @@ def test_rows_come_in_pages(page: Page) -> None:
     expect(page.get_by_text(f"101–120 of {SUBJECTS}")).to_be_visible()
     expect(cell(page, 0, 0)).to_have_text("101")
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    page.reload()
+    expect(page.get_by_text(f"101–120 of {SUBJECTS}")).to_be_visible()
     page.go_back()
     expect(page.get_by_text(f"51–100 of {SUBJECTS}")).to_be_visible()
+    page.get_by_role("button", name="Previous").click()
+    expect(page.get_by_text(f"1–50 of {SUBJECTS}")).to_be_visible()
+    expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+
+
+def test_a_count_that_takes_long_is_made_on_request(browser: Browser, server_address: str) -> None:
+    with signed_in(server_address, browser=browser) as (page, _):
+        page.route("**/CountRelation", lambda _: None)  # it gets no answer
+        show(page, "#/table/lab/Subject", "1–50 of many")
+        page.unroute_all(behavior="ignoreErrors")
+        page.get_by_role("button", name="Count all").click()
+        expect(page.get_by_text(f"1–50 of {SUBJECTS}")).to_be_visible()
+
+
+@pytest.mark.parametrize("order", ["weight", "weight DESC", "sex", "sex DESC", "born DESC", "notes DESC"])
+def test_pages_in_any_order_have_each_row_once(page: Page, server_address: str, order: str) -> None:
+    """Values repeat and are missing, so that a page begins among rows that are alike but for their keys."""
+    with lv.Connection(server_address) as connection:
+        expected = declare(connection)["Subject"].to_arrays("subject_id", order_by=[order, "subject_id"])
+    pages: list[list[int]] = []
+    show(page, f"#/table/lab/Subject?order={quote(order)}")
+    keys = page.get_by_role("region", name="Rows of").locator("tbody td:first-child")
+    for shown in ("1–50 of", "51–100 of", "101–120 of"):
+        if pages:
+            page.get_by_role("button", name="Next").click()
+        expect(page.get_by_text(shown)).to_be_visible()
+        pages.append([int(key) for key in keys.all_text_contents()])
+    assert [key for one in pages for key in one] == list(expected)
+    for before in (pages[1], pages[0]):
+        page.get_by_role("button", name="Previous").click()
+        expect(keys.first).to_have_text(str(before[0]))
+        expect(keys).to_have_text([str(key) for key in before])
 
 
 def test_a_filter_is_completed_as_it_is_typed(page: Page) -> None:
@@ -168,7 +198,8 @@ def test_a_row_leads_to_what_it_comes_from_and_to_what_depends_on_it(page: Page)
     expect(page.get_by_text("1–12 of 12")).to_be_visible()
 
 
-def test_the_counts_of_a_row_are_those_of_the_client(page: Page, lab: dict[str, Any]) -> None:
+def test_the_counts_of_a_row_are_those_of_the_client(own_page: Page, own_lab: dict[str, Any]) -> None:
+    page, lab = own_page, own_lab
     open_row(page, "Trace")
     page.get_by_text("Upstream: rows").click()
     found = lv.Diagram.trace(lab["Trace"] & "subject_id = 1")
@@ -210,7 +241,8 @@ def test_rows_are_saved_as_parquet(page: Page) -> None:
     assert pq.read_table(Path(saved(page, "Parquet").path())).to_pylist()[0]["weight"] == Decimal("0.25")
 
 
-def test_a_table_tells_its_definition_and_earlier_ones(page: Page, lab: dict[str, Any]) -> None:
+def test_a_table_tells_its_definition_and_earlier_ones(own_page: Page, own_lab: dict[str, Any]) -> None:
+    page, lab = own_page, own_lab
     lab["Quality"].definition = lab["Quality"].definition.replace("snr : float64", "snr : float64 # ratio")
     lab["Quality"].alter(prompt=False)
     show(page, "#/table/lab/Quality?tab=definition")
@@ -226,8 +258,8 @@ def test_an_administrator_sees_who_changed_a_table(page: Page) -> None:
     expect(changes).to_contain_text("Insert")
 
 
-def test_a_viewer_sees_what_the_role_allows(server_address: str, viewer: str) -> None:
-    with dashboard(server_address, viewer) as page:
+def test_a_viewer_sees_what_the_role_allows(browser: Browser, own_address: str, viewer: str) -> None:
+    with dashboard(browser, own_address, viewer) as page:
         expect(page.get_by_role("link", name="lab.Subject")).to_be_visible()
         expect(page.get_by_role("link", name="lab.Session")).to_have_count(0)
         show(page, "#/table/lab/Subject?tab=changes")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.model.table import TableName
 from levada_server.query import ddl
-from levada_server.query.key_source import default_key_source, new_keys, remaining_keys
+from levada_server.query.algebra import TableOperand
+from levada_server.query.key_source import default_key_source, has_row_for_key, keys_of, new_keys, remaining_keys
 from tests.support.lab import lab
 from tests.support.notation import jobs
 
@@ -36,3 +38,21 @@ def test_renamed_parents_are_joined_under_their_new_names(postgres: Postgres) ->
         heading, rows = held.fetch(new_keys(default_key_source(pairing), pairing))
     assert heading.primary_key == ("first", "second")
     assert sorted(rows) == [(a, b) for a in (1, 2, 3) for b in (1, 2, 3)]
+
+
+def test_keys_left_are_the_keys_less_the_rows_where_each_row_is_that_of_one_key(postgres: Postgres) -> None:
+    with postgres.holding(lab()) as held:
+        for name in ("Spectrum", "Pairing"):
+            table = _table(name)
+            source = default_key_source(table)
+            assert has_row_for_key(table)
+            keys, left = (held.fetch(made(source, table))[1] for made in (keys_of, remaining_keys))
+            assert len(left) == len(keys) - len(held.fetch(TableOperand(table.name))[1])
+
+
+def test_a_table_with_several_rows_for_a_key_or_keys_of_its_own_is_not_counted_by_rows() -> None:
+    spectrum = _table("Spectrum")
+    assert not has_row_for_key(replace(spectrum, key_source=b"own"))
+    channel = replace(spectrum.heading.attributes[1], name="channel")
+    heading = replace(spectrum.heading, attributes=(channel, *spectrum.heading.attributes))
+    assert not has_row_for_key(replace(spectrum, heading=heading))

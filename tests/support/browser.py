@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from google.protobuf.message import Message
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from levada_server.rpc.server import RpcServer
 
@@ -130,16 +130,19 @@ def sign_in_code(address: str, token: str | None = None) -> tuple[str, str]:
 
 
 @contextmanager
-def signed_in(address: str, token: str | None = None, **options: object) -> Iterator[tuple[Page, Complaints]]:
+def signed_in(
+    address: str, token: str | None = None, browser: Browser | None = None, **options: object
+) -> Iterator[tuple[Page, Complaints]]:
     """Show the dashboard of a server in Chromium, signed in, for the length of the block.
 
     Args:
         address: The server's address, as clients use it.
         token: The token of the user; None for the administrator at the private socket.
+        browser: The browser; None to start one.
         options: Options of Playwright's `new_context`, such as `color_scheme="dark"`, `viewport` and `has_touch`.
     """
     url, code = sign_in_code(address, token)
-    with chromium_page(**options) as (page, complaints):
+    with chromium_page(browser, **options) as (page, complaints):
         page.goto(f"{url}sign-in")
         page.get_by_label("Code").fill(code)
         page.get_by_role("button").click()
@@ -148,22 +151,35 @@ def signed_in(address: str, token: str | None = None, **options: object) -> Iter
 
 
 @contextmanager
-def chromium_page(**options: object) -> Iterator[tuple[Page, Complaints]]:
-    """Start Chromium with a page for the length of the block."""
-    complaints = Complaints()
+def chromium() -> Iterator[Browser]:
+    """Start Chromium for the length of the block, in which this thread can run no event loop of its own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        context = browser.new_context(**options)  # type: ignore[arg-type]  # its options are Playwright's
-        context.set_default_timeout(TIMEOUT_S * 1000)
-        context.expose_function("told", lambda text: complaints.violations.append(text))  # it takes functions alone
-        context.add_init_script(_VIOLATIONS)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.errors.append(str(error)))
-        page.on("console", lambda line: complaints.errors.append(line.text) if line.type == "error" else None)
         try:
-            yield page, complaints
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def chromium_page(browser: Browser | None = None, **options: object) -> Iterator[tuple[Page, Complaints]]:
+    """Open a page of a browser for the length of the block, with cookies of its own; None to start a browser."""
+    if browser is None:
+        with chromium() as started, chromium_page(started, **options) as opened:
+            yield opened
+        return
+    complaints = Complaints()
+    context = browser.new_context(**options)  # type: ignore[arg-type]  # its options are Playwright's
+    context.set_default_timeout(TIMEOUT_S * 1000)
+    context.expose_function("told", lambda text: complaints.violations.append(text))  # it takes functions alone
+    context.add_init_script(_VIOLATIONS)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.errors.append(str(error)))
+    page.on("console", lambda line: complaints.errors.append(line.text) if line.type == "error" else None)
+    try:
+        yield page, complaints
+    finally:
+        context.close()
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""A small lab for tests of the dashboard: values of many types, jobs that succeed, one that fails, hostile texts."""
+"""A small lab for tests of the dashboard: values of many types, jobs that succeed, one that fails, hostile texts.
+
+The tables and rows are made once in a process, in a database that each test clones.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 HOSTILE = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 """A text that a page which takes it for markup runs."""
 SUBJECTS = 120
+DAY = dt.date(2026, 7, 1)
+"""The date of all sessions."""
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d494844520000000200000002080000000057dd52f80000000c49444154789c6360f80f8400060001ff93"
     "d1e4890000000049454e44ae426082"
@@ -26,8 +31,29 @@ PNG = bytes.fromhex(
 """A picture of 2 by 2 pixels."""
 
 
-def declare(connection: lv.Connection) -> dict[str, Any]:  # Any: the classes of the tables
-    """Declare the lab's tables; return their classes by name."""
+MENDED = "mended"
+"""The file in a worker's folder that lets the job succeed which fails without it."""
+MODULE = "dashboard_pipeline"
+PIPELINE = f"""
+from pathlib import Path
+
+import levada as lv
+from tests.support.dashboard_lab import declare
+
+globals().update(declare(lv.conn(), Path(__file__).with_name("{MENDED}")))
+"""
+
+
+def declare(
+    connection: lv.Connection, mended: Path | None = None, text: str = HOSTILE
+) -> dict[str, Any]:  # Any: the classes of the tables
+    """Declare the lab's tables; return their classes by name.
+
+    Args:
+        connection: The connection for which they are declared.
+        mended: A file; from when on it exists, `make` succeeds for all keys.
+        text: The words of people in comments, errors and output.
+    """
     schema = lv.Schema("lab", connection=connection)
 
     @schema
@@ -41,12 +67,12 @@ def declare(connection: lv.Connection) -> dict[str, Any]:  # Any: the classes of
     @schema
     class Subject(lv.Manual):
         definition = f"""
-        # An animal {HOSTILE}
+        # An animal {text}
         subject_id : int32
         ---
         -> Species
         sex : enum('F', 'M', 'U')
-        born : date              # {HOSTILE}
+        born : date              # {text}
         weight = null : decimal(6, 2)
         notes = "" : varchar(300)
         """
@@ -88,8 +114,9 @@ def declare(connection: lv.Connection) -> dict[str, Any]:  # Any: the classes of
         """
 
         def make(self, key: dict[str, Any]) -> None:
-            if key["subject_id"] == 2:
-                raise ValueError(HOSTILE)
+            print("reading", key["subject_id"], text)  # noqa: T201  # the page shows it
+            if key["subject_id"] == 2 and not (mended and mended.exists()):
+                raise ValueError(text)
             y, x = np.mgrid[:20, :30]
             row = {"rate": 0.5, "trace": np.sin(np.arange(5000) / 50), "template": np.arange(8, dtype=np.float32)}
             self.insert1({**key, **row, "image": (x * y % 256).astype(np.uint8)})
@@ -109,12 +136,13 @@ def declare(connection: lv.Connection) -> dict[str, Any]:  # Any: the classes of
     return {table.__name__: table for table in found}
 
 
-def fill(tables: dict[str, Any], folder: Path) -> None:
+def fill(tables: dict[str, Any], folder: Path, text: str = HOSTILE) -> None:
     """Insert the rows that people insert.
 
     Args:
         tables: The classes of the tables.
         folder: For the files that rows hold.
+        text: The words of people in notes, documents and names of files.
     """
     tables["Subject"].insert(
         {
@@ -122,14 +150,14 @@ def fill(tables: dict[str, Any], folder: Path) -> None:
             "species": "mouse" if number % 2 else "rat",
             "sex": "FMU"[number % 3],
             "born": dt.date(2025, 1, 1) + dt.timedelta(number),
-            "weight": Decimal(number) / 4,
-            "notes": HOSTILE if number == 2 else "",
+            "weight": Decimal(number) / 4 if number % 7 else None,
+            "notes": text if number == 2 else "",
         }
         for number in range(1, SUBJECTS + 1)
     )
-    photo = folder / "<b onclick=alert(1)>photo.png"
+    photo = folder / f"{text.replace('/', '')}photo.png"
     photo.write_bytes(PNG)
-    moment = dt.datetime(2026, 7, 1, 9, 30, 0, 125_000)
+    moment = dt.datetime.combine(DAY, dt.time(9, 30, 0, 125_000))
     tables["Session"].insert(
         {
             "subject_id": number,
@@ -138,7 +166,7 @@ def fill(tables: dict[str, Any], folder: Path) -> None:
             "begun_at": moment.replace(tzinfo=dt.UTC),
             "length": dt.timedelta(minutes=42, seconds=7),
             "rig": UUID(int=number),
-            "settings": {"gain": 2, "title": HOSTILE},
+            "settings": {"gain": 2, "title": text},
             "good": True,
             "large": 2**62 + 1,
             "photo": photo,
@@ -149,11 +177,17 @@ def fill(tables: dict[str, Any], folder: Path) -> None:
     tables["Session"].Trial.insert((number, moment.date(), trial) for number in (1, 2, 3) for trial in range(4))
 
 
-def token(connection: lv.Connection, user: str, *tables: str) -> str:
-    """Add a user who may read some tables of the lab; return a token of that user."""
+def compute(tables: dict[str, Any]) -> None:
+    """Compute what can be computed: two recordings; one fails."""
+    tables["Trace"].populate(suppress_errors=True)
+    tables["Quality"].populate()
+
+
+def add_user(connection: lv.Connection, user: str, *tables: str, role: Role = Role.ROLE_VIEWER) -> str:
+    """Add a user with a role on some tables of the lab, or on all if none is named; return a token of that user."""
     connection.call("AccessService/CreateUser", access.CreateUserRequest(name=user), access.CreateUserResponse)
-    for table in tables:
-        grant = Grant(grantee=user, role=Role.ROLE_VIEWER, schema="lab", table=table)
+    for table in tables or ("",):
+        grant = Grant(grantee=user, role=role, schema="lab", table=table)
         connection.call("AccessService/GrantRole", access.GrantRoleRequest(grant=grant), access.GrantRoleResponse)
     request = access.CreateTokenRequest(user=user)
     return connection.call("AccessService/CreateToken", request, access.CreateTokenResponse).secret

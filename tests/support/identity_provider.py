@@ -1,7 +1,11 @@
-"""A small issuer of identities (OpenID Connect) on a port of this machine, with the device authorization grant."""
+"""A small issuer of identities (OpenID Connect) on a port of this machine, with the device authorization grant.
+
+Its page at which users log in has another host name, `localhost`, so that it is another site than the dashboard's.
+"""
 
 from __future__ import annotations
 
+import html
 import json
 import secrets
 import threading
@@ -9,7 +13,7 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
@@ -28,6 +32,8 @@ class IdentityProvider:
 
     def __init__(self) -> None:
         self.url = ""
+        self.back = ""
+        """The address to which its page leads after a login; empty for none."""
         self.keys = [self.new_key()]
         self.asked: list[str] = []
         """The paths of all requests so far."""
@@ -81,12 +87,26 @@ class IdentityProvider:
             return 200, {
                 "device_code": device_code,
                 "user_code": user_code,
-                "verification_uri": f"{self.url}/activate",
-                "verification_uri_complete": f"{self.url}/activate?code={user_code}",
+                "verification_uri": self._page,
+                "verification_uri_complete": f"{self._page}?code={user_code}",
                 "expires_in": 600,
                 "interval": 0,
             }
         return self._token(form)
+
+    @property
+    def _page(self) -> str:
+        return f"http://localhost:{urlsplit(self.url).port}/activate"
+
+    def shown(self, fields: dict[str, str]) -> str:
+        """Return the page at which a user logs in; with the name of a user in its form, that user does."""
+        user = fields.get("user")
+        if user is None:
+            code = html.escape(fields.get("code", ""))
+            inputs = f'<label>Code <input name="code" value="{code}"></label><label>User <input name="user"></label>'
+            return f'<title>Institute</title><form method="post">{inputs}<button>Log in</button></form>'
+        self.approve(fields["code"], preferred_username=user)
+        return f'<title>Institute</title><p>Logged in.</p><a href="{html.escape(self.back)}">Back</a>'
 
     def _token(self, form: dict[str, str]) -> tuple[int, object]:
         login = self.logins.get(form.get("device_code", ""))
@@ -121,6 +141,15 @@ def identity_provider() -> Iterator[IdentityProvider]:
             provider.stalled.wait()
             length = int(self.headers["Content-Length"] or 0)
             form = dict(parse_qsl(self.rfile.read(length).decode()))
+            target = urlsplit(self.path)
+            if target.path == "/activate":
+                page = provider.shown(dict(parse_qsl(target.query)) | form).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+                return
             status, content = provider.answer(self.path, form, self.headers)
             status, body = provider.answers.get(self.path, (status, json.dumps(content).encode()))
             self.send_response(status)

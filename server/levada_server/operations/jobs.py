@@ -19,8 +19,8 @@ from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import record
 from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action
-from levada_server.query.algebra import Equalities, JobOperand, Match, Restrict, StalenessOperand
-from levada_server.query.key_source import keys_of, remaining_keys
+from levada_server.query.algebra import Equalities, JobOperand, Match, Restrict, StalenessOperand, TableOperand
+from levada_server.query.key_source import has_row_for_key, keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE
 
@@ -469,17 +469,25 @@ async def _progress(
     engine: Engine, view: View, table: Table, key_source: Relation | None, *, count_stale: bool
 ) -> Progress:
     total = (await source_query(view, table, key_source, keys_of, shown=True)).query.count()
-    remaining = (await source_query(view, table, key_source, remaining_keys, shown=True)).query.count()
+    # A million rows are counted sooner than looked for among a million keys.
+    as_rows = key_source is None and has_row_for_key(table) and not _hides_rows(view, table)
+    if as_rows:
+        counted = (await view.query(Action.FETCH, TableOperand(table.name))).query.count()
+    else:
+        counted = (await source_query(view, table, key_source, remaining_keys, shown=True)).query.count()
     jobs = await jobs_in_reach(view, table, None) if table.has_make else None
     stale = await _count_stale(engine, view, table) if count_stale and table.has_make else None
-    async with engine.scope.transaction(read_only=True) as connection:
-        return Progress(
-            table.name,
-            await connection.fetchval(total.text, *total.values),
-            await connection.fetchval(remaining.text, *remaining.values),
-            *await job_rows.count_states(connection, table, jobs),
-            stale,
-        )
+    async with engine.scope.transaction(read_only=True, isolation="repeatable_read") as connection:
+        keys = await connection.fetchval(total.text, *total.values)
+        count = await connection.fetchval(counted.text, *counted.values)
+        states = await job_rows.count_states(connection, table, jobs)
+    return Progress(table.name, keys, max(keys - count, 0) if as_rows else count, *states, stale)
+
+
+def _hides_rows(view: View, table: Table) -> bool:
+    """Return whether the caller may not reach all rows of a table or of its parents."""
+    parents = (view.catalog.tables.get(key.parent) for key in table.foreign_keys if key.primary_key)
+    return any(one is None or view.hides_rows(one) for one in (table, *parents))
 
 
 async def _count_stale(engine: Engine, view: View, table: Table) -> int:

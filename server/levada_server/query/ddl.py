@@ -254,6 +254,7 @@ def create_job_table(table: Table) -> list[str]:
         f"CREATE INDEX {prefix}_reserved ON {name} (_session_id) WHERE _state = 'reserved'",
         f"CREATE INDEX {prefix}_error ON {name} (_finished_time) WHERE _state = 'error'",
         f"CREATE INDEX {prefix}_success ON {name} (_finished_time) WHERE _state = 'success'",
+        f"CREATE INDEX {prefix}_duration ON {name} (_duration) WHERE _state = 'success'",
     ]
     if not key:
         statements.append(f"CREATE UNIQUE INDEX {prefix}_single ON {name} ((true))")

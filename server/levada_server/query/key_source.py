@@ -59,6 +59,11 @@ def remaining_keys(source: Relation, table: Table) -> Relation:
     return Restrict(keys_of(source, table), Match(TableOperand(table.name), unchecked=True), negated=True)
 
 
+def has_row_for_key(table: Table) -> bool:
+    """Return whether each row of a table is that of one key of its source: its foreign keys and its key see to it."""
+    return table.key_source is None and set(table.job_key) == set(table.heading.primary_key)
+
+
 def new_keys(source: Relation, table: Table) -> Relation:
     """Keys of the source that are not in the table and have no job."""
     return Restrict(remaining_keys(source, table), Match(JobOperand(table.name), unchecked=True), negated=True)

@@ -511,8 +511,8 @@ def render_exists(select: Select) -> Statement:
 
 
 def _unordered(select: Select) -> Select:
-    """Leave out the order where it does not decide which rows there are."""
-    return replace(select, order_by=()) if select.plain else select
+    """Leave out the order: it may decide which rows there are, but not how many."""
+    return replace(select, order_by=())
 
 
 def _bound(value: Value) -> object:

@@ -237,11 +237,12 @@ class Dispatcher(grpc.GenericRpcHandler):
         return self._unknown if served is None else served.handler
 
     def browser_handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """Return the handler of a browser's call; one that refuses it if it would send a stream."""
+        """Return the handler of a browser's call; one that refuses it if streams would go both ways."""
         served = self._served.get(path)
         if served is None:
             return self._unknown
-        return self._streamed if served.method.request_streaming else served.handler
+        handler = served.handler
+        return self._streamed if handler.request_streaming and handler.response_streaming else handler
 
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
         """Serve a call by a method; repeat a request of one message if the catalog here was old."""

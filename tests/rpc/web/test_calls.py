@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import re
 import struct
 from typing import TYPE_CHECKING
 
 import h11
+import pyarrow as pa
 import pytest
 import pytest_asyncio
 
@@ -158,8 +160,27 @@ async def test_a_withdrawn_session_ends_its_streams(front: Served, browser: Hand
     assert b"grpc-status: 16" in rest
 
 
-async def test_methods_with_a_stream_of_requests_say_so(front: Served, browser: HandMade) -> None:
-    for name in ("InsertRows", "OpenCalls", "OpenSession", "CompleteJobs"):
+async def test_a_stream_of_requests_comes_whole(front: Served, browser: HandMade) -> None:
+    await asyncio.to_thread(make_large, front.address)
+    content = io.BytesIO()
+    rows = pa.table({"large": pa.array([ROWS, ROWS + 1], pa.int32()), "content": pa.array([b"lv1\0", b"lv1\0"])})
+    with pa.ipc.new_stream(content, rows.schema) as writer:
+        writer.write_table(rows)
+    header = row_service_pb2.InsertRowsRequest(header=row_service_pb2.InsertHeader(name=LARGE))
+    half = len(content.getvalue()) // 2
+    pieces = [content.getvalue()[:half], content.getvalue()[half:]]
+    sent = [header, *(row_service_pb2.InsertRowsRequest(arrow_ipc=piece) for piece in pieces)]
+    body = b"".join(frame(message.SerializeToString()) for message in sent)
+    reply = await browser.request("POST", path_of("InsertRows"), browser.headers(), body)
+    done = ended("InsertRows", reply)
+    assert (done.code, done.details) == ("OK", "")
+    assert done.messages[0].row_count == 2
+    reply = await browser.request("POST", path_of("InsertRows"), browser.headers(), body[: len(frame(b"")) + 1])
+    assert ended("InsertRows", reply).code == "INVALID_ARGUMENT"
+
+
+async def test_methods_with_streams_both_ways_say_so(front: Served, browser: HandMade) -> None:
+    for name in ("OpenCalls", "OpenSession"):
         done = await browser.call(name)
         assert (done.code, "gRPC" in done.details) == ("UNIMPLEMENTED", True)
         assert (await HandMade(front.url).call(name)).code == "UNAUTHENTICATED"

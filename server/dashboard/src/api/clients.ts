@@ -18,6 +18,8 @@ export function onSignedOut(listener: () => void): void {
 }
 
 const watchSession: Interceptor = (next) => async (request) => {
+  // JupyterHub's proxy keeps an answer back until its end unless it is asked for in these words.
+  if (request.stream) request.header.set('accept', 'text/event-stream');
   try {
     return await next(request);
   } catch (error) {
@@ -26,9 +28,11 @@ const watchSession: Interceptor = (next) => async (request) => {
   }
 };
 
+/** The page may be served below a path. */
+export const BASE_URL = new URL('.', location.href).href.replace(/\/$/, '');
+
 const transport = createGrpcWebTransport({
-  // The page may be served below a path.
-  baseUrl: new URL('.', location.href).href.replace(/\/$/, ''),
+  baseUrl: BASE_URL,
   interceptors: [watchSession],
 });
 

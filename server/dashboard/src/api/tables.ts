@@ -107,9 +107,10 @@ export async function fetchRows(wanted: Relation, signal?: AbortSignal): Promise
   return rowsOf(new Uint8Array(await new Blob(pieces).arrayBuffer()));
 }
 
-/** Return how many rows a relation has. */
-export async function countRows(wanted: Relation, signal?: AbortSignal): Promise<bigint> {
-  return (await queries.countRelation({ relation: wanted }, signal ? { signal } : {})).entityCount;
+/** Return how many rows a relation has; with a limit of time, the server gives up after it. */
+export async function countRows(wanted: Relation, signal?: AbortSignal, timeoutMs?: number): Promise<bigint> {
+  const options = { ...(signal ? { signal } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  return (await queries.countRelation({ relation: wanted }, options)).entityCount;
 }
 
 /** Read a full name: `lab.Session.Trial` is the part `Session.Trial` of the schema `lab`. */

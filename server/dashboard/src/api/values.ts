@@ -1,6 +1,6 @@
 // Values on their way to the server: it reads texts by the type of the attribute, so that it alone decides what is valid.
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { tableFromArrays, tableToIPC, utf8 } from '@uwdata/flechette';
+import { binary, tableFromArrays, tableToIPC, utf8 } from '@uwdata/flechette';
 import { type Value, type ValueSchema } from './generated/levada_api/v1/value_pb';
 import { cellText, type Attribute, type Cell, type Rows } from './rows';
 import type { Condition } from './tables';
@@ -10,16 +10,24 @@ type ValueInit = MessageInitShape<typeof ValueSchema>;
 /** The texts of rows by attribute; null for NULL or the default. */
 export type Texts = Record<string, string | null>;
 
-/** Write rows of texts as an Arrow IPC stream. */
-export function rowsToIpc(attributes: readonly string[], rows: readonly Texts[]): Uint8Array {
+/** Values of rows by attribute: texts that the server reads, or the bytes to store. */
+export type Entered = Record<string, string | Uint8Array | null>;
+
+/** Write rows as an Arrow IPC stream. */
+export function rowsToIpc(attributes: readonly string[], rows: readonly Entered[]): Uint8Array {
   const columns = Object.fromEntries(attributes.map((name) => [name, rows.map((row) => row[name] ?? null)]));
-  const types = Object.fromEntries(attributes.map((name) => [name, utf8()]));
+  const types = Object.fromEntries(attributes.map((name) => [name, rows.some((row) => row[name] instanceof Uint8Array) ? binary() : utf8()]));
   return tableToIPC(tableFromArrays(columns, { types }), { format: 'stream' }) ?? new Uint8Array();
 }
 
 /** Write a text as a value; null stands for NULL. */
 export function textValue(text: string | null): ValueInit {
   return text === null ? { kind: { case: 'null', value: 0 } } : { kind: { case: 'text', value: text } };
+}
+
+/** Write bytes to store as a value. */
+export function binaryValue(bytes: Uint8Array): ValueInit {
+  return { kind: { case: 'binary', value: bytes as Uint8Array<ArrayBuffer> } };
 }
 
 /** Write parsed JSON as a value. */

@@ -40,15 +40,22 @@ def trailers_frame(code: grpc.StatusCode, details: str, trailers: Iterable[tuple
     return struct.pack(">BI", _TRAILERS, len(content)) + content
 
 
-def read_message(body: bytes) -> bytes:
-    """Return the one message of a request.
+def read_messages(body: bytes) -> list[bytes]:
+    """Return the messages of a request; browsers cannot stream one, so a stream comes whole.
 
     Raises:
-        InvalidRequest: The body is not one message without compression.
+        InvalidRequest: The body is not messages without compression.
     """
-    if len(body) < HEAD_BYTES or body[0] or struct.unpack(">I", body[1:HEAD_BYTES])[0] != len(body) - HEAD_BYTES:
-        raise InvalidRequest("The body of a call by gRPC-Web is one message without compression.")
-    return body[HEAD_BYTES:]
+    messages = []
+    place = 0
+    while place < len(body):
+        head = body[place : place + HEAD_BYTES]
+        end = place + HEAD_BYTES + (struct.unpack(">I", head[1:])[0] if len(head) == HEAD_BYTES else 0)
+        if len(head) < HEAD_BYTES or head[0] or end > len(body):
+            raise InvalidRequest("The body of a call by gRPC-Web is messages without compression.")
+        messages.append(body[place + HEAD_BYTES : end])
+        place = end
+    return messages
 
 
 def read_timeout(text: str) -> float | None:

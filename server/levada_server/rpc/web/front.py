@@ -12,16 +12,16 @@ import grpc
 import grpc.aio
 
 from levada_api.v1 import access_service_pb2
-from levada_server.errors import DeadlineExceeded, LevadaError, LimitReached, Unauthenticated
+from levada_server.errors import DeadlineExceeded, InvalidRequest, LevadaError, LimitReached, Unauthenticated
 from levada_server.rpc.authentication import AUTHORIZATION, identify
 from levada_server.rpc.browser import BrowserContext
 from levada_server.rpc.status import status, status_of
 from levada_server.rpc.web.connection import Gone
-from levada_server.rpc.web.frames import HEAD_BYTES, frame_head, read_message, read_timeout, trailers_frame
+from levada_server.rpc.web.frames import HEAD_BYTES, frame_head, read_messages, read_timeout, trailers_frame
 from levada_server.rpc.web.rules import CONTENT_TYPE, FORM_HEADERS, PAGE_HEADERS, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from levada_server.rpc.web.connection import Connection, Request
@@ -145,7 +145,7 @@ class Front:
         fields = parse_qs((await connection.body()).decode("latin-1"), max_num_fields=10)
         asked = access_service_pb2.ExchangeCodeRequest(code=fields.get("code", [""])[0].strip())
         context = BrowserContext((), connection.peer, "")
-        await self._run(connection, self._handler(_EXCHANGE), asked.SerializeToString(), context, None)
+        await self._run(connection, self._handler(_EXCHANGE), [asked.SerializeToString()], context, None)
         if context.code is not grpc.StatusCode.OK:
             await _show_form(connection, 403, f"{html.escape(context.details)}<br>{_ASK}")
             return
@@ -169,14 +169,17 @@ class Front:
         try:
             seconds = read_timeout(headers.get("grpc-timeout", ""))
             await self._check_size(context, request)
-            content = read_message(await connection.body())
+            contents = read_messages(await connection.body())
+            handler = self._handler(path)
+            if len(contents) != 1 and not handler.request_streaming:
+                raise InvalidRequest("A call of this method by gRPC-Web has one message.")
         except LevadaError as error:
             _fail(context, error)
             await answer.end(context, None, ())
             return
         self.running_count += 1
         try:
-            message = await self._run(connection, self._handler(path), content, context, seconds)
+            message = await self._run(connection, handler, contents, context, seconds)
         finally:
             self.running_count -= 1
         await answer.end(context, message, self._kept(context, places))
@@ -201,7 +204,7 @@ class Front:
         self,
         connection: Connection,
         handler: Handler,
-        content: bytes,
+        contents: Sequence[bytes],
         context: BrowserContext,
         seconds: float | None,
     ) -> bytes | None:
@@ -210,7 +213,7 @@ class Front:
         Raises:
             Gone: The browser has left, and the call with it.
         """
-        call = asyncio.create_task(_served(handler, content, context))
+        call = asyncio.create_task(_served(handler, contents, context))
         left = asyncio.create_task(connection.left())
         try:
             await asyncio.wait({call, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -272,16 +275,25 @@ class _Answer:
         await self._connection.answer(200, (*self._headers, *kept), *sent, trailers)
 
 
-async def _served(handler: Handler, content: bytes, context: BrowserContext) -> bytes | None:
+async def _served(handler: Handler, contents: Sequence[bytes], context: BrowserContext) -> bytes | None:
     # grpc's types know only its own context.
-    if handler.request_streaming:
-        await handler.stream_stream(None, context)  # type: ignore[arg-type,misc]
-        return None
     if handler.response_streaming:
-        await handler.unary_stream(content, context)  # type: ignore[arg-type,misc]
+        if handler.request_streaming:
+            await handler.stream_stream(None, context)  # type: ignore[arg-type,misc]
+        else:
+            await handler.unary_stream(contents[0], context)  # type: ignore[arg-type,misc]
         return None
-    answer: bytes = await handler.unary_unary(content, context)  # type: ignore[arg-type,misc]
+    answer: bytes
+    if handler.request_streaming:
+        answer = await handler.stream_unary(_each(contents), context)  # type: ignore[arg-type,misc]
+    else:
+        answer = await handler.unary_unary(contents[0], context)  # type: ignore[arg-type,misc]
     return answer
+
+
+async def _each(contents: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for content in contents:
+        yield content
 
 
 def _fail(context: BrowserContext, error: LevadaError) -> None:

@@ -2,11 +2,12 @@
 import type { Attribute, ForeignKey, Table } from '../../api/generated/levada_api/v1/schema_pb';
 import type { Problem } from '../../api/errors';
 import { fullName } from '../../api/tables';
+import { arrayBytes, arrayType, blobBytes, fileBytes, isEnterable } from './stored';
 
 export interface Field {
   name: string;
   attribute: Attribute;
-  kind: 'text' | 'long' | 'whole' | 'number' | 'bool' | 'enum' | 'date' | 'datetime' | 'none';
+  kind: 'text' | 'long' | 'whole' | 'number' | 'bool' | 'enum' | 'date' | 'datetime' | 'file' | 'values' | 'path' | 'none';
   /** The labels of an enum. */
   choices: string[];
   /** It must be filled in. */
@@ -20,8 +21,7 @@ const WORDS: Partial<Record<string, Field['kind']>> = {
   int8: 'whole', int16: 'whole', int32: 'whole', int64: 'whole', uint8: 'whole', uint16: 'whole', uint32: 'whole', uint64: 'whole',
   int: 'whole', integer: 'whole', tinyint: 'whole', smallint: 'whole', mediumint: 'whole', bigint: 'whole',
   float32: 'number', float64: 'number', float: 'number', double: 'number', real: 'number', decimal: 'number', numeric: 'number',
-  json: 'long', blob: 'none', longblob: 'none', mediumblob: 'none', tinyblob: 'none', bytes: 'none', binary: 'none', varbinary: 'none',
-  array: 'none', attach: 'none', object: 'none', filepath: 'none', point: 'none',
+  json: 'long', blob: 'values', longblob: 'values', mediumblob: 'values', tinyblob: 'values', bytes: 'file', binary: 'file', varbinary: 'file',
 };
 const LONG_TEXT = 200;
 
@@ -30,7 +30,7 @@ export function fieldsOf(table: Table): Field[] {
   return (table.heading?.attributes ?? []).map((attribute) => {
     const word = /^[<\s]*([a-z0-9]+)/i.exec(attribute.type)?.[1]?.toLowerCase() ?? '';
     const letters = Number(/^(?:var)?char\((\d+)/i.exec(attribute.type)?.[1] ?? '0');
-    const kind = attribute.type.startsWith('<') ? 'none' : WORDS[word] ?? (letters > LONG_TEXT || word === 'text' ? 'long' : 'text');
+    const kind = attribute.type.startsWith('<') ? storedKind(attribute.type) : WORDS[word] ?? (letters > LONG_TEXT || word === 'text' ? 'long' : 'text');
     const fallback = attribute.defaultValue;
     return {
       name: attribute.name,
@@ -41,6 +41,34 @@ export function fieldsOf(table: Table): Field[] {
       hint: attribute.autoIncrement ? 'empty: the next number' : fallback !== undefined && !['null', "''", '""'].includes(fallback.toLowerCase()) ? `empty: ${fallback}` : attribute.nullable ? 'may be empty' : '',
     };
   });
+}
+
+/** Return how a value between angle brackets is entered; a codec of clients encodes in their languages alone. */
+function storedKind(type: string): Field['kind'] {
+  if (/^<\s*blob\s*>$/i.test(type)) return 'values';
+  if (/^<\s*attach\s*(@\w*)?\s*>$/i.test(type)) return 'file';
+  if (/^<\s*filepath\s*@/i.test(type)) return 'path';
+  return isEnterable(arrayType(type)?.dtype ?? '') ? 'values' : 'none';
+}
+
+/** Return whether a value is written as plain text, so that it can come from a CSV file and is shown in pages of rows. */
+export function isPlain(field: Field): boolean {
+  return !['file', 'values', 'path', 'none'].includes(field.kind);
+}
+
+/** A fault of what was entered in one field. */
+export class FieldError extends Error {
+  constructor(readonly field: string, message: string) {
+    super(message);
+  }
+}
+
+/** Return the bytes to store for what was entered; null for nothing. */
+export async function storedBytes(field: Field, given: string | File | undefined): Promise<Uint8Array | null> {
+  if (!given || (typeof given === 'string' && !given.trim())) return null;
+  if (typeof given !== 'string') return fileBytes(given, field.attribute.type);
+  const array = arrayType(field.attribute.type);
+  return array ? arrayBytes(given, array) : blobBytes(given);
 }
 
 /** Read the labels of `enum('a', 'b')`. */

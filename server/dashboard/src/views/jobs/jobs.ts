@@ -26,9 +26,9 @@ export interface JobAction {
 }
 
 export const ACTIONS: readonly JobAction[] = [
-  { name: 'retry', title: 'Retry', states: ['error', 'ignored'], effect: 'become pending again, with all their attempts', done: 'pending again' },
-  { name: 'ignore', title: 'Ignore', states: ['pending', 'error'], effect: 'are skipped from now on', done: 'ignored' },
-  { name: 'cancel', title: 'Cancel', states: ['reserved'], effect: 'are stopped and become errors; their results are refused', done: 'cancelled' },
+  { name: 'retry', title: 'Retry', states: ['error', 'ignored'], effect: 'will be pending again, with all attempts', done: 'pending again' },
+  { name: 'ignore', title: 'Ignore', states: ['pending', 'error'], effect: 'will be skipped', done: 'ignored' },
+  { name: 'cancel', title: 'Cancel', states: ['reserved'], effect: 'will be stopped and become errors, and no result is taken', done: 'cancelled' },
 ];
 
 /** The job table of a table: its key, and the names of its other attributes, which begin with `job_` if the key has them. */
@@ -59,9 +59,9 @@ export function firstOrder(heading: JobHeading, state: string): string {
 /** The columns of a list of jobs besides the key. The reason is the beginning of the error. */
 export const COLUMNS = ['state', 'reason', 'finished_time', 'duration', 'attempt', 'host'] as const;
 
-/** Return one page of jobs, without their long texts. */
+/** Return some jobs in an order, without their long texts. */
 export function jobsPage(
-  name: Name, heading: JobHeading, conditions: readonly Condition[], filter: string, order: string, page: number,
+  name: Name, heading: JobHeading, conditions: readonly Condition[], filter: string, order: string[], limit: number,
 ): Relation {
   const base = relation(jobsOperand(name), { filter, conditions: [...conditions] });
   const kept = COLUMNS.filter((column) => column !== 'reason').map((column) => ({
@@ -72,7 +72,7 @@ export function jobsPage(
   const projected = { case: 'project' as const, value: { operand: base.nodes.length - 1, items: [...kept, reason] } };
   const top = {
     case: 'top' as const,
-    value: { operand: base.nodes.length, limit: BigInt(PAGE), order: [order], offset: BigInt(page * PAGE) },
+    value: { operand: base.nodes.length, limit: BigInt(limit), order },
   };
   return create(RelationSchema, { nodes: [...base.nodes, { operator: projected }, { operator: top }], conditions: base.conditions });
 }

@@ -1,5 +1,5 @@
 // What the rows of a table are asked for.
-import type { Attribute, Heading } from '../../api/generated/levada_api/v1/schema_pb';
+import type { Attribute, Heading, Table } from '../../api/generated/levada_api/v1/schema_pb';
 import { keyCondition, keyText, parsedKey } from '../../api/keys';
 import { fullName, nameOf, relation, tableOperand, type Name, type Query } from '../../api/tables';
 import type { Relation } from '../../api/generated/levada_api/v1/relation_pb';
@@ -7,6 +7,17 @@ import { schemas } from '../../api/clients';
 import { relatedRows } from './lineage';
 
 export const PAGE = 50;
+
+/**
+ * Return the order in which the rows of a filter are shown unless the reader chooses one: that of an index whose attribute
+ * the filter names; empty for the key's. PostgreSQL would look for the first rows of a filter along the key, and might read
+ * half of the table before it comes upon one.
+ */
+export function orderOf(table: Table, filter: string): string {
+  const indexed = table.indexes.map((index) => index.expressions[0] ?? '');
+  const names = table.heading?.attributes.filter((one) => !one.primaryKey && indexed.includes(one.name)).map((one) => one.name);
+  return names?.find((name) => new RegExp(`\\b${name}\\b`).test(filter)) ?? '';
+}
 
 /** Return whether values may be large, so that pages of rows leave them out. */
 export function isHeavy(attribute: Attribute): boolean {
@@ -42,7 +53,7 @@ export async function sourceOf(name: Name, query: Record<string, string>): Promi
 
 /** Build the relation of a page of rows: light attributes, and for heavy ones whether they are missing. */
 export function pageOf(source: Relation, heading: Heading, shown: readonly Attribute[], query: Query): Relation {
-  const { order, limit, offset, ...rest } = query;
+  const { order, limit, ...rest } = query;
   const base = relation(source, rest);
   const light = shown.filter((attribute) => !isHeavy(attribute));
   const heavy = shown.filter((attribute) => isHeavy(attribute) && attribute.nullable);
@@ -53,5 +64,5 @@ export function pageOf(source: Relation, heading: Heading, shown: readonly Attri
   ];
   const projected = whole ? base : relation(base);
   if (!whole) projected.nodes.push(...relation({ case: 'project', value: { operand: base.nodes.length - 1, items } }).nodes);
-  return order || limit !== undefined ? relation(projected, { order: order ?? [], ...(limit === undefined ? {} : { limit }), ...(offset === undefined ? {} : { offset }) }) : projected;
+  return order || limit !== undefined ? relation(projected, { order: order ?? [], ...(limit === undefined ? {} : { limit }) }) : projected;
 }
