@@ -18,7 +18,7 @@ from levada_server.errors import DamagedObject, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import deletes, updates
 from levada_server.operations.objects import copies, objects, registration
-from levada_server.operations.objects.objects import Target
+from levada_server.operations.objects.objects import Staged, Target
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from tests.support.make import ME, fetch, insert, make_table, named
 from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file, stored_files
@@ -95,7 +95,7 @@ async def fuse(engine: Engine) -> Fuse:
     await make_table(engine, "Trace", definition)
     made = Fuse()
     storage = engine.objects
-    storage.stores = {name: BreakingStore(store, made) for name, store in storage.stores.items()}  # type: ignore[misc]
+    storage.stores = {name: BreakingStore(store, made) for name, store in storage.stores.items()}
     connect = storage.connection
 
     @asynccontextmanager
@@ -237,13 +237,13 @@ class ObjectMachine(RuleBasedStateMachine):
             if attribute != "folder":
                 return (await put(self.engine, "Trace", attribute, content)).id
             staged = await objects.stage(self.engine, ME, target, key={}, file_name="run.zarr", folder=True, hash_="")
-            assert isinstance(staged, UUID)
-            upload = await objects.open_upload(self.engine, ME, staged)
+            assert isinstance(staged, Staged)
+            upload = await objects.open_upload(self.engine, ME, staged.upload)
             for path, part in (("a", b""), ("b/c", content)):
                 await upload.rewind(path, 0)
                 await upload.write(part)
             await upload.flush()
-            return (await objects.commit(self.engine, ME, staged, hash_="", size_bytes=len(content))).id
+            return (await objects.commit(self.engine, ME, staged.upload, hash_="", size_bytes=len(content))).id
         except (UnknownObject, DamagedObject):  # it was killed in between, and days have passed
             return None
 
