@@ -79,7 +79,12 @@ class BreakingStore:
         def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # as the store has it
             self._fuse.touch()
             result = found(*arguments, **options)
-            self._fuse.touch()
+            try:
+                self._fuse.touch()
+            except Killed:
+                if hasattr(result, "close"):  # the end of a process closes its files
+                    result.close()
+                raise
             return result
 
         return call
@@ -139,12 +144,14 @@ class ObjectMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, Any], fuse: int | None = None) -> Any:  # noqa: ANN401  # its result
         """Run some work; return None if it was killed, and start again."""
         self.fuse.left, self.fuse.burnt = fuse, False
+        result = None
         try:
-            return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
-        except Killed:
-            return None
+            result = asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
+        except* Killed:  # alone, or in a group
+            pass
         finally:
             self.fuse.left, self.fuse.burnt = None, False
+        return result
 
     @initialize()
     def empty(self) -> None:
