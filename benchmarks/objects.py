@@ -119,7 +119,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
             growth = [(peak(who) - was) / 2**20 for who, was in zip(("self", pid), before, strict=True)]
             passed = f"{100 * counted[0] / size:.3f} % of the bytes passed through the server"
             print(
-                f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a plain copy with checksum "
+                f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
                 f"({size / plain / 1e6:.0f} MB/s); memory + {growth[0]:.0f} MB in the client, + {growth[1]:.0f} MB in "
                 f"the server; {passed}",
                 flush=True,
