@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._objects import handles
+from levada._objects.transfer import download_file
 from levada.errors import (
     DamagedObject,
     DuplicateEntity,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from levada_server.storage.objects.storage import StoreFolders
 
-TESTS = "levada._objects.handles"
+TESTS = "levada._objects.transfer"
 ODD_NAME = "Übung №3 — 測定 (a b).tar.gz"
 
 
@@ -514,16 +514,15 @@ def test_names_that_differ_by_case_are_kept_apart_where_the_disk_can(
     handle = recordings.fetch1("folder")
     copy = handle.download(tmp_path / "copy")
     assert {file.name: file.read_bytes() for file in copy.iterdir()} == contents
-    plain = handles.download_file
 
     def on_another_disk(*arguments: Any) -> None:  # noqa: ANN401  # as `download_file` has them
         """Write a file that both cases of its name lead to."""
-        plain(*arguments)
+        download_file(*arguments)
         other = arguments[3].with_name(arguments[3].name.lower())
         if not other.exists():
             other.hardlink_to(arguments[3])
 
-    monkeypatch.setattr(handles, "download_file", on_another_disk)
+    monkeypatch.setattr("levada._objects.handles.download_file", on_another_disk)
     with pytest.raises(InvalidRequest, match="does not distinguish the case"):
         handle.download(tmp_path / "other")
     assert not list((tmp_path / "other").iterdir())

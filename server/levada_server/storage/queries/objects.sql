@@ -124,7 +124,7 @@ UPDATE levada.object SET store = $2, path = $3, made_for = coalesce(made_for, st
 UPDATE levada.object AS c
 SET state = 'quarantined', quarantine_time = clock_timestamp(), expire_time = clock_timestamp(),
     store = $3, path = $4, size_bytes = o.size_bytes, hash = o.hash, file_count = o.file_count,
-    dtype = o.dtype, shape = o.shape
+    dtype = o.dtype, shape = o.shape, verified = o.verified
 FROM levada.object AS o WHERE c.id = $1 AND c.state = 'uploading' AND o.id = $2 RETURNING c.id;
 
 -- name: claim_twins
@@ -133,7 +133,7 @@ WITH twins AS (
     SELECT a.id AS original, b.id AS twin FROM levada.object a
     JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
     WHERE a.store = $1 AND a.codec IN ('blob', 'hash') AND a.state IN ('whole', 'quarantined')
-      AND b.state IN ('whole', 'quarantined')
+      AND b.state IN ('whole', 'quarantined') AND a.verified AND b.verified
 ), locked AS (
     SELECT b.id FROM levada.object b WHERE b.id IN (SELECT twin FROM twins) ORDER BY b.id FOR UPDATE
 ), holding AS (
@@ -155,7 +155,7 @@ SET {column} = t.{column} || jsonb_build_object('id', b.id, 'store', b.store, 'p
 FROM levada.object a
 JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
 WHERE a.id = (t.{column} ->> 'id')::uuid AND a.store = $1 AND a.codec IN ('blob', 'hash') AND b.state = 'whole'
-  AND t.{column} ->> 'store' = $1;
+  AND a.verified AND b.verified AND t.{column} ->> 'store' = $1;
 
 -- name: follow_objects
 -- Rows that say that an object lies in a store which it has left.
