@@ -29,7 +29,7 @@ POOL_SIZE = 4
 
 @dataclass(frozen=True, slots=True)
 class StoreFolders:
-    """Where a server's stores are.
+    """The places of a server's stores.
 
     Args:
         folders: The folders by the stores' names.
