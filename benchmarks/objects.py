@@ -113,10 +113,10 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
 
         def measured(direction: str, action: Callable[[], Any]) -> None:
             plain = timed(lambda: plain_copy(direction, settings, source, data / "plain.bin"))
-            before = reset_peak("self"), reset_peak(pid)
+            client, server = reset_peak("self"), reset_peak(pid)
             counted[0] = 0
             taken = timed(action)
-            growth = [(peak(who) - was) / 2**20 for who, was in zip(("self", pid), before, strict=True)]
+            growth = (peak("self") - client) / 2**20, (peak(pid) - server) / 2**20
             passed = f"{100 * counted[0] / size:.3f} % of the bytes passed through the server"
             print(
                 f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "

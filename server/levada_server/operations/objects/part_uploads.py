@@ -33,7 +33,7 @@ _MD5_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A file that has begun: the size of its parts, and the numbers of those that have arrived."""
+    """A file that has begun: the size of its parts, and the numbers of the parts that have arrived."""
 
     part_bytes: int
     arrived: Sequence[int]
@@ -127,7 +127,7 @@ async def complete(engine: Engine, upload: Upload, store: Store, streamed: Colle
 
 
 async def abort(engine: Engine, upload: Upload, store: Store) -> None:
-    """Give up the files that the client sent itself."""
+    """Abort the files that the client sent itself."""
     if store.part_uploads is None:
         return
     async with engine.objects.connection() as connection:

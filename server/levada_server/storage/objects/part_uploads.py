@@ -93,7 +93,7 @@ class S3PartUploads:
         return found["size"]
 
     def abort(self, upload: UUID, path: str, token: str) -> None:
-        """Give a file up."""
+        """Abort a file."""
         with suppress(FileNotFoundError):
             self._ask("DELETE", path, {"uploadId": token})
 
@@ -176,7 +176,7 @@ class AzurePartUploads:
             raise UnknownObject(_ENDED, object=upload) from None
 
     def abort(self, upload: UUID, path: str, token: str) -> None:
-        """Give a file up; Azure itself removes blocks after a week that never became a file."""
+        """Abort a file; Azure itself removes blocks after a week that never became a file."""
         with suppress(FileNotFoundError), told_of(self._store):
             obstore.delete(self._bucket, token)
 

@@ -74,7 +74,7 @@ class PartUploads(Protocol):
         ...
 
     def abort(self, upload: UUID, path: str, token: str) -> None:
-        """Give a file up; nothing happens if it is complete or gone."""
+        """Abort a file; nothing happens if it is complete or gone."""
         ...
 
     def begun(self, before: dt.datetime) -> Iterator[tuple[str, str]]:
