@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from levada_server.config import read_stores
 from levada_server.errors import InvalidRequest
+from levada_server.storage.objects.bucket_settings import BucketKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,24 @@ def test_schemas_register_files_of_their_folders(tmp_path: Path) -> None:
         ("[stores.a]", "needs one line: folder"),
         ("[stores.a]\nfolder = 1", "needs one line: folder"),
         ('[stores.a]\nfolder = "/a"\nkey = "secret"', "needs one line: folder"),
+        ('[stores.a]\nkind = "s4"', "must be one of s3, gcs, azure"),
+        ("[stores.a]\nkind = 3", "must be one of s3, gcs, azure"),
+        ('[stores.a]\nkind = "s3"\nkey_id = "k"\nsecret = "s"', "has no `bucket`"),
+        ('[stores.a]\nkind = "azure"\nbucket = "b"\nsecret = "s"', "has no `account`"),
+        ('[stores.a]\nkind = "s3"\nbucket = "b"', "needs either a key"),
+        ('[stores.a]\nkind = "s3"\nbucket = "b"\nsecret = "s"', "needs either a key"),
+        (
+            '[stores.a]\nkind = "s3"\nbucket = "b"\nkey_id = "k"\nsecret = "s"\ninstance_role = true',
+            "needs either a key",
+        ),
+        ('[stores.a]\nkind = "gcs"\nbucket = "b"', "service_account"),
+        ('[stores.a]\nkind = "s3"\nbucket = "b"\nfolder = "f"', "the key `folder` of the store `a` is unknown"),
+        ('[stores.a]\nkind = "s3"\nbucket = 3', "`bucket` of the store `a` is not a text"),
+        ('[stores.a]\nkind = "s3"\nbucket = "b"\nprefix = "../x"\ninstance_role = true', "is not allowed"),
+        (
+            '[stores.a]\nkind = "s3"\nbucket = "b"\nendpoint = "ftp://x"\ninstance_role = true',
+            "must begin with https://",
+        ),
         ('[stores."a b"]\nfolder = "/a"', "not a valid name of a store"),
         ('[stores."../a"]\nfolder = "/a"', "not a valid name of a store"),
         ('preferred = "b"\n[stores.a]\nfolder = "/a"', "prefers the store 'b'"),
@@ -58,6 +78,40 @@ def test_schemas_register_files_of_their_folders(tmp_path: Path) -> None:
 def test_anything_else_is_told_with_the_file(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "stores.toml"
     file.write_text(text)
+    file.chmod(0o600)
     with pytest.raises(InvalidRequest, match=told) as caught:
         read_stores(file)
-    assert str(file) in caught.value.message
+    assert "is not allowed" in told or str(file) in caught.value.message
+    assert '"s"' not in caught.value.message
+
+
+def test_buckets_have_their_keys_in_the_file_or_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "stores.toml"
+    file.write_text(
+        '[stores.raw-1]\nkind = "s3"\nbucket = "lab"\nprefix = "/a/b/"\nendpoint = "http://127.0.0.1:1/"\n'
+        '[stores.cloud]\nkind = "azure"\nbucket = "c"\naccount = "a"\ninstance_role = true\n'
+        '[stores.google]\nkind = "gcs"\nbucket = "g"\nservice_account = "key.json"\n'
+        '[stores.main]\nfolder = "main"\n'
+    )
+    monkeypatch.setenv("LEVADA_STORE_RAW_1_KEY_ID", "id")
+    monkeypatch.setenv("LEVADA_STORE_RAW_1_SECRET", "key")
+    stores = read_stores(file)
+    raw = stores.buckets["raw-1"]
+    assert (raw.kind, raw.bucket, raw.prefix, raw.key_id, raw.secret) == (BucketKind.S3, "lab", "a/b", "id", "key")
+    assert raw.url == "http://127.0.0.1:1/lab"
+    assert stores.buckets["cloud"].secret == ""
+    assert stores.buckets["google"].service_account == tmp_path / "key.json"
+    assert (list(stores.folders), stores.preferred) == (["main"], None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_a_file_with_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "stores.toml"
+    file.write_text('[stores.a]\nkind = "s3"\nbucket = "b"\nkey_id = "k"\nsecret = "s"\n')
+    file.chmod(0o644)
+    with pytest.raises(InvalidRequest, match="chmod 600"):
+        read_stores(file)
+    file.chmod(0o600)
+    assert read_stores(file).preferred == "a"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -26,12 +27,13 @@ from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
 from levada_server.storage.objects.storage import open_stores
 from tests.conftest import served
+from tests.support.objects import EVERY_BUCKET, put_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.storage import StoreFolders
+    from levada_server.storage.objects.store import Store
 
 SESSION_COUNT = 12
 
@@ -52,7 +54,7 @@ def empty_url(database_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def stores(store_folders: StoreFolders) -> dict[str, FolderStore]:
+def stores(store_folders: StoreFolders) -> dict[str, Store]:
     return open_stores(store_folders)
 
 
@@ -62,7 +64,10 @@ def other_folders(tmp_path: Path, store_folders: StoreFolders) -> StoreFolders:
     folders = {name: tmp_path / "restored" / name for name in store_folders.folders}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    return type(store_folders)(folders, store_folders.preferred)
+    buckets = {
+        name: replace(bucket, prefix=f"{bucket.prefix}-restored") for name, bucket in store_folders.buckets.items()
+    }
+    return replace(store_folders, folders=folders, buckets=buckets)
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ async def test_a_restored_database_fetches_identically(
     session: lv.Table,
     database_url: str,
     empty_url: str,
-    stores: dict[str, FolderStore],
+    stores: dict[str, Store],
     other_folders: StoreFolders,
     tmp_path: Path,
 ) -> None:
@@ -159,7 +164,7 @@ async def test_a_restored_database_fetches_identically(
 
 
 async def test_files_of_a_backup_are_for_this_user_alone(
-    session: lv.Table, database_url: str, stores: dict[str, FolderStore], tmp_path: Path
+    session: lv.Table, database_url: str, stores: dict[str, Store], tmp_path: Path
 ) -> None:
     await back_up(database_url, stores, tmp_path / "b")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "b").rglob("*") if path.is_file()}
@@ -169,10 +174,10 @@ async def test_files_of_a_backup_are_for_this_user_alone(
 
 
 async def test_damaged_objects_are_told_and_the_rest_is_saved(
-    session: lv.Table, database_url: str, stores: dict[str, FolderStore], tmp_path: Path
+    session: lv.Table, database_url: str, stores: dict[str, Store], store_folders: StoreFolders, tmp_path: Path
 ) -> None:
-    (stores["raw"].folder / "movie_1.avi").write_bytes(b"other")
-    (stores["raw"].folder / "movie_2.avi").unlink()
+    (store_folders.folders["raw"] / "movie_1.avi").write_bytes(b"other")
+    (store_folders.folders["raw"] / "movie_2.avi").unlink()
     made = await back_up(database_url, stores, tmp_path / "b")
     assert [named.path for named in made.damaged] == ["movie_1.avi", "movie_2.avi"]
     assert await attempts(database_url) == ["2 objects are not in their stores as they were stored"]
@@ -181,7 +186,7 @@ async def test_damaged_objects_are_told_and_the_rest_is_saved(
 
 
 async def test_verifying_finds_what_has_changed(
-    session: lv.Table, database_url: str, stores: dict[str, FolderStore], tmp_path: Path
+    session: lv.Table, database_url: str, stores: dict[str, Store], tmp_path: Path
 ) -> None:
     made = await back_up(database_url, stores, tmp_path / "b")
     movie = tmp_path / "b" / OBJECTS / "raw" / "movie_3.avi"
@@ -200,7 +205,7 @@ async def test_verifying_finds_what_has_changed(
 async def test_verifying_leaves_nothing(
     session: lv.Table,
     database_url: str,
-    stores: dict[str, FolderStore],
+    stores: dict[str, Store],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -220,7 +225,7 @@ async def test_verifying_leaves_nothing(
 
 
 async def test_leases_end_and_a_copy_has_no_tokens_and_sends_no_alerts(
-    session: lv.Table, database_url: str, empty_url: str, stores: dict[str, FolderStore], tmp_path: Path
+    session: lv.Table, database_url: str, empty_url: str, stores: dict[str, Store], tmp_path: Path
 ) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(
@@ -247,11 +252,45 @@ async def test_leases_end_and_a_copy_has_no_tokens_and_sends_no_alerts(
     await connection.close()
 
 
+@EVERY_BUCKET
+async def test_objects_of_a_bucket_are_saved_and_restored(
+    server_address: str,
+    store_folders: StoreFolders,
+    database_url: str,
+    empty_url: str,
+    other_folders: StoreFolders,
+    tmp_path: Path,
+) -> None:
+    folder, large = tmp_path / "files", os.urandom(9 * 2**20)
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "a.bin").write_bytes(large)
+    (folder / "b.txt").write_bytes(b"")
+    movie = put_file(store_folders, "raw", "movies/1.avi", b"frames")
+    with lv.Connection(server_address) as connection:
+
+        @lv.Schema("lab", connection=connection)
+        class Session(lv.Manual):
+            definition = "id : int32\n---\nraw : <hash@>\nsmall : <hash@>\nfiles : <object@raw>\nmovie : filepath@raw"
+
+        row = {"id": 1, "raw": large, "small": b"small", "files": folder, "movie": "movies/1.avi"}
+        Session.insert1(row)
+        before = fetched(Session())
+    made = await back_up(database_url, open_stores(store_folders), tmp_path / "b")
+    assert (len(made.objects), made.damaged) == (4, [])
+    await verify(tmp_path / "b")
+    await restore(tmp_path / "b", empty_url, open_stores(other_folders), copy=False)
+    with served(empty_url, stores=other_folders) as address, lv.Connection(address) as connection:
+        assert fetched(lv.VirtualModule("lab", "lab", connection=connection).Session()) == before
+    movie.unlink()
+    made = await back_up(database_url, open_stores(store_folders), tmp_path / "c")
+    assert [lost.path for lost in made.damaged] == ["movies/1.avi"]
+
+
 async def test_nothing_is_replaced(
     session: lv.Table,
     database_url: str,
     empty_url: str,
-    stores: dict[str, FolderStore],
+    stores: dict[str, Store],
     other_folders: StoreFolders,
     tmp_path: Path,
 ) -> None:
@@ -264,10 +303,11 @@ async def test_nothing_is_replaced(
     with pytest.raises(PreconditionFailed, match="stores `main`, `raw`, which are not here"):
         await restore(backup, empty_url, {}, copy=False)
     other = open_stores(other_folders)
-    (other["raw"].folder / "movie_4.avi").write_bytes(b"mine")
+    theirs = other_folders.folders["raw"] / "movie_4.avi"
+    theirs.write_bytes(b"mine")
     with pytest.raises(InvalidRequest, match=r"has another content at 'movie_4\.avi'"):
         await restore(backup, empty_url, other, copy=False)
-    assert (other["raw"].folder / "movie_4.avi").read_bytes() == b"mine"
+    assert theirs.read_bytes() == b"mine"
     text = (backup / MANIFEST).read_text(encoding="utf-8")
     (backup / MANIFEST).write_text(text.replace('"migration": ', '"migration": 9'), encoding="utf-8")
     with pytest.raises(PreconditionFailed, match="Install Levada"):

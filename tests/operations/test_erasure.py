@@ -103,7 +103,7 @@ async def test_nothing_of_a_subject_is_left_in_database_or_stores(
     assert erased.object_bytes == 3 * len(f"image 0 of {SUBJECT}")
     assert [name for name, text in (await everything(connection)).items() if SUBJECT in text] == []
     left = [file for file in stored_files(store_folders) if SUBJECT.encode() in file.read_bytes()]
-    assert [file.name for file in left] == ["movie.avi"]  # it was registered, and is not the server's
+    assert [file.parts[-1] for file in left] == ["movie.avi"]  # it was registered, and is not the server's
     with pytest.raises((UnknownJob, LeaseLost)):
         await make.complete(lab, held, {"Stat": [{**dict(held.key), "mean": 1.0}]})
     # The other subject has all of it, also what both named.

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from levada_server.errors import InvalidRequest, PermissionDenied, UnknownObject, UnknownStore
 from levada_server.operations.objects import copies, objects, registration
-from levada_server.operations.objects.objects import Target
+from levada_server.operations.objects.objects import Staged, Target
 from levada_server.storage.objects import object_files, object_lists
 from tests.operations.test_object_collection import delete_all
 from tests.support.make import ME, fetch, insert, make_table, named
@@ -51,8 +51,9 @@ async def rows(engine: Engine, table: str) -> list[dict[str, dict[str, str]]]:
 
 async def put_folder(engine: Engine, table: str, files: dict[str, bytes]) -> str:
     target = Target(named(table), "folder")
-    id_ = await objects.stage(engine, ME, target, key={"id": 1}, file_name="run.zarr", folder=True, hash_="")
-    upload = await objects.open_upload(engine, ME, id_)  # type: ignore[arg-type]  # never known before
+    staged = await objects.stage(engine, ME, target, key={"id": 1}, file_name="run.zarr", folder=True, hash_="")
+    assert isinstance(staged, Staged)
+    upload = await objects.open_upload(engine, ME, staged.upload)
     for path, content in files.items():
         await upload.rewind(path, 0)
         await upload.write(content)

@@ -18,7 +18,7 @@ from levada_server.errors import DamagedObject, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import deletes, updates
 from levada_server.operations.objects import copies, objects, registration
-from levada_server.operations.objects.objects import Target
+from levada_server.operations.objects.objects import Staged, Target
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from tests.support.make import ME, fetch, insert, make_table, named
 from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file, stored_files
@@ -79,7 +79,12 @@ class BreakingStore:
         def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # as the store has it
             self._fuse.touch()
             result = found(*arguments, **options)
-            self._fuse.touch()
+            try:
+                self._fuse.touch()
+            except Killed:
+                if hasattr(result, "close"):  # the end of a process closes its files
+                    result.close()
+                raise
             return result
 
         return call
@@ -95,7 +100,7 @@ async def fuse(engine: Engine) -> Fuse:
     await make_table(engine, "Trace", definition)
     made = Fuse()
     storage = engine.objects
-    storage.stores = {name: BreakingStore(store, made) for name, store in storage.stores.items()}  # type: ignore[misc]
+    storage.stores = {name: BreakingStore(store, made) for name, store in storage.stores.items()}
     connect = storage.connection
 
     @asynccontextmanager
@@ -139,12 +144,14 @@ class ObjectMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, Any], fuse: int | None = None) -> Any:  # noqa: ANN401  # its result
         """Run some work; return None if it was killed, and start again."""
         self.fuse.left, self.fuse.burnt = fuse, False
+        result = None
         try:
-            return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
-        except Killed:
-            return None
+            result = asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
+        except* Killed:  # alone, or in a group
+            pass
         finally:
             self.fuse.left, self.fuse.burnt = None, False
+        return result
 
     @initialize()
     def empty(self) -> None:
@@ -237,13 +244,13 @@ class ObjectMachine(RuleBasedStateMachine):
             if attribute != "folder":
                 return (await put(self.engine, "Trace", attribute, content)).id
             staged = await objects.stage(self.engine, ME, target, key={}, file_name="run.zarr", folder=True, hash_="")
-            assert isinstance(staged, UUID)
-            upload = await objects.open_upload(self.engine, ME, staged)
+            assert isinstance(staged, Staged)
+            upload = await objects.open_upload(self.engine, ME, staged.upload)
             for path, part in (("a", b""), ("b/c", content)):
                 await upload.rewind(path, 0)
                 await upload.write(part)
             await upload.flush()
-            return (await objects.commit(self.engine, ME, staged, hash_="", size_bytes=len(content))).id
+            return (await objects.commit(self.engine, ME, staged.upload, hash_="", size_bytes=len(content))).id
         except (UnknownObject, DamagedObject):  # it was killed in between, and days have passed
             return None
 

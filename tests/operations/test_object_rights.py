@@ -49,7 +49,8 @@ async def user(engine: Engine, name: str, *granted: tuple[Role, str]) -> Caller:
 
 async def staged(engine: Engine, caller: Caller, table: str, hash_: str = "") -> UUID | ObjectReference:
     target = Target(named(table), "data")
-    return await objects.stage(engine, caller, target, key={}, file_name="", folder=False, hash_=hash_)
+    begun = await objects.stage(engine, caller, target, key={}, file_name="", folder=False, hash_=hash_)
+    return begun.upload if isinstance(begun, objects.Staged) else begun
 
 
 async def put(engine: Engine, caller: Caller, table: str, content: bytes = CONTENT) -> UUID:

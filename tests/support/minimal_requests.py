@@ -221,6 +221,8 @@ OTHERS: dict[str, Build] = {
     "ListStores": lambda _: obj.ListStoresRequest(),
     "UploadObject": chunks,
     "GetUpload": lambda lab: obj.GetUploadRequest(upload_id=str(lab.uploads[1])),
+    "BeginParts": lambda lab: obj.BeginPartsRequest(upload_id=str(lab.uploads[0]), size_bytes=2**24, hash=64 * "0"),
+    "SignParts": lambda lab: obj.SignPartsRequest(upload_id=str(lab.uploads[0])),
     "CommitObject": lambda lab: obj.CommitObjectRequest(upload_id=str(lab.uploads[2]), size_bytes=3),
     "DownloadObject": lambda lab: obj.DownloadObjectRequest(object_id=str(lab.object_id)),
     "ListObjectFiles": lambda lab: obj.ListObjectFilesRequest(object_id=str(lab.folder_id)),

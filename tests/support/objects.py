@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import obstore
 import pytest
@@ -18,6 +17,7 @@ from tests.support.make import ME, named
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
     from obstore.store import AzureStore, GCSStore, S3Store
 
@@ -31,7 +31,7 @@ async def stage(engine: Engine, table: str, attribute: str, *, hash_: str = "", 
     """Begin an object; return None if the same content exists already."""
     target = Target(named(table), attribute)
     staged = await objects.stage(engine, ME, target, key={}, file_name=name, folder=False, hash_=hash_)
-    return staged if isinstance(staged, UUID) else None
+    return staged.upload if isinstance(staged, objects.Staged) else None
 
 
 async def put(engine: Engine, table: str, attribute: str, content: bytes) -> ObjectReference:
@@ -39,13 +39,13 @@ async def put(engine: Engine, table: str, attribute: str, content: bytes) -> Obj
     hash_ = blake3(content).hexdigest()
     target = Target(named(table), attribute)
     staged = await objects.stage(engine, ME, target, key={}, file_name="a.bin", folder=False, hash_=hash_)
-    if not isinstance(staged, UUID):
+    if not isinstance(staged, objects.Staged):
         return staged
-    upload = await objects.open_upload(engine, ME, staged)
+    upload = await objects.open_upload(engine, ME, staged.upload)
     await upload.rewind("", 0)
     await upload.write(content)
     await upload.flush()
-    return await objects.commit(engine, ME, staged, hash_=hash_, size_bytes=len(content))
+    return await objects.commit(engine, ME, staged.upload, hash_=hash_, size_bytes=len(content))
 
 
 async def get(engine: Engine, id_: UUID, path: str = "") -> bytes:
@@ -125,9 +125,8 @@ class BucketFile:
         obstore.delete(self.bucket, self.path)
 
 
-EVERY_STORE = pytest.mark.parametrize(
-    "store_folders",
-    ["folder", "s3", pytest.param("azure", marks=pytest.mark.skipif(not has_azurite(), reason=MISSING_AZURITE))],
-    indirect=True,
-)
+_BUCKETS = ["s3", pytest.param("azure", marks=pytest.mark.skipif(not has_azurite(), reason=MISSING_AZURITE))]
+EVERY_STORE = pytest.mark.parametrize("store_folders", ["folder", *_BUCKETS], indirect=True)
 """Runs a test with stores of every kind."""
+EVERY_BUCKET = pytest.mark.parametrize("store_folders", _BUCKETS, indirect=True)
+"""Runs a test with every kind of store that clients reach themselves."""

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from blake3 import blake3
 
@@ -26,6 +25,7 @@ from tests.support.make import ME, NO_TIME
 if TYPE_CHECKING:
     import io
     from collections.abc import Sequence
+    from uuid import UUID
 
     from levada_server.jobs.lease import Lease
     from levada_server.operations.context import Engine
@@ -146,9 +146,9 @@ async def make_lab(engine: Engine, caller: Caller, secret: str, schema: str, rol
 async def upload(engine: Engine, caller: Caller, schema: str, content: bytes) -> UUID:
     """Upload bytes for `Subject.data` without committing them."""
     target = Target(TableName(schema, "Subject"), "data")
-    id_ = await objects.stage(engine, caller, target, key={}, file_name="", folder=False, hash_="")
-    assert isinstance(id_, UUID), "without a hash nothing is found"
-    opened = await objects.open_upload(engine, caller, id_)
+    staged = await objects.stage(engine, caller, target, key={}, file_name="", folder=False, hash_="")
+    assert isinstance(staged, objects.Staged), "without a hash nothing is found"
+    opened = await objects.open_upload(engine, caller, staged.upload)
     await opened.rewind("", 0)
     await opened.write(content)
     await opened.flush()
@@ -161,8 +161,8 @@ async def put_objects(engine: Engine, schema: str) -> tuple[UUID, UUID]:
     reference = await objects.commit(engine, ME, id_, hash_=blake3(CONTENT).hexdigest(), size_bytes=len(CONTENT))
     target = Target(TableName(schema, "Subject"), "folder")
     staged = await objects.stage(engine, ME, target, key={"subject": 0}, file_name="run", folder=True, hash_="")
-    assert isinstance(staged, UUID), "a folder is never found by its content"
-    opened = await objects.open_upload(engine, ME, staged)
+    assert isinstance(staged, objects.Staged), "a folder is never found by its content"
+    opened = await objects.open_upload(engine, ME, staged.upload)
     await opened.rewind("a.txt", 0)
     await opened.write(CONTENT)
     await opened.flush()

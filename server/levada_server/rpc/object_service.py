@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from levada_server.model.object_reference import ObjectReference
     from levada_server.operations.objects.verification import Damage
     from levada_server.rpc.dispatch import Call
+    from levada_server.storage.objects.store import SignedRequest
 
 STORES_PAGE = 100
 FILES_PAGE = 1_000
@@ -56,8 +56,8 @@ class ObjectService:
             folder=request.folder,
             hash_=request.hash,
         )
-        if isinstance(staged, UUID):
-            return pb.StageObjectResponse(upload_id=str(staged))
+        if isinstance(staged, objects.Staged):
+            return pb.StageObjectResponse(upload_id=str(staged.upload), part_bytes=staged.part_bytes)
         return pb.StageObjectResponse(object=_reference(staged))
 
     async def UploadObject(
@@ -92,6 +92,29 @@ class ObjectService:
         """Return how much of a file has arrived."""
         upload = await objects.open_upload(call.engine, call.caller, values.uuid("upload_id", request.upload_id))
         return pb.GetUploadResponse(received_bytes=await upload.received_bytes(request.path))
+
+    async def BeginParts(self, request: pb.BeginPartsRequest, call: Call) -> pb.BeginPartsResponse:
+        """Begin a file that the client sends to the store itself."""
+        begun = await objects.begin_parts(
+            call.engine,
+            call.caller,
+            values.uuid("upload_id", request.upload_id),
+            request.path,
+            size_bytes=request.size_bytes,
+            hash_=request.hash,
+        )
+        return pb.BeginPartsResponse(part_bytes=begun.part_bytes, arrived_parts=begun.arrived)
+
+    async def SignParts(self, request: pb.SignPartsRequest, call: Call) -> pb.SignPartsResponse:
+        """Sign the requests that send parts of a file."""
+        signed = await objects.sign_parts(
+            call.engine,
+            call.caller,
+            values.uuid("upload_id", request.upload_id),
+            request.path,
+            wanted=[(part.number, part.md5) for part in request.parts],
+        )
+        return pb.SignPartsResponse(requests=[_signed(one) for one in signed])
 
     async def CommitObject(self, request: pb.CommitObjectRequest, call: Call) -> pb.CommitObjectResponse:
         """Check an upload and move it to its place."""
@@ -133,15 +156,18 @@ class ObjectService:
         )
 
     async def DownloadObject(self, request: pb.DownloadObjectRequest, call: Call) -> None:
-        """Send bytes of an object."""
-        chunks = downloads.download(
-            call.engine,
-            call.caller,
-            values.uuid("object_id", request.object_id),
-            request.path,
-            offset=request.offset,
-            length_bytes=request.length_bytes if request.HasField("length_bytes") else None,
-        )
+        """Send bytes of an object, or a request that reads them from the store."""
+        id_, length = values.uuid("object_id", request.object_id), None
+        if request.HasField("length_bytes"):
+            length = request.length_bytes
+        wanted = (call.engine, call.caller, id_, request.path)
+        if request.direct:
+            direct = await downloads.sign_download(*wanted, offset=request.offset, length_bytes=length)
+            if direct is not None:
+                signed, size = direct
+                await call.send(pb.DownloadObjectResponse(request=_signed(signed), size_bytes=size))
+                return
+        chunks = downloads.download(*wanted, offset=request.offset, length_bytes=length)
         async with aclosing(chunks):
             async for content in chunks:
                 chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
@@ -258,6 +284,10 @@ def _checked(chunk: object_pb2.ObjectChunk) -> bytes:
             "A chunk does not match its checksum; continue the upload from the bytes that have arrived."
         )
     return content
+
+
+def _signed(request: SignedRequest) -> object_pb2.SignedRequest:
+    return object_pb2.SignedRequest(method=request.method, url=request.url, headers=request.headers)
 
 
 def _reference(reference: ObjectReference) -> object_pb2.ObjectReference:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
+from levada._objects.transfer import download_file
 from levada.errors import (
     DamagedObject,
     DuplicateEntity,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from levada_server.storage.objects.storage import StoreFolders
 
+TESTS = "levada._objects.transfer"
 ODD_NAME = "Übung №3 — 測定 (a b).tar.gz"
 
 
@@ -490,3 +492,47 @@ def test_a_value_too_large_for_a_row_goes_into_a_store(schema: lv.Schema, record
         Inline.insert1({"subject": "a", "trace": large})
     recordings.insert1({"subject": "a", "session": 1, "trace": large})
     assert np.array_equal(only(recordings, "trace"), large)
+
+
+@pytest.mark.parametrize("value", ["/dev/zero", "x" * 10_000, "nothing", "a\0b"], ids=["device", "long", "none", "nul"])
+@pytest.mark.parametrize("attribute", ["notes", "folder", "movie", "image"])
+def test_what_is_not_a_file_is_refused_with_its_row(recordings: type[lv.Manual], attribute: str, value: str) -> None:
+    with pytest.raises(lv.errors.LevadaError, match=f"row 0, attribute `{attribute}`") as caught:
+        recordings.insert1({"subject": "a", "session": 1, attribute: value})
+    assert len(str(caught.value)) < 12_000
+    assert len(recordings()) == 0
+
+
+def test_names_that_differ_by_case_are_kept_apart_where_the_disk_can(
+    recordings: type[lv.Manual], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    contents = {"Film": b"1", "film": b"2", "caf\u00e9": b"3", "cafe\u0301": b"4"}
+    for name, content in contents.items():
+        write(folder / name, content)
+    recordings.insert1({"subject": "a", "session": 1, "folder": folder})
+    handle = recordings.fetch1("folder")
+    copy = handle.download(tmp_path / "copy")
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == contents
+
+    def on_another_disk(*arguments: Any) -> None:  # noqa: ANN401  # as `download_file` has them
+        """Write a file that both cases of its name lead to."""
+        download_file(*arguments)
+        other = arguments[3].with_name(arguments[3].name.lower())
+        if not other.exists():
+            other.hardlink_to(arguments[3])
+
+    monkeypatch.setattr("levada._objects.handles.download_file", on_another_disk)
+    with pytest.raises(InvalidRequest, match="does not distinguish the case"):
+        handle.download(tmp_path / "other")
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_keys_that_differ_by_case_have_paths_of_their_own(recordings: type[lv.Manual], tmp_path: Path) -> None:
+    for subject in ("Ann", "ann", "../ann", "C:\\ann", "CON", "caf\u00e9", "cafe\u0301", "x" * 40):
+        recordings.insert1({"subject": subject, "session": 1, "folder": write(tmp_path / "a.txt", subject.encode())})
+    rows = recordings.to_dicts()
+    paths = [row["folder"].path for row in rows]
+    assert len({path.casefold() for path in paths}) == len(rows) == 8
+    assert all(".." not in path.split("/") and "\\" not in path and path.isascii() for path in paths)
+    assert {row["folder"].read_bytes().decode() for row in rows} == {row["subject"] for row in rows}

@@ -163,7 +163,8 @@ def test_an_upload_goes_on_after_the_server_was_killed(
         things = declare(connection)
         with ThreadPoolExecutor(1) as pool:
             inserting = pool.submit(things.insert1, {"id": 1, "file": file})
-            while not any(staged.stat().st_size > 4 * MIB for staged in stored_files(store_folders)):
+            staging = store_folders.folders["raw"]
+            while not any(file.is_file() and file.stat().st_size > 4 * MIB for file in staging.rglob("*")):
                 assert not inserting.done()
             os.kill(pid, signal.SIGKILL)
             with serving(database_url, store_folders, tmp_path, 2**40, address):

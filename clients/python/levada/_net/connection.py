@@ -65,6 +65,7 @@ class Connection(Explained):
 
     Attributes:
         schemas: The schemas that this process has activated on it, by name.
+        direct_again: When to try again to reach stores without the server, on the monotonic clock.
 
     Raises:
         Unavailable: No server answers at the address.
@@ -93,6 +94,7 @@ class Connection(Explained):
         self._upstream: dict[tuple[str, str], tuple[int, list[schema_pb2.TableName]]] = {}
         self._dependencies: Dependencies | None = None
         self.schemas: dict[str, object] = {}
+        self.direct_again = 0.0
         try:
             self._info = self._ask_info(None)
             check_server(self._info, address)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from blake3 import blake3
 
-from levada._base.errors import DamagedObject, NotFound
+from levada._base.errors import DamagedObject, InvalidRequest, NotFound
 from levada._base.installation import install_command
 from levada._objects.transfer import CHUNK_BYTES, FileSource, download, download_file, hash_of, progress_of
 from levada._values.files import cache_folder, check_name, download_place, put
@@ -265,6 +265,11 @@ class StoredFolder(StoredObject):
                     check_name(part)
                 target = draft / file.member
                 target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    raise InvalidRequest(
+                        f"{self.name} has {file.member!r} beside another name that this disk takes for the same: it "
+                        "does not distinguish the case of letters, or spellings of an accent. Use another disk."
+                    )
                 download_file(self.connection, self.id, file.member, target, file.hash, shown)
 
 

@@ -21,6 +21,7 @@ from levada._objects.transfer import PATIENCE_SECONDS, FileSource, MemorySource,
 from levada._values.attached import AttachedFile
 from levada._values.blob import encode_blob
 from levada._values.condition_values import encode_condition_value
+from levada._values.files import is_file, is_folder
 from levada._values.tabular import is_missing_scalar
 from levada_api.v1 import object_service_pb2 as pb
 
@@ -139,7 +140,7 @@ class Stager:
             return self._upload(request, MemorySource([_octets(value)]))
         path = _path(value, spelling)
         request.file_name = value.name if isinstance(value, StoredObject) else path.resolve().name
-        if not path.is_dir():
+        if not is_folder(path):
             return self._upload(request, _file(path))
         request.folder = True
         sources = _folder(path)
@@ -195,8 +196,8 @@ def _path(value: object, spelling: str) -> Path:
 
 
 def _file(path: Path) -> FileSource:
-    if not path.is_file():
-        raise WrongValue(f"there is no file {path}.")
+    if not is_file(path):
+        raise WrongValue(f"there is no file {path!s:.200}.")
     return FileSource(path, "", path.stat().st_size)
 
 

@@ -1,7 +1,12 @@
-"""Transfers to and from a store: in chunks with checksums, resumed where a broken connection left off."""
+"""Transfers to and from a store: resumed where a broken connection left off.
+
+Large files go straight between this machine and the store, where both allow it (`direct`). Everything else goes through
+the server, in chunks with checksums.
+"""
 
 from __future__ import annotations
 
+import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +18,8 @@ from levada._base.errors import DamagedObject, LostConnectionError, UnknownObjec
 from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
 from levada._net.job_context import running_job
+from levada._objects.direct import PartSender, StoreUnreachable, ranges
+from levada._objects.noted_uploads import noted
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 2**20
 PATIENCE_SECONDS = 60.0
 """How long a transfer is retried without any progress: a server may be restarting."""
+STREAMED_SECONDS = 300.0
+"""How long bytes go through the server after this machine could not reach a store."""
 
 
 class Source(Protocol):
@@ -44,6 +53,10 @@ class Source(Protocol):
         """Yield the bytes from an offset on."""
         ...
 
+    def read(self, offset: int, length: int) -> bytes:
+        """Return the bytes of a range; fewer at the end."""
+        ...
+
 
 @dataclass(frozen=True)
 class FileSource:
@@ -59,6 +72,12 @@ class FileSource:
             opened.seek(offset)
             while chunk := opened.read(CHUNK_BYTES):
                 yield chunk
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return the bytes of a range; fewer at the end."""
+        with self.file.open("rb") as opened:
+            opened.seek(offset)
+            return opened.read(length)
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,16 @@ class MemorySource:
             for start in range(min(offset, len(part)), len(part), CHUNK_BYTES):
                 yield bytes(part[start : start + CHUNK_BYTES])
             offset = max(offset - len(part), 0)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return the bytes of a range; fewer at the end."""
+        found = bytearray()
+        for part in self.parts:
+            found += part[min(offset, len(part)) : offset + length - len(found)]
+            offset = max(offset - len(part), 0)
+            if len(found) == length:
+                break
+        return bytes(found)
 
 
 def hash_of(source: Source) -> str:
@@ -122,15 +151,56 @@ def _upload(
     connection: Connection, request: pb.StageObjectRequest, sources: Sequence[Source]
 ) -> object_pb2.ObjectReference:
     size = sum(source.size for source in sources)
-    staged = connection.call("ObjectService/StageObject", request, pb.StageObjectResponse, patience=PATIENCE_SECONDS)
-    if staged.WhichOneof("outcome") == "object":
-        return staged.object
-    with progress_of(request.file_name or request.attribute, size) as progress:
-        _Upload(connection, staged.upload_id, sources, progress).run()
-    commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
-    return connection.call(
-        "ObjectService/CommitObject", commit, pb.CommitObjectResponse, patience=PATIENCE_SECONDS
-    ).object
+    with noted(connection.address, request, size) as note:
+        begun = note.read()
+        staged = begun or connection.call(
+            "ObjectService/StageObject", request, pb.StageObjectResponse, patience=PATIENCE_SECONDS
+        )
+        if staged.WhichOneof("outcome") == "object":
+            return staged.object
+        note.write(staged)
+        try:
+            with progress_of(request.file_name or request.attribute, size) as progress:
+                streamed = _send_parts(connection, staged, sources, request.hash, progress)
+                if streamed or not sources:
+                    _Upload(connection, staged.upload_id, streamed, progress).run(continued=begun is not None)
+            commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
+            stored = connection.call(
+                "ObjectService/CommitObject", commit, pb.CommitObjectResponse, patience=PATIENCE_SECONDS
+            ).object
+        except UnknownObject:
+            note.write(None)
+            raise
+        except DamagedObject as error:
+            note.write(None)
+            if begun is not None:  # what an earlier process sent may be of another file
+                raise UnknownObject(str(error), error.details) from None
+            raise
+        note.write(None)
+        return stored
+
+
+def _send_parts(
+    connection: Connection, staged: pb.StageObjectResponse, sources: Sequence[Source], hash_: str, progress: Progress
+) -> list[Source]:
+    """Send large files to the store itself, where it takes them; return the files that the server must take."""
+    left: list[Source] = []
+    reachable = staged.part_bytes > 0
+    for source in sources:
+        if reachable and source.size > staged.part_bytes and time.monotonic() >= connection.direct_again:
+            before = progress.done
+            # A single file's hash is the object's.
+            file_hash = hash_of(source) if source.path else hash_
+            sender = PartSender(connection, staged.upload_id, source, file_hash, progress)
+            try:
+                sender.run()
+                continue
+            except StoreUnreachable:
+                progress.update(before - progress.done)
+                reachable = False
+                connection.direct_again = time.monotonic() + STREAMED_SECONDS
+        left.append(source)
+    return left
 
 
 class _Upload:
@@ -141,10 +211,14 @@ class _Upload:
         self._id = upload_id
         self._sources = sources
         self._progress = progress
+        self._before = progress.done  # bytes of other files
         self._reached = 0  # the source whose bytes were sent last
 
-    def run(self) -> None:
+    def run(self, *, continued: bool = False) -> None:
         source = offset = 0
+        if continued:
+            self._reached = len(self._sources) - 1
+            source, offset = self._arrived()
         pauses = RETRY.pauses(PATIENCE_SECONDS)
         while True:
             try:
@@ -161,7 +235,8 @@ class _Upload:
                 pauses = RETRY.pauses(PATIENCE_SECONDS)
 
     def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
-        self._progress.update(sum(s.size for s in self._sources[:first]) + offset - self._progress.done)
+        done = self._before + sum(s.size for s in self._sources[:first]) + offset
+        self._progress.update(done - self._progress.done)
         for index, source in enumerate(self._sources[first:], first):
             self._reached = index
             yield pb.UploadObjectRequest(header=pb.UploadHeader(upload_id=self._id, path=source.path, offset=offset))
@@ -191,14 +266,21 @@ def download(
         DamagedObject: The store lost it, or bytes are damaged in transit again and again.
         LostConnectionError: The server stays out of reach.
     """
-    end = None if length is None else offset + length
+    end, direct = None if length is None else offset + length, time.monotonic() >= connection.direct_again
     pauses = RETRY.pauses(PATIENCE_SECONDS)
     while True:
-        request = pb.DownloadObjectRequest(object_id=object_id, path=path, offset=offset)
+        request = pb.DownloadObjectRequest(object_id=object_id, path=path, offset=offset, direct=direct)
         if end is not None:
             request.length_bytes = end - offset
         try:
             for response in connection.receive("ObjectService/DownloadObject", request, pb.DownloadObjectResponse):
+                if response.HasField("request"):
+                    last = response.size_bytes if end is None else min(end, response.size_bytes)
+                    for content in ranges(response.request, response.size_bytes, offset, last):
+                        pauses = RETRY.pauses(PATIENCE_SECONDS)
+                        offset += len(content)
+                        yield content
+                    return
                 content = response.chunk.content
                 if zlib.crc32(content) != response.chunk.crc32:
                     raise _Garbled("Bytes were damaged in transit.")
@@ -206,6 +288,9 @@ def download(
                 offset += len(content)
                 yield content
             return
+        except StoreUnreachable:
+            direct = False
+            connection.direct_again = time.monotonic() + STREAMED_SECONDS
         except (LostConnectionError, _Garbled) as error:
             wait(pauses, error)
 

@@ -29,10 +29,18 @@ def check_name(name: str) -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether a path is that of a file; `Path.is_file` raises an error for one that is too long."""
+    """Return whether a path is that of a file; `Path.is_file` raises an error for one that cannot be a path."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is that of a folder; `Path.is_dir` raises an error for one that cannot be a path."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
         return False
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 from levada_server.errors import LevadaError
 from levada_server.operations.audit import entry
+from levada_server.operations.objects import part_uploads
 from levada_server.operations.request_ids import record
 from levada_server.storage.catalog.stored_catalog import read_catalog
 from levada_server.storage.objects import object_rows
+from levada_server.storage.objects.object_rows import Counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.object_rows import Upload
     from levada_server.storage.objects.store import Store
 
 _LOG = logging.getLogger("levada.objects")
+_PARALLEL = 4
+"""Objects that are removed at once."""
+_BATCH = 1_000
+_ABANDONED = dt.timedelta(days=1)
+"""How old a file in parts without a record is before it is given up: a server may be about to record it."""
+_NOBODY = UUID(int=0)
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +59,76 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
     that no row loses its object.
     """
     engine.gate.admit_administrator(caller, "collect objects")
-    found: list[int] = []
-    doomed: list[tuple[Upload, int]] = []
     try:
         async with engine.scope.transaction() as connection:
             await object_rows.find_named(connection, (await read_catalog(connection)).tables.values())
             await object_rows.doom(connection)
             found = await object_rows.quarantine(connection)
-            doomed = await object_rows.read_doomed(connection)
+            doomed = await object_rows.count_doomed(connection)
             if dry_run:
                 raise _Rehearsed
-            await record(engine, connection, caller, entry(caller, quarantined=len(found), removed=len(doomed)))
+            await record(engine, connection, caller, entry(caller, quarantined=found.count, removed=doomed.count))
     except _Rehearsed:
         removed = doomed
     else:
-        removed = [entry for entry in doomed if await remove_doomed(engine, entry[0])]
-    return Collected(len(found), sum(found), len(removed), sum(size for _, size in removed))
+        removed = await _remove_all(engine)
+        for store in engine.objects.stores.values():
+            await _sweep(engine, store)
+    return Collected(found.count, found.size_bytes, removed.count, removed.size_bytes)
+
+
+async def _remove_all(engine: Engine) -> Counted:
+    """Remove all objects that were given up, some at a time, and count them."""
+    count = size_bytes = 0
+    after = UUID(int=0)
+    turns = asyncio.Semaphore(_PARALLEL)
+
+    async def one(doomed: Upload) -> bool:
+        async with turns:
+            return await remove_doomed(engine, doomed)
+
+    while True:
+        async with engine.objects.connection() as connection:
+            batch = await object_rows.read_doomed(connection, after, _BATCH)
+        if not batch:
+            return Counted(count, size_bytes)
+        async with asyncio.TaskGroup() as group:
+            removals = [group.create_task(one(doomed)) for doomed, _ in batch]
+        done = [size for removal, (_, size) in zip(removals, batch, strict=True) if removal.result()]
+        count, size_bytes, after = count + len(done), size_bytes + sum(done), batch[-1][0].id
+
+
+async def _sweep(engine: Engine, store: Store) -> None:
+    """Remove bytes of uploads that have no record any more: a sender, or this server, ended at a bad moment."""
+    try:
+        for ids in await asyncio.to_thread(lambda: list(_batches(store.staged()))):
+            async with engine.objects.connection() as connection:
+                known = await object_rows.known_uploads(connection, ids)
+            for id_ in set(ids) - known:
+                await asyncio.to_thread(store.discard, id_)
+        if (parts := store.part_uploads) is None:
+            return
+        before = dt.datetime.now(dt.UTC) - _ABANDONED
+        for begun in await asyncio.to_thread(lambda: list(_batches(parts.begun(before)))):
+            async with engine.objects.connection() as connection:
+                tokens = await object_rows.known_tokens(connection, [token for _, token in begun])
+            for path, token in begun:
+                if token not in tokens:
+                    await asyncio.to_thread(parts.abort, _NOBODY, path, token)
+    except (OSError, LevadaError) as error:
+        _LOG.warning("the store %s cannot be swept: %s", store.name, error)
+
+
+def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
 
 
 async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
     """Remove the bytes of an object, then its record; return False to leave it for the next collection."""
     try:
-        await asyncio.to_thread(remove_bytes, engine.objects.store(doomed.store), doomed)
+        await remove_bytes(engine, engine.objects.store(doomed.store), doomed)
     except (OSError, LevadaError) as error:
         _LOG.warning("the object %s in the store %s cannot be removed: %s", doomed.path, doomed.store, error)
         return False
@@ -75,8 +137,14 @@ async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
     return True
 
 
-def remove_bytes(store: Store, upload: Upload) -> None:
+async def remove_bytes(engine: Engine, store: Store, upload: Upload) -> None:
     """Remove the bytes of an object or an upload, wherever they are; a registered file stays."""
+    if upload.codec == "filepath":
+        return
+    await part_uploads.abort(engine, upload, store)
+    await asyncio.to_thread(_remove, store, upload)
+
+
+def _remove(store: Store, upload: Upload) -> None:
     store.discard(upload.id)
-    if upload.codec != "filepath":
-        store.remove(upload.path)
+    store.remove(upload.path)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.storage.objects.object_lists import Copyable
     from levada_server.storage.objects.object_rows import StoredObject
 
 _PAGE = 100
@@ -82,10 +83,11 @@ async def _copy_all(
     while True:
         async with engine.objects.connection() as connection:
             page = await object_lists.list_copyable(connection, store=source, schema=schema, after=after, count=_PAGE)
-        for stored, schema_id in page:
+        for copyable in page:
+            stored = copyable.stored
             after = stored.reference.id
             try:
-                done = dry_run or await _copy_one(engine, stored, schema_id, target)
+                done = dry_run or await _copy_one(engine, copyable, target)
             except DamagedObject as error:
                 damages.append(Damage(stored.reference, error.message, await naming_rows(engine, after)))
                 continue
@@ -100,13 +102,14 @@ async def _copy_all(
     yield Copied(count, size, 0, tuple(damages))
 
 
-async def _copy_one(engine: Engine, original: StoredObject, schema_id: int, target: str) -> bool:
+async def _copy_one(engine: Engine, copyable: Copyable, target: str) -> bool:
     """Copy an object; return False if it need not be: it is gone, or the other store has its content."""
-    id_, reference = uuid4(), original.reference
+    id_, original, reference = uuid4(), copyable.stored, copyable.stored.reference
     path = _path(original, id_)
-    copy = Upload(id_, schema_id, original.codec, target, path, reference.name, original.folder)
+    copy = Upload(id_, copyable.schema_id, original.codec, target, path, reference.name, original.folder)
     async with engine.objects.connection() as connection:
-        if original.codec in BY_CONTENT and await object_rows.find_content(connection, copy, reference.hash):
+        shared = original.codec in BY_CONTENT and copyable.verified
+        if shared and await object_rows.find_content(connection, copy, reference.hash):
             return False
         await object_lists.begin_copy(connection, copy)
     stores = engine.objects.store(reference.store), engine.objects.store(target)

@@ -6,6 +6,7 @@ import asyncio
 from typing import IO, TYPE_CHECKING
 
 from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
+from levada_server.model.object_names import check_path
 from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import StoredFile
     from levada_server.storage.objects.object_rows import StoredObject, Upload
-    from levada_server.storage.objects.store import Store
+    from levada_server.storage.objects.store import SignedRequest, Store
 
 CHUNK_BYTES = 2**20
 """The size of a chunk of a download."""
+DIRECT_BYTES = 8 * 2**20
+"""Smaller reads are not worth a request to the store."""
 
 
 async def download(
@@ -50,6 +53,35 @@ async def download(
             yield chunk
     finally:
         file.close()
+
+
+async def sign_download(
+    engine: Engine, caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
+) -> tuple[SignedRequest, int] | None:
+    """Return a request by which the client reads a file from the store itself, and the size of the file.
+
+    Returns:
+        None for a read that is small, an upload, or a store that only the server reaches: use `download`.
+
+    Raises:
+        As `download`.
+    """
+    try:
+        found, store = await _find(engine, caller, id_)
+    except UnknownObject:
+        return None
+    at_most = found.reference.size_bytes if length_bytes is None else length_bytes
+    if at_most < DIRECT_BYTES or (found.folder and not path):
+        return None
+    place = f"{found.reference.path}/{check_path(path)}" if path else found.reference.path
+    signed = await asyncio.to_thread(store.sign_read, place)
+    if signed is None:
+        return None
+    with await open_file(store, found, path) as file:
+        size = file.seek(0, 2)
+    if not 0 <= offset <= size or size - offset < DIRECT_BYTES or (path and not found.folder):
+        return None
+    return signed, size
 
 
 async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[StoredFile]:

@@ -10,16 +10,19 @@ from uuid import UUID, uuid4
 
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
 from levada_server.model.kinds import Kind
-from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
+from levada_server.model.object_names import attachment_path, check_file_name, check_path, content_path, keyed_path
+from levada_server.operations.objects import part_uploads
 from levada_server.operations.objects.claims import readable
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import find_upload, open_file
 from levada_server.permissions.roles import Action
 from levada_server.storage.objects import object_rows
+from levada_server.storage.objects.content import Content, check_tree, content_of_files
+from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 from levada_server.storage.objects.object_rows import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from levada_server.model.heading import Attribute
     from levada_server.model.object_reference import ObjectReference
@@ -27,10 +30,8 @@ if TYPE_CHECKING:
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
-    from levada_server.storage.objects.content import Content
-    from levada_server.storage.objects.npy_header import NpyHeader
     from levada_server.storage.objects.object_rows import StoredObject
-    from levada_server.storage.objects.store import Store
+    from levada_server.storage.objects.store import SignedRequest, Store
     from levada_server.storage.postgres.database import Connection
 
 BY_CONTENT = frozenset({"blob", "hash"})
@@ -53,6 +54,19 @@ class Target:
     attribute: str
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """An upload that has begun.
+
+    Args:
+        upload: Its id.
+        part_bytes: The client may send larger files to the store itself; 0 if all bytes pass through the server.
+    """
+
+    upload: UUID
+    part_bytes: int
+
+
 async def stage(
     engine: Engine,
     caller: Caller,
@@ -62,8 +76,8 @@ async def stage(
     file_name: str,
     folder: bool,
     hash_: str,
-) -> UUID | ObjectReference:
-    """Begin an object; return the id of its upload, or the stored object with the same content.
+) -> Staged | ObjectReference:
+    """Begin an object; return its upload, or the stored object with the same content.
 
     Raises:
         UnknownStore: The server lacks the attribute's store.
@@ -109,7 +123,7 @@ async def stage(
         await object_rows.insert_upload(connection, upload)
         await note_user(connection, caller, id_)
     await asyncio.to_thread(store.begin, id_, folder=folder)
-    return id_
+    return Staged(id_, part_uploads.PART_BYTES if store.part_uploads else 0)
 
 
 def target_of(view: View, target: Target) -> tuple[Table, Attribute]:
@@ -206,6 +220,15 @@ class OpenUpload:
             await asyncio.to_thread(self.store.write, self.upload.id, self._path, offset, content)
             self._offset += len(content)
 
+    def check(self, path: str) -> None:
+        """Check that a file of this path belongs to the upload.
+
+        Raises:
+            InvalidRequest: It does not.
+        """
+        if self._checked(path):
+            check_path(path)
+
     def _checked(self, path: str) -> str:
         if bool(path) is not self.upload.folder:
             raise InvalidRequest(
@@ -213,6 +236,34 @@ class OpenUpload:
                 field="path",
             )
         return path
+
+
+async def begin_parts(
+    engine: Engine, caller: Caller, id_: UUID, path: str, *, size_bytes: int, hash_: str
+) -> part_uploads.Begun:
+    """Begin a file that the client sends to the store itself, or find which of its parts have arrived.
+
+    Raises:
+        UnknownObject: The upload has expired, is committed, or is not the caller's.
+        InvalidRequest: The store takes no parts, or the file is not one that can be sent so.
+    """
+    opened = await open_upload(engine, caller, id_)
+    opened.check(path)
+    _check_hash(hash_)
+    return await part_uploads.begin(engine, opened.upload, opened.store, path=path, size_bytes=size_bytes, hash_=hash_)
+
+
+async def sign_parts(
+    engine: Engine, caller: Caller, id_: UUID, path: str, *, wanted: Sequence[tuple[int, bytes]]
+) -> list[SignedRequest]:
+    """Sign the requests that send some parts of a file to the store, each given by its number and MD5.
+
+    Raises:
+        UnknownObject: The upload has expired, is committed, or is not the caller's.
+        InvalidRequest: The file has not begun, or has no such part.
+    """
+    opened = await open_upload(engine, caller, id_)
+    return await part_uploads.sign(engine, opened.upload, opened.store, path=path, wanted=wanted)
 
 
 async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_bytes: int) -> ObjectReference:
@@ -239,9 +290,9 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
 
 async def _commit(engine: Engine, caller: Caller, opened: OpenUpload, hash_: str, size_bytes: int) -> ObjectReference:
     upload, store, id_ = opened.upload, opened.store, opened.upload.id
-    content = await asyncio.to_thread(store.content, id_, folder=upload.folder)
     header: NpyHeader | None = None
     try:
+        content, verified = await _content(engine, upload, store)
         if content.size_bytes != size_bytes or hash_ not in ("", content.hash):
             raise DamagedObject(
                 f"{content.size_bytes} bytes with the hash {content.hash} arrived, but {size_bytes} with "
@@ -249,29 +300,57 @@ async def _commit(engine: Engine, caller: Caller, opened: OpenUpload, hash_: str
                 object=id_,
             )
         if upload.codec == "npy":
-            header = await asyncio.to_thread(store.npy_header, id_)
+            header = await asyncio.to_thread(_npy_header, store, upload, verified)
     except (DamagedObject, WrongValue):
         await _drop(engine, upload, store)
         raise
-    if upload.codec in BY_CONTENT:
+    if upload.codec in BY_CONTENT and verified:
         upload = replace(upload, path=content_path(upload.codec, content.hash, id_))
-    same = await _claim_content(engine, caller, upload, content)
+    same = await _claim_content(engine, caller, upload, content) if verified else None
     if same is None:
         if upload.path != opened.upload.path:
             async with engine.objects.connection() as connection:
                 await object_rows.place_upload(connection, id_, upload.path)
         await asyncio.to_thread(store.publish, id_, upload.path, content)
         async with engine.objects.connection() as connection:
-            whole = await object_rows.commit_upload(connection, id_, content, header)
+            whole = await object_rows.commit_upload(connection, id_, content, header, verified=verified)
         if whole is not None:
             return whole.reference
         # Another client has just committed the same content, or the upload is gone.
-        same = await _claim_content(engine, caller, upload, content)
+        same = await _claim_content(engine, caller, upload, content) if verified else None
     await _drop(engine, upload, store)
     if same is None:
         raise UnknownObject("The upload has expired; begin another.", object=id_)
     await _check_there(store, same)
     return same.reference
+
+
+async def _content(engine: Engine, upload: Upload, store: Store) -> tuple[Content, bool]:
+    """Return the content of an upload, and whether the server has read all of it.
+
+    Files that the client sent to the store itself have the hashes that it gave.
+    """
+    try:
+        streamed = await asyncio.to_thread(store.content, upload.id, folder=upload.folder)
+    except UnknownObject:
+        sent = await part_uploads.complete(engine, upload, store, ())
+        if not sent:
+            raise
+        return Content(sent[0].size_bytes, sent[0].hash), False
+    paths = {""} if streamed.files is None else {file.path for file in streamed.files}
+    sent = await part_uploads.complete(engine, upload, store, paths)
+    if not sent or streamed.files is None:
+        return streamed, True
+    files = sorted([*streamed.files, *sent], key=lambda file: file.path.encode())
+    check_tree({file.path for file in files})
+    return content_of_files(files), False
+
+
+def _npy_header(store: Store, upload: Upload, verified: bool) -> NpyHeader:
+    if verified:
+        return store.npy_header(upload.id)
+    with store.open(upload.path) as file:
+        return read_npy_header(file)
 
 
 async def _claim_content(engine: Engine, caller: Caller, upload: Upload, content: Content) -> StoredObject | None:
@@ -296,7 +375,7 @@ async def _drop(engine: Engine, upload: Upload, store: Store) -> None:
     """Remove an upload, wherever its bytes are."""
     async with engine.objects.connection() as connection:
         await object_rows.doom_upload(connection, upload.id)
-    await asyncio.to_thread(remove_bytes, store, upload)
+    await remove_bytes(engine, store, upload)
     async with engine.objects.connection() as connection:
         await object_rows.delete_doomed(connection, upload.id)
 

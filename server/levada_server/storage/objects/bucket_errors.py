@@ -7,7 +7,13 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 
 from levada_server.errors import LevadaError, LimitReached, PreconditionFailed, Unavailable
 
@@ -24,7 +30,7 @@ _ADDRESS = re.compile(r"https?://\S+")
 
 @contextmanager
 def told_of(store: str) -> Iterator[None]:
-    """Turn errors of a bucket into errors that say what is wrong with its store; a missing file stays as it is.
+    """Turn errors of a bucket into errors that say what is wrong with its store; answers of a store that works stay.
 
     Raises:
         LimitReached: The store is full.
@@ -33,7 +39,7 @@ def told_of(store: str) -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, AlreadyExistsError, PreconditionError):
         raise
     except (PermissionDeniedError, UnauthenticatedError) as error:
         _note(store, error)

@@ -1,4 +1,4 @@
-"""Where a bucket is, and with which credentials the server opens it."""
+"""The place of a bucket, and the credentials with which the server opens it."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from levada_server.storage.objects.content import (
     Content,
     Scanned,
     StoredFile,
+    check_tree,
     content_of_files,
     listing,
     opened_content,
@@ -124,10 +125,7 @@ class BucketStore:
                 raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload)
             file = self._hashed("", staged[""])
             return Content(file.size_bytes, file.hash)
-        for path in staged:
-            parents = (path[:at] for at, letter in enumerate(path) if letter == "/")
-            if any(parent in staged for parent in parents):
-                raise InvalidRequest("A path of the upload is a file and a folder at once.", field="path")
+        check_tree(staged)
         return content_of_files([self._hashed(path, pieces) for path, pieces in staged.items()])
 
     def npy_header(self, upload: UUID) -> NpyHeader:
@@ -146,7 +144,11 @@ class BucketStore:
                 if len(pieces) == 1:
                     obstore.copy(self._bucket, pieces[0].key, key)
                 else:
-                    obstore.put(self._bucket, key, self._joined(pieces), chunk_size=PIECE_BYTES, max_concurrency=2)
+                    # Without its end, which an error here prevents, nothing of it is ever seen.
+                    writer = obstore.open_writer(self._bucket, key, buffer_size=PIECE_BYTES, max_concurrency=2)
+                    for chunk in self._joined(pieces):
+                        writer.write(chunk)
+                    writer.close()
             if content.files is not None:
                 obstore.put(self._bucket, _checked_key(path + _LIST_SUFFIX), listing(content.files))
         self.discard(upload)
@@ -290,9 +292,10 @@ class BucketStore:
         prefix = f"{_STAGING}/{upload.hex}/f"
         by_path: defaultdict[str, list[_Piece]] = defaultdict(list)
         with told_of(self.name):
-            for piece in _in_order(self._list(f"{_STAGING}/{upload.hex}")):
-                if piece.key.startswith((f"{prefix}/", f"{prefix}.at/")):
-                    by_path[piece.place.removeprefix(prefix).removesuffix(".at").removeprefix("/")].append(piece)
+            found = self._list(f"{_STAGING}/{upload.hex}")
+            # Files that clients sent themselves may lie beside them.
+            for piece in _in_order(one for one in found if one[0].startswith((f"{prefix}/", f"{prefix}.at/"))):
+                by_path[piece.place.removeprefix(prefix).removesuffix(".at").removeprefix("/")].append(piece)
         return {path: by_path[path] for path in sorted(by_path, key=str.encode)}
 
     def _hashed(self, path: str, pieces: list[_Piece]) -> StoredFile:
@@ -414,7 +417,7 @@ def _place(upload: UUID, path: str) -> str:
 
 def _in_order(found: Iterable[tuple[str, int]]) -> list[_Piece]:
     """Return pieces in the order of their offsets."""
-    pieces = [_Piece(key, int(key.rpartition("/")[2]), size) for key, size in found if key[-1].isdigit()]
+    pieces = [_Piece(key, int(key.rpartition("/")[2]), size) for key, size in found]
     return sorted(pieces, key=lambda piece: piece.start)
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from levada_server.errors import InvalidRequest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from io import FileIO
     from typing import BinaryIO
 
@@ -71,6 +73,18 @@ def folder_content(place: Path) -> Content:
 def content_of_files(files: Sequence[StoredFile]) -> Content:
     """Return the content of a folder with some files, in the order of their paths' bytes."""
     return Content(sum(file.size_bytes for file in files), blake3(listing(files)).hexdigest(), tuple(files))
+
+
+def check_tree(paths: Collection[str]) -> None:
+    """Check that no path of a folder's files is a folder too.
+
+    Raises:
+        InvalidRequest: One is.
+    """
+    for path in paths:
+        parents = (path[:at] for at, letter in enumerate(path) if letter == "/")
+        if any(parent in paths for parent in parents):
+            raise InvalidRequest("A path of the upload is a file and a folder at once.", field="path")
 
 
 def files_of(place: Path) -> Iterator[Path]:

@@ -46,6 +46,15 @@ class ListedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Copyable:
+    """An object to copy, the id of its schema, and whether the server has read its bytes and so knows their hash."""
+
+    stored: StoredObject
+    schema_id: int
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NamingRow:
     """A row that names an object: its table, the attribute, and the row's primary key as a JSON object."""
 
@@ -84,12 +93,10 @@ async def read_naming_rows(connection: Connection, table: Table, id_: UUID, coun
     return found
 
 
-async def list_copyable(
-    connection: Connection, *, store: str, schema: str, after: UUID, count: int
-) -> list[tuple[StoredObject, int]]:
-    """Return the next objects of a store, by id, with the ids of their schemas; registered files are left out."""
+async def list_copyable(connection: Connection, *, store: str, schema: str, after: UUID, count: int) -> list[Copyable]:
+    """Return the next objects of a store, by id; registered files are left out."""
     rows = await connection.fetch(_SQL["list_copyable"], after, store, schema, count)
-    return [(stored_object(row), row["schema_id"]) for row in rows]
+    return [Copyable(stored_object(row), row["schema_id"], row["verified"]) for row in rows]
 
 
 async def begin_copy(connection: Connection, copy: Upload) -> None:

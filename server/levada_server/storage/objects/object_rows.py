@@ -64,6 +64,31 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file of an upload that a client sends to the store itself.
+
+    Args:
+        path: Its path in the object's folder; empty for a single file.
+        token: By which the store knows the upload.
+        size_bytes: Its size.
+        hash: BLAKE3, as the client says.
+    """
+
+    path: str
+    token: str
+    size_bytes: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number of objects, and of their bytes."""
+
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holders:
     """Through whom an object or upload may be used.
 
@@ -108,10 +133,34 @@ async def place_upload(connection: Connection, id_: UUID, path: str) -> None:
     await connection.execute(_SQL["place_upload"], id_, path)
 
 
+async def insert_sent_file(connection: Connection, id_: UUID, file: SentFile) -> bool:
+    """Record a file that a client is about to send to the store itself; return False if it is recorded already."""
+    arguments = (id_, file.path, file.token, file.size_bytes, file.hash)
+    return await connection.fetchval(_SQL["insert_parts"], *arguments) is not None
+
+
+async def read_sent_files(connection: Connection, id_: UUID) -> list[SentFile]:
+    """Return the files of an upload that the client sends to the store itself, by path."""
+    return [SentFile(**row) for row in await connection.fetch(_SQL["read_parts"], id_)]
+
+
+async def known_uploads(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of some uploads have a record."""
+    return {row["id"] for row in await connection.fetch(_SQL["known_uploads"], ids)}
+
+
+async def known_tokens(connection: Connection, tokens: Sequence[str]) -> set[str]:
+    """Return which of some uploads in parts belong to an object that is not complete."""
+    return {row["token"] for row in await connection.fetch(_SQL["known_tokens"], tokens)}
+
+
 async def commit_upload(
-    connection: Connection, id_: UUID, content: Content, header: NpyHeader | None
+    connection: Connection, id_: UUID, content: Content, header: NpyHeader | None, *, verified: bool
 ) -> StoredObject | None:
     """Make an upload an object that rows may name.
+
+    Args:
+        verified: The server has read the bytes, so their hash is what it says.
 
     Returns:
         The object; None if the same content is already stored, or if the upload is gone.
@@ -126,6 +175,7 @@ async def commit_upload(
             None if header is None else header.dtype,
             None if header is None else header.shape,
             LIFETIME,
+            verified,
         )
     except asyncpg.UniqueViolationError:
         return None
@@ -238,13 +288,13 @@ async def doom_erased(connection: Connection) -> list[tuple[Upload, int]]:
     return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_erased"])]
 
 
-async def quarantine(connection: Connection) -> list[int]:
-    """Quarantine objects that no row names, and release objects that a row names; return the bytes of each.
+async def quarantine(connection: Connection) -> Counted:
+    """Quarantine objects that no row names, and release objects that a row names; count those in quarantine now.
 
     Call `find_named` first in the same transaction.
     """
     await connection.execute(_SQL["release"])
-    return [row["size_bytes"] for row in await connection.fetch(_SQL["quarantine"])]
+    return Counted(*await connection.fetchrow(_SQL["quarantine"]))
 
 
 async def doom(connection: Connection) -> None:
@@ -255,9 +305,15 @@ async def doom(connection: Connection) -> None:
     await connection.execute(_SQL["doom"], QUARANTINE)
 
 
-async def read_doomed(connection: Connection) -> list[tuple[Upload, int]]:
-    """List the objects and uploads to remove, with their bytes; 0 for an upload."""
-    return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["read_doomed"])]
+async def count_doomed(connection: Connection) -> Counted:
+    """Count the objects and uploads to remove; an upload counts no bytes."""
+    return Counted(*await connection.fetchrow(_SQL["count_doomed"]))
+
+
+async def read_doomed(connection: Connection, after: UUID, limit: int) -> list[tuple[Upload, int]]:
+    """List some objects and uploads to remove, with their bytes; 0 for an upload. They follow an id, in its order."""
+    rows = await connection.fetch(_SQL["read_doomed"], after, limit)
+    return [(_upload(row), row["size_bytes"] or 0) for row in rows]
 
 
 async def delete_doomed(connection: Connection, id_: UUID) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from datetime import timedelta
@@ -92,18 +93,19 @@ class S3PartUploads:
         return found["size"]
 
     def abort(self, upload: UUID, path: str, token: str) -> None:
-        """Give a file up."""
+        """Abort a file."""
         with suppress(FileNotFoundError):
             self._ask("DELETE", path, {"uploadId": token})
 
-    def begun(self) -> Iterator[tuple[str, str]]:
-        """Yield the path and the token of each file that is not complete, the store's own ones too."""
+    def begun(self, before: dt.datetime) -> Iterator[tuple[str, str]]:
+        """Yield the path and the token of each file that began before some time and is not complete."""
         first = {"uploads": "", "prefix": f"{self._settings.key_prefix}{MANAGED_FOLDER}/"}
         query = first
         while True:
             answer = self._ask("GET", None, query)
             for one in _all(answer, "Upload"):
-                yield _text(one, "Key").removeprefix(self._settings.key_prefix), _text(one, "UploadId")
+                if dt.datetime.fromisoformat(_text(one, "Initiated")) < before:
+                    yield _text(one, "Key").removeprefix(self._settings.key_prefix), _text(one, "UploadId")
             if _text(answer, "IsTruncated") != "true":
                 return
             query = {
@@ -174,11 +176,11 @@ class AzurePartUploads:
             raise UnknownObject(_ENDED, object=upload) from None
 
     def abort(self, upload: UUID, path: str, token: str) -> None:
-        """Give a file up; Azure itself removes blocks after a week that never became a file."""
+        """Abort a file; Azure itself removes blocks after a week that never became a file."""
         with suppress(FileNotFoundError), told_of(self._store):
             obstore.delete(self._bucket, token)
 
-    def begun(self) -> Iterator[tuple[str, str]]:
+    def begun(self, before: dt.datetime) -> Iterator[tuple[str, str]]:
         """Yield nothing: Azure removes such blocks itself."""
         return iter(())
 

@@ -32,7 +32,7 @@ ANY_SCHEMA = "*"
 
 @dataclass(frozen=True, slots=True)
 class StoreFolders:
-    """Where a server's stores are.
+    """The places of a server's stores.
 
     Args:
         folders: The folders by the stores' names.

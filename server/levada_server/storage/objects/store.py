@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
@@ -73,11 +74,14 @@ class PartUploads(Protocol):
         ...
 
     def abort(self, upload: UUID, path: str, token: str) -> None:
-        """Give a file up; nothing happens if it is complete or gone."""
+        """Abort a file; nothing happens if it is complete or gone."""
         ...
 
-    def begun(self) -> Iterator[tuple[str, str]]:
-        """Yield the path and the token of each file under the server's own folder that is not complete."""
+    def begun(self, before: dt.datetime) -> Iterator[tuple[str, str]]:
+        """Yield the path and the token of each file that began before some time and is not complete.
+
+        They include files that the server itself was writing; the store keeps their bytes until they are given up.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ UPDATE levada.object SET path = $2 WHERE id = $1 AND state = 'uploading';
 
 -- name: commit_upload
 UPDATE levada.object
-SET state = 'whole', size_bytes = $2, hash = $3, file_count = $4, dtype = $5, shape = $6,
+SET state = 'whole', size_bytes = $2, hash = $3, file_count = $4, dtype = $5, shape = $6, verified = $8,
     expire_time = clock_timestamp() + $7::interval
 WHERE id = $1 AND state = 'uploading' RETURNING *;
 
@@ -28,10 +28,28 @@ FROM unnest($4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[]) AS f(i
 -- name: doom_upload
 UPDATE levada.object SET state = 'doomed' WHERE id = $1 AND state = 'uploading';
 
+-- name: insert_parts
+-- Two calls for one file may come at once; the first one's upload counts.
+INSERT INTO levada.object_parts (object_id, path, token, size_bytes, hash)
+SELECT id, $2, $3, $4, $5 FROM levada.object WHERE id = $1 AND state = 'uploading'
+ON CONFLICT (object_id, path) DO NOTHING RETURNING token;
+
+-- name: read_parts
+SELECT path, token, size_bytes, hash FROM levada.object_parts WHERE object_id = $1 ORDER BY path;
+
+-- name: known_uploads
+-- Which of some uploads have a record.
+SELECT id FROM levada.object WHERE id = ANY($1::uuid[]);
+
+-- name: known_tokens
+-- Which of some uploads in parts belong to an object that is not complete.
+SELECT p.token FROM levada.object_parts AS p JOIN levada.object AS o ON o.id = p.object_id
+WHERE p.token = ANY($1::text[]) AND o.state = 'uploading';
+
 -- name: find_content
 SELECT id FROM levada.object
 WHERE schema_id = $1 AND store = $2 AND codec = $3 AND hash = $4 AND codec IN ('blob', 'hash')
-  AND state IN ('whole', 'quarantined');
+  AND state IN ('whole', 'quarantined') AND verified;
 
 -- name: read_holders
 -- The tables whose rows name some objects, and the users and tokens that put them there.
@@ -49,7 +67,7 @@ SELECT id, $2, $3 FROM unnest($1::uuid[]) AS id ON CONFLICT DO NOTHING;
 -- The object with some content, if it exists; it stays for a while, even if no row names it yet.
 UPDATE levada.object SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $5::interval
 WHERE schema_id = $1 AND store = $2 AND codec = $3 AND hash = $4 AND codec IN ('blob', 'hash')
-  AND state IN ('whole', 'quarantined')
+  AND state IN ('whole', 'quarantined') AND verified
 RETURNING *;
 
 -- name: claim
@@ -106,7 +124,7 @@ UPDATE levada.object SET store = $2, path = $3, made_for = coalesce(made_for, st
 UPDATE levada.object AS c
 SET state = 'quarantined', quarantine_time = clock_timestamp(), expire_time = clock_timestamp(),
     store = $3, path = $4, size_bytes = o.size_bytes, hash = o.hash, file_count = o.file_count,
-    dtype = o.dtype, shape = o.shape
+    dtype = o.dtype, shape = o.shape, verified = o.verified
 FROM levada.object AS o WHERE c.id = $1 AND c.state = 'uploading' AND o.id = $2 RETURNING c.id;
 
 -- name: claim_twins
@@ -115,7 +133,7 @@ WITH twins AS (
     SELECT a.id AS original, b.id AS twin FROM levada.object a
     JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
     WHERE a.store = $1 AND a.codec IN ('blob', 'hash') AND a.state IN ('whole', 'quarantined')
-      AND b.state IN ('whole', 'quarantined')
+      AND b.state IN ('whole', 'quarantined') AND a.verified AND b.verified
 ), locked AS (
     SELECT b.id FROM levada.object b WHERE b.id IN (SELECT twin FROM twins) ORDER BY b.id FOR UPDATE
 ), holding AS (
@@ -137,7 +155,7 @@ SET {column} = t.{column} || jsonb_build_object('id', b.id, 'store', b.store, 'p
 FROM levada.object a
 JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
 WHERE a.id = (t.{column} ->> 'id')::uuid AND a.store = $1 AND a.codec IN ('blob', 'hash') AND b.state = 'whole'
-  AND t.{column} ->> 'store' = $1;
+  AND a.verified AND b.verified AND t.{column} ->> 'store' = $1;
 
 -- name: follow_objects
 -- Rows that say that an object lies in a store which it has left.
@@ -183,10 +201,13 @@ SELECT DISTINCT (t.{column} ->> 'id')::uuid FROM {table} AS t WHERE t.{column} I
 -- The next three check the state again once they hold an object's lock, because a claim meanwhile has changed it.
 
 -- name: quarantine
-UPDATE levada.object AS o SET state = 'quarantined', quarantine_time = clock_timestamp()
-WHERE o.state = 'whole' AND o.expire_time < clock_timestamp()
-  AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id)
-RETURNING o.size_bytes;
+WITH quarantined AS (
+    UPDATE levada.object AS o SET state = 'quarantined', quarantine_time = clock_timestamp()
+    WHERE o.state = 'whole' AND o.expire_time < clock_timestamp()
+      AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id)
+    RETURNING o.size_bytes
+)
+SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM quarantined;
 
 -- name: release
 UPDATE levada.object AS o SET state = 'whole', quarantine_time = NULL
@@ -209,8 +230,11 @@ WHERE o.state IN ('whole', 'quarantined') AND EXISTS (SELECT FROM pg_temp.erased
   AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id)
 RETURNING o.*;
 
+-- name: count_doomed
+SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM levada.object WHERE state = 'doomed';
+
 -- name: read_doomed
-SELECT * FROM levada.object WHERE state = 'doomed';
+SELECT * FROM levada.object WHERE state = 'doomed' AND id > $1 ORDER BY id LIMIT $2;
 
 -- name: delete_doomed
 DELETE FROM levada.object WHERE id = $1 AND state = 'doomed';

@@ -9,9 +9,14 @@ function responses = downloadObject(connection, request)
 %       path  char: Path of the file within the folder; empty for a single file, and for a folder's list of files.
 %       offset  int64: The first byte, from 0.
 %       length_bytes  int64: How many bytes; fewer only at the end of the file. Unset: all the rest.
+%       direct  logical: The client can read from the store itself: the answer to a large read may be one signed
+%           request instead of bytes.
 %
 %   Response: DownloadObjectResponse
 %       chunk  ObjectChunk: The next bytes.
+%       request  SignedRequest: Instead of all chunks: reads the whole file from the store, or, with a header `Range`,
+%           a part of it.
+%       size_bytes  int64: With a request: size of the file.
 %
 %   Written by generate_stubs.py from proto/.
 

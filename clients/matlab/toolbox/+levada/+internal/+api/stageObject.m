@@ -16,6 +16,8 @@ function response = stageObject(connection, request, varargin)
 %       hash  char: As in ObjectReference, if known. Optional.
 %
 %   Response: StageObjectResponse
+%       part_bytes  int64: If set, the client may send files that are larger than this number of bytes to the store
+%           itself (BeginParts). It need not: UploadObject takes every file.
 %       upload_id  char: (one of `outcome`) Upload the bytes under this id. It expires some days after the last call
 %           that names it.
 %       object  ObjectReference: (one of `outcome`) Nothing: the bytes exist already.

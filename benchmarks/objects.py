@@ -1,0 +1,281 @@
+"""`python -m benchmarks.objects`: large files up and down in each kind of store, and the collection of many objects."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import obstore
+from blake3 import blake3
+
+import levada as lv
+from benchmarks.client import bare_target
+from levada_server.embedded import embedded
+from levada_server.storage.objects.bucket_settings import BucketKind, open_bucket
+from tests.support.bucket_services import azurite, has_azurite, seaweedfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from levada_server.storage.objects.bucket_settings import BucketSettings
+
+CHUNK_BYTES = 4 * 2**20
+DEFINITION = "id : int32\n---\nfile : <attach@>"
+
+
+def main() -> int:
+    """Run the measurements and print a line for each."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.objects", description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=2.0, help="the size of the file (default: 2)")
+    parser.add_argument("--store", action="append", choices=("folder", "s3", "azure"), help="default: all")
+    parser.add_argument("--collect", type=int, default=100_000, help="how many objects to collect (default: 100000)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="levada-objects-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # for root, PostgreSQL runs as another user
+        source = folder / "source.bin"
+        with source.open("wb") as file:
+            for _ in range(int(options.gigabytes * 256)):
+                file.write(os.urandom(CHUNK_BYTES))
+        for store in options.store or ("folder", "s3", "azure"):
+            if store == "azure" and not has_azurite():
+                print("azure: left out, because Azurite is missing (make azurite)")
+                continue
+            with bucket(store, folder) as settings:
+                transfers(store, settings, folder / store, source)
+                if options.collect:
+                    collection(store, settings, folder / f"{store}-many", options.collect)
+    return 0
+
+
+@contextmanager
+def bucket(store: str, folder: Path) -> Iterator[BucketSettings | None]:
+    """Serve the bucket of a kind of store; None for folders."""
+    place = folder / f"{store}-service"
+    place.mkdir()
+    if store == "folder":
+        yield None
+    else:
+        with (seaweedfs if store == "s3" else azurite)(place) as settings:
+            yield settings
+
+
+@contextmanager
+def serving(data: Path, settings: BucketSettings | None) -> Iterator[tuple[int, str]]:
+    """Run a server with one store; yield its process id and its address."""
+    data.mkdir()
+    lines = ["[stores.main]"]
+    if settings is None:
+        (data / "main").mkdir()
+        lines.append(f'folder = "{data / "main"}"')
+    else:
+        keys = {"kind": settings.kind.value, "bucket": settings.bucket, "prefix": data.name}
+        keys |= {"endpoint": settings.endpoint, "secret": settings.secret}
+        keys |= {"key_id": settings.key_id} if settings.kind is BucketKind.S3 else {"account": settings.account}
+        lines += [f'{key} = "{value}"' for key, value in keys.items()]
+    file = data / "stores.toml"
+    file.write_text('preferred = "main"\n' + "\n".join(lines) + "\n", encoding="utf-8")
+    file.chmod(0o600)
+    command = [sys.executable, "-m", "levada_server", "serve", "--data-dir", str(data), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen([*command, "--log-level", "ERROR"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.pid, process.stdout.readline().split()[4]
+        finally:
+            process.terminate()
+
+
+def transfers(store: str, settings: BucketSettings | None, data: Path, source: Path) -> None:
+    """Send and read a file, and compare with a plain copy with a checksum."""
+    size = source.stat().st_size
+    with (
+        serving(data, settings) as (pid, address),
+        counting(address) as (near, counted),
+        lv.config.override(stores={"main": {"location": "/nowhere"}}),
+        lv.Connection(near) as connection,
+    ):
+        things = declare(connection)
+        small = data / "small.bin"
+        small.write_bytes(bytes(10 * 2**20))
+        things.insert1({"id": 0, "file": small})
+        (things & {"id": 0}).to_dicts()[0]["file"].verify()
+
+        def measured(direction: str, action: Callable[[], Any]) -> None:
+            plain = timed(lambda: plain_copy(direction, settings, source, data / "plain.bin"))
+            client, server = reset_peak("self"), reset_peak(pid)
+            counted[0] = 0
+            taken = timed(action)
+            growth = (peak("self") - client) / 2**20, (peak(pid) - server) / 2**20
+            passed = f"{100 * counted[0] / size:.3f} % of the bytes passed through the server"
+            print(
+                f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
+                f"({size / plain / 1e6:.0f} MB/s); memory + {growth[0]:.0f} MB in the client, + {growth[1]:.0f} MB in "
+                f"the server; {passed}",
+                flush=True,
+            )
+
+        measured("up", lambda: things.insert1({"id": 1, "file": source}))
+        handle = (things & {"id": 1}).to_dicts()[0]["file"]
+        measured("down", lambda: handle.download(data / "out", progress=False))
+
+
+def plain_copy(direction: str, settings: BucketSettings | None, source: Path, target: Path) -> None:
+    """Copy a file to, or from, the store by its own tool, and compute its checksum."""
+    hasher = blake3()
+    if settings is None:
+        with source.open("rb") as read, target.open("wb") as written:
+            while chunk := read.read(CHUNK_BYTES):
+                hasher.update(chunk)
+                written.write(chunk)
+            written.flush()
+            os.fsync(written.fileno())
+        return
+    opened = open_bucket(settings)
+    if direction == "up":
+        with source.open("rb") as read:
+            while chunk := read.read(CHUNK_BYTES):
+                hasher.update(chunk)
+        obstore.put(opened, "plain.bin", source, chunk_size=8 * 2**20, max_concurrency=4)
+        return
+    with target.open("wb") as written:
+        for piece in obstore.get(opened, "plain.bin").stream(min_chunk_size=CHUNK_BYTES):
+            hasher.update(piece)
+            written.write(piece)
+
+
+def collection(store: str, settings: BucketSettings | None, data: Path, count: int) -> None:
+    """Let a server collect many objects that no row names, and list them."""
+    with serving(data, settings) as (pid, address), lv.Connection(address) as connection:
+        declare(connection)
+        filled = timed(lambda: fill(settings, data, count))
+        reset_peak(pid)
+        before = peak(pid)
+        quarantined = timed(lambda: run_collect(address))
+        asyncio.run(execute(data, "UPDATE levada.object SET quarantine_time = now() - interval '8 days'"))
+        removed = timed(lambda: run_collect(address))
+        left = asyncio.run(execute(data, "SELECT count(*) FROM levada.object"))
+        print(
+            f"{store} collect: {count} objects (made in {filled:.0f} s) quarantined in {quarantined:.1f} s, removed in "
+            f"{removed:.1f} s, {left} left; memory + {(peak(pid) - before) / 2**20:.0f} MB in the server",
+            flush=True,
+        )
+
+
+def fill(settings: BucketSettings | None, data: Path, count: int) -> None:
+    """Make objects that no row names, a week old."""
+    paths = [f"_levada/attach/{n % 256:02x}/{n:08x}/a" for n in range(count)]
+    if settings is None:
+        for path in paths:
+            place = data / "main" / path
+            place.parent.mkdir(parents=True)
+            place.write_bytes(b"x")
+    else:
+        asyncio.run(put_all(settings, data.name, paths))
+    asyncio.run(
+        execute(
+            data,
+            "INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, size_bytes, hash,"
+            " expire_time) SELECT gen_random_uuid(), (SELECT min(id) FROM levada.schema), 'attach', 'main', path, 'a',"
+            " false, 'whole', 1, '', now() - interval '1 day' FROM unnest($1::text[]) AS path",
+            paths,
+        )
+    )
+
+
+async def put_all(settings: BucketSettings, prefix: str, paths: list[str]) -> None:
+    """Put a byte at each path."""
+    opened, turns = open_bucket(settings), asyncio.Semaphore(32)
+
+    async def put(path: str) -> None:
+        async with turns:
+            await obstore.put_async(opened, f"{prefix}/{path}", b"x")
+
+    await asyncio.gather(*map(put, paths))
+
+
+def run_collect(address: str) -> None:
+    """Run the command that collects objects."""
+    command = [sys.executable, "-m", "levada", "objects", "collect", "--url", address]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+async def execute(data: Path, statement: str, *arguments: Any) -> Any:
+    """Run a statement in the database of a data folder, and return its first value."""
+    with embedded.reached(data) as url:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(statement, *arguments, timeout=600)
+        finally:
+            await connection.close()
+
+
+def declare(connection: lv.Connection) -> type[lv.Manual]:
+    """Declare a table of files."""
+
+    @lv.Schema("bench", connection=connection)
+    class Thing(lv.Manual):
+        definition = DEFINITION
+
+    return Thing
+
+
+def timed(action: Callable[[], Any]) -> float:
+    """Return the seconds that an action takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def reset_peak(pid: int | str) -> int:
+    """Forget the most memory that a process has used, and return what it uses now, in bytes."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return peak(pid)
+
+
+def peak(pid: int | str) -> int:
+    """Return the most memory that a process has used since, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
+
+
+@contextmanager
+def counting(address: str) -> Iterator[tuple[str, list[int]]]:
+    """Pass connections on to a server, and count the bytes both ways; yield the address and the count."""
+    counted = [0]
+    target = bare_target(address)
+
+    def pass_on(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while content := source.recv(2**18):
+                counted[0] += len(content)
+                sink.sendall(content)
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(target.removeprefix("unix:"))
+                for one in ((client, server), (server, client)):
+                    threading.Thread(target=pass_on, args=one, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}", counted
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

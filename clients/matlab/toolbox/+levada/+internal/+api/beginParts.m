@@ -1,0 +1,22 @@
+function response = beginParts(connection, request, varargin)
+%BEGINPARTS Begin a file that the client sends to the store itself, in parts, or find out where to continue.
+%   Only for files that are larger than `StageObjectResponse.part_bytes`, if that is set. Idempotent: the parts that
+%   have arrived are kept. INVALID_REQUEST if the store takes no parts, the file is too small, or it began with another
+%   size or hash. UNKNOWN_OBJECT as above.
+%   RESPONSE = BEGINPARTS(CONNECTION, REQUEST, SECONDS) calls ObjectService.BeginParts. SECONDS is a deadline, and may
+%   be left out.
+%
+%   Request: BeginPartsRequest
+%       upload_id  char: As returned by StageObject.
+%       path  char: As in UploadHeader.
+%       size_bytes  int64: Size of the file.
+%       hash  char: BLAKE3 of the file's bytes as 64 hexadecimal digits.
+%
+%   Response: BeginPartsResponse
+%       part_bytes  int64: Size of each part but the last, which has the rest; parts are numbered from 1.
+%       arrived_parts  row of double: The numbers of the parts that have arrived whole.
+%
+%   Written by generate_stubs.py from proto/.
+
+response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/BeginParts', request, varargin{:});
+end

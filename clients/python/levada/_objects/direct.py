@@ -1,0 +1,256 @@
+"""Bytes between this machine and a store, without the server in between: by requests that the server signs.
+
+It uses `http.client`, which is part of Python: a few requests that never change need no package. Threads send them,
+because reading files and hashing leave the interpreter free.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock, local
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from levada._base.errors import DamagedObject, InvalidRequest, LevadaError, LimitReached, LostConnectionError
+from levada._net.backoff import RETRY, wait
+from levada_api.v1 import object_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from concurrent.futures import Future
+    from socket import socket
+
+    from levada._base.progress import Progress
+    from levada._net.connection import Connection
+    from levada_api.v1 import object_pb2
+
+STREAMS = 4
+"""Parts that are on their way at once."""
+_RANGE_BYTES = 8 * 2**20
+_CONNECT_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+"""How long a part is retried; then a transfer that has moved no byte goes through the server."""
+
+
+class StoreUnreachable(Exception):
+    """This machine cannot use the store itself, so the bytes must go through the server."""
+
+
+class _Requests:
+    """Sends requests to stores, with a connection that is kept for each thread."""
+
+    def __init__(self) -> None:
+        self._local = local()
+        self._opened: list[http.client.HTTPConnection] = []
+
+    def send(
+        self, request: object_pb2.SignedRequest, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Send a request; return the status, the body and the headers of the answer.
+
+        Raises:
+            OSError: The store cannot be reached, or broke the connection.
+        """
+        parts = urlsplit(request.url)
+        connection = self._connection(parts.scheme, parts.netloc)
+        try:
+            if connection.sock is None:
+                connection.connect()
+                _settle(connection.sock)
+            sent = {**request.headers, **headers}
+            connection.request(request.method, f"{parts.path}?{parts.query}", body, sent)
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer.headers  # type: ignore[return-value]  # it is a mapping in use
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise error if isinstance(error, OSError) else ConnectionError(type(error).__name__) from None
+
+    def _connection(self, scheme: str, host: str) -> http.client.HTTPConnection:
+        kept: dict[tuple[str, str], http.client.HTTPConnection] = self._local.__dict__.setdefault("kept", {})
+        if (scheme, host) not in kept:
+            kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+            kept[scheme, host] = kind(host, timeout=_CONNECT_SECONDS)
+            self._opened.append(kept[scheme, host])
+        return kept[scheme, host]
+
+    def close(self) -> None:
+        """Close all connections; call it when no thread uses them."""
+        for connection in self._opened:
+            connection.close()
+
+
+class Source(Protocol):
+    """A file to upload."""
+
+    @property
+    def path(self) -> str:
+        """Path within the folder; empty for a single file."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Total size in bytes."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return the bytes of a range; fewer at the end."""
+        ...
+
+
+class PartSender:
+    """Sends one file of an upload in parts, several at once; parts that have arrived are not sent again."""
+
+    def __init__(self, connection: Connection, upload_id: str, source: Source, hash_: str, progress: Progress) -> None:
+        self._connection = connection
+        self._id = upload_id
+        self._source = source
+        self._hash = hash_
+        self._progress = progress
+        self._counting = Lock()
+        self._stop = Event()
+        self._sent_any = False
+        self._requests = _Requests()
+
+    def run(self) -> None:
+        """Send the parts that are missing.
+
+        Raises:
+            StoreUnreachable: No part could be sent.
+            LostConnectionError: The store, or the server, stays out of reach.
+            LimitReached: The store is full.
+            DamagedObject: The store received other bytes again and again.
+        """
+        request = pb.BeginPartsRequest(
+            upload_id=self._id, path=self._source.path, size_bytes=self._source.size, hash=self._hash
+        )
+        try:
+            begun = self._connection.call(
+                "ObjectService/BeginParts", request, pb.BeginPartsResponse, patience=PATIENCE_SECONDS
+            )
+        except InvalidRequest as error:
+            raise StoreUnreachable from error
+        size = begun.part_bytes
+        count = -(-self._source.size // size)
+        arrived = set(begun.arrived_parts)
+        self._sent_any = bool(arrived)
+        self._progress.update(sum(min(size, self._source.size - (number - 1) * size) for number in arrived))
+        missing = [number for number in range(1, count + 1) if number not in arrived]
+        pool = ThreadPoolExecutor(STREAMS, "levada-parts")
+        try:
+            for sent in [pool.submit(self._send, number, size) for number in missing]:
+                sent.result()
+        finally:
+            self._stop.set()
+            pool.shutdown(cancel_futures=True)
+            self._requests.close()
+
+    def _send(self, number: int, size: int) -> None:
+        content = self._source.read((number - 1) * size, size)
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        pauses = RETRY.pauses(PATIENCE_SECONDS)
+        while not self._stop.is_set():
+            try:
+                self._put(number, content, md5)
+            except (LostConnectionError, DamagedObject) as error:
+                if not self._sent_any and isinstance(error.__cause__, (OSError, _Refused)):
+                    self._stop.set()
+                    raise StoreUnreachable from error
+                wait(pauses, error)
+                continue
+            with self._counting:
+                self._sent_any = True
+                self._progress.update(len(content))
+            return
+
+    def _put(self, number: int, content: bytes, md5: bytes) -> None:
+        request = pb.SignPartsRequest(upload_id=self._id, path=self._source.path)
+        request.parts.add(number=number, md5=md5)
+        signed = self._connection.call(
+            "ObjectService/SignParts", request, pb.SignPartsResponse, patience=PATIENCE_SECONDS
+        ).requests[0]
+        try:
+            status, answer, _ = self._requests.send(signed, content, {})
+        except OSError as error:
+            raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
+        if status in (200, 201):
+            return
+        raise _error_of(status, answer)
+
+
+def ranges(request: object_pb2.SignedRequest, size: int, offset: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of a file from a store, in order, while later ranges are on their way.
+
+    Args:
+        request: Reads the file.
+        size: The size of the file.
+        offset: The first byte.
+        end: The byte after the last.
+
+    Raises:
+        LostConnectionError: The store broke the connection, or the request has expired; ask for another one.
+        DamagedObject: The file has another size, or is gone.
+        StoreUnreachable: Not a single range could be read.
+    """
+    requests = _Requests()
+    pool = ThreadPoolExecutor(STREAMS, "levada-ranges")
+    starts = iter(range(offset, end, _RANGE_BYTES))
+    waiting: deque[Future[bytes]] = deque()
+    any_read = False
+
+    def read(start: int) -> bytes:
+        stop = min(start + _RANGE_BYTES, end)
+        try:
+            status, content, headers = requests.send(request, None, {"range": f"bytes={start}-{stop - 1}"})
+        except OSError as error:
+            raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
+        if status == 404:
+            raise DamagedObject("The store lost the object; bring it back from a backup.")
+        if status != 206:
+            raise _error_of(status, content)
+        if headers.get("content-range", "").rpartition("/")[2] != str(size) or len(content) != stop - start:
+            raise DamagedObject("The object has changed in its store.")
+        return content
+
+    try:
+        for start in starts:
+            waiting.append(pool.submit(read, start))
+            if len(waiting) > STREAMS:
+                yield waiting.popleft().result()
+                any_read = True
+        while waiting:
+            yield waiting.popleft().result()
+            any_read = True
+    except LostConnectionError as error:
+        if not any_read:
+            raise StoreUnreachable from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        requests.close()
+
+
+def _settle(opened: socket | None) -> None:
+    """Wait longer for an answer than for a connection."""
+    assert opened is not None
+    opened.settimeout(PATIENCE_SECONDS)
+
+
+class _Refused(Exception):
+    """The store answered that it does not accept a request."""
+
+
+def _error_of(status: int, answer: bytes) -> LevadaError:
+    text = answer[:2000].decode(errors="replace")
+    error: LevadaError
+    if status == 507 or "QuotaExceeded" in text or "InsufficientStorage" in text:
+        error = LimitReached("The store is full. Free some space, or ask its owner.", {"limit": "store"})
+    elif "BadDigest" in text or "Md5Mismatch" in text:
+        error = DamagedObject("Bytes were damaged on their way to the store.")
+    else:
+        error = LostConnectionError(f"The store answers with the status {status}.")
+        if status < 500:
+            error.__cause__ = _Refused()
+    return error

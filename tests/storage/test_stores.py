@@ -1,0 +1,310 @@
+"""Every kind of store by its protocol: what is sent, signed, lost, changed, given up, and out of reach."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import http.client
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import pytest
+
+from levada_server.errors import (
+    DamagedObject,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    PreconditionFailed,
+    Unavailable,
+    UnknownObject,
+)
+from levada_server.storage.objects import bucket_settings, signed_requests
+from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
+from levada_server.storage.objects.storage import StoreFolders, open_stores
+from tests.support.objects import EVERY_BUCKET, EVERY_STORE, put_file, stored_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from uuid import UUID
+
+    from levada_server.storage.objects.store import PartUploads, SignedRequest, Store
+
+MIB = 2**20
+PLACE = "_levada/attach/00/a b%.bin"
+LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
+@pytest.fixture
+def store(store_folders: StoreFolders) -> Store:
+    return open_stores(store_folders)["main"]
+
+
+def write(store: Store, upload: UUID, path: str, *pieces: bytes) -> None:
+    store.rewind(upload, path, 0)
+    offset = 0
+    for piece in pieces:
+        store.write(upload, path, offset, piece)
+        offset += len(piece)
+
+
+def send(request: SignedRequest, body: bytes = b"", method: str = "", **headers: str) -> int:
+    """Send a signed request, as somebody who has no key; return the status of the answer."""
+    parts = urlsplit(request.url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    try:
+        sent = {**request.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if not body:
+            sent.pop("content-length", None)
+        connection.request(method or request.method, f"{parts.path}?{parts.query}", body, sent)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+def signed(parts: PartUploads, upload: UUID, token: str, number: int, content: bytes) -> SignedRequest:
+    md5 = hashlib.md5(content, usedforsecurity=False).digest()
+    return parts.sign(upload, PLACE, token, number=number, size_bytes=len(content), md5=md5)
+
+
+@EVERY_STORE
+def test_an_upload_becomes_a_file_at_its_place(store: Store, store_folders: StoreFolders) -> None:
+    upload, pieces = uuid4(), [os.urandom(5 * MIB), os.urandom(6 * MIB), b"end"]
+    store.begin(upload, folder=False)
+    write(store, upload, "", *pieces)
+    assert store.received_bytes(upload, "") == 11 * MIB + 3
+    store.rewind(upload, "", 6 * MIB)
+    store.write(upload, "", 6 * MIB, b"another end")
+    assert list(store.staged()) == [upload]
+    content = store.content(upload, folder=False)
+    store.publish(upload, PLACE, content)
+    whole = b"".join(pieces)[: 6 * MIB] + b"another end"
+    with store.open(PLACE) as file:
+        assert file.read() == whole
+        assert (file.seek(-11, os.SEEK_END), file.read(7)) == (6 * MIB, b"another")
+    assert len(stored_files(store_folders)) == 1
+    store.remove(PLACE)
+    store.remove(PLACE)
+    assert stored_files(store_folders) == []
+    with pytest.raises(NotFound):
+        store.open(PLACE)
+
+
+@EVERY_STORE
+def test_keys_are_the_paths_of_posix(store: Store, store_folders: StoreFolders) -> None:
+    upload = uuid4()
+    store.begin(upload, folder=True)
+    for path in ("a/b.bin", "a b%", "é"):
+        write(store, upload, path, path.encode())
+    content = store.content(upload, folder=True)
+    assert content.files is not None
+    assert [file.path for file in content.files] == ["a b%", "a/b.bin", "é"]
+    store.publish(upload, "_levada/object/x=1", content)
+    assert store.files("_levada/object/x=1") == list(content.files)
+    found = {"/".join(file.parts).partition("_levada/object/")[2] for file in stored_files(store_folders)}
+    assert found == {"x=1/a b%", "x=1/a/b.bin", "x=1/é", "x=1.files"}
+    for path in ("a\\b", "..\\a", "C:\\a", "a/../b", "/a"):
+        with pytest.raises(InvalidRequest):
+            store.received_bytes(upload, path)
+        with pytest.raises(InvalidRequest):
+            store.open(path)
+    store.remove("_levada/object/x")  # another object, whose path begins alike
+    assert len(stored_files(store_folders)) == 4
+    store.remove("_levada/object/x=1")
+    assert stored_files(store_folders) == []
+
+
+@EVERY_BUCKET
+def test_a_path_in_a_bucket_has_at_most_1024_bytes(store: Store) -> None:
+    with pytest.raises(InvalidRequest, match="at most 1024 bytes"):
+        store.rewind(uuid4(), "/".join(["x" * 200] * 6), 0)
+
+
+@EVERY_BUCKET
+def test_parts_that_clients_send_become_a_file(store: Store, store_folders: StoreFolders) -> None:
+    parts, upload, contents = store.part_uploads, uuid4(), [os.urandom(5 * MIB), b"rest"]
+    assert parts is not None
+    token = parts.begin(upload, PLACE)
+    assert parts.parts(upload, PLACE, token) == []
+    for number, content in ((2, contents[1]), (1, contents[0]), (1, contents[0])):  # one was sent again
+        assert send(signed(parts, upload, token, number, content), content) in (200, 201)
+    with pytest.raises(NotFound):  # nobody sees it before it is complete
+        store.open(PLACE)
+    arrived = parts.parts(upload, PLACE, token)
+    assert [(part.number, part.size_bytes) for part in arrived] == [(1, 5 * MIB), (2, 4)]
+    assert parts.complete(upload, PLACE, token, arrived) == 5 * MIB + 4
+    assert parts.complete(upload, PLACE, token, arrived) == 5 * MIB + 4  # an answer may be lost
+    late = os.urandom(5 * MIB)
+    send(signed(parts, upload, token, 1, late), late)
+    with store.open(PLACE) as file:
+        assert file.read() == b"".join(contents)
+    parts.abort(upload, PLACE, token)
+    store.discard(upload)
+    assert len(stored_files(store_folders)) == 1
+
+
+@EVERY_BUCKET
+def test_a_signed_request_is_for_one_thing(store: Store, store_folders: StoreFolders) -> None:
+    parts, upload, content = store.part_uploads, uuid4(), b"content"
+    assert parts is not None
+    put_file(store_folders, "main", "mine.bin", b"mine")
+    token = parts.begin(upload, PLACE)
+    request = signed(parts, upload, token, 1, content)
+    path = urlsplit(request.url).path
+    other = replace(request, url=request.url.replace(path, f"{path.rpartition('/')[0]}/other.bin"))
+    assert send(request, b"c0ntent") == 400  # the store compares it with the checksum
+    assert send(request, method="GET") in (403, 404)
+    assert send(request, method="DELETE") in (403, 404)
+    assert send(other, content) == 403
+    reading = store.sign_read("mine.bin")
+    assert reading is not None
+    assert send(reading) == 200
+    assert send(reading, b"yours", "PUT", x_ms_blob_type="BlockBlob") == 403
+    assert send(reading, method="DELETE") == 403
+    assert parts.parts(upload, PLACE, token) == []
+    for one in (request, reading):
+        query = {name: values[0] for name, values in parse_qs(urlsplit(one.url).query).items()}
+        if "X-Amz-Expires" in query:
+            assert int(query["X-Amz-Expires"]) == 15 * 60
+        else:
+            left = dt.datetime.fromisoformat(query["se"]) - dt.datetime.now(dt.UTC)
+            assert left <= dt.timedelta(minutes=15)
+        assert one.url not in repr(one)
+    parts.abort(upload, PLACE, token)
+
+
+@pytest.mark.parametrize("store_folders", ["s3"], indirect=True)
+def test_the_signature_holds_the_checksum_and_the_number(store: Store) -> None:
+    parts, upload, content = store.part_uploads, uuid4(), b"content"
+    assert parts is not None
+    token = parts.begin(upload, PLACE)
+    request = signed(parts, upload, token, 1, content)
+    assert send(replace(request, headers={}), content) == 403
+    assert send(replace(request, url=request.url.replace("partNumber=1", "partNumber=2")), content) == 403
+    assert send(replace(request, url=request.url.replace("Expires=900", "Expires=9000")), content) == 403
+    parts.abort(upload, PLACE, token)
+
+
+@pytest.mark.parametrize("store_folders", ["s3"], indirect=True)
+def test_a_file_that_was_given_up_takes_no_more_parts(store: Store, store_folders: StoreFolders) -> None:
+    parts, upload, content = store.part_uploads, uuid4(), b"content"
+    assert parts is not None
+    token = parts.begin(upload, PLACE)
+    request = signed(parts, upload, token, 1, content)
+    assert list(parts.begun(LATER)) == [(PLACE, token)]
+    assert list(parts.begun(LATER - dt.timedelta(days=2))) == []
+    parts.abort(upload, PLACE, token)
+    parts.abort(upload, PLACE, token)
+    assert list(parts.begun(LATER)) == []
+    assert send(request, content) == 404
+    with pytest.raises(UnknownObject):
+        parts.parts(upload, PLACE, token)
+    with pytest.raises(UnknownObject):
+        parts.complete(upload, PLACE, token, [])
+    assert stored_files(store_folders) == []
+
+
+@EVERY_BUCKET
+def test_a_file_that_is_replaced_during_a_read_is_told(store: Store, store_folders: StoreFolders) -> None:
+    stored = put_file(store_folders, "main", "mine.bin", bytes(9 * MIB))
+    with store.open("mine.bin") as file:
+        assert file.read(10) == bytes(10)
+        stored.write_bytes(b"x" * 9 * MIB)
+        with pytest.raises(DamagedObject, match="replaced or removed meanwhile"):
+            file.read()
+
+
+# ------------------------------------------------------------------------------------------- stores that fail
+
+
+@contextmanager
+def answering(answer: bytes | None) -> Iterator[str]:
+    """Listen, and give each request the same answer, or none; yield the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kept = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                kept.append(client)
+                if answer is not None:
+                    client.recv(2**16)
+                    client.sendall(answer)
+                    client.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        for client in kept:
+            client.close()
+
+
+def failing(kind: BucketKind, endpoint: str) -> Store:
+    secret = "c2VjcmV0"  # of Azure's form
+    settings = BucketSettings(kind, "lab", endpoint=endpoint, account="a", key_id="id", secret=secret)
+    return open_stores(StoreFolders(buckets={"main": settings}))["main"]
+
+
+@pytest.mark.parametrize("kind", [BucketKind.S3, BucketKind.AZURE])
+@pytest.mark.parametrize(
+    ("answer", "error", "told"),
+    [
+        (None, Unavailable, "does not answer"),
+        (b"HTTP/1.1 507 Insufficient Storage\r\ncontent-length: 0\r\n\r\n", LimitReached, "is full"),
+        (
+            b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",
+            PreconditionFailed,
+            "refuses the server's credentials",
+        ),
+    ],
+)
+def test_a_store_that_is_slow_full_or_refuses_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: BucketKind,
+    answer: bytes | None,
+    error: type[Exception],
+    told: str,
+) -> None:
+    monkeypatch.setattr(bucket_settings, "_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(bucket_settings, "_RETRIES", 0)
+    monkeypatch.setattr(signed_requests, "_SECONDS", 0.2)
+    with answering(answer) as endpoint:
+        store = failing(kind, endpoint)
+        with pytest.raises(error, match=f"The store `main` .*{told}"):
+            store.write(uuid4(), "", 0, b"content")
+        assert store.part_uploads is not None
+        with pytest.raises(error, match=f"The store `main` .*{told}"):
+            store.part_uploads.parts(uuid4(), PLACE, "token")
+    assert "Signature" not in caplog.text
+    assert "sig=" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", [BucketKind.S3, BucketKind.AZURE])
+def test_a_store_that_is_down_is_told(monkeypatch: pytest.MonkeyPatch, kind: BucketKind) -> None:
+    monkeypatch.setattr(bucket_settings, "_RETRIES", 0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    store = failing(kind, endpoint)
+    with pytest.raises(Unavailable, match="The store `main` does not answer"):
+        store.open(PLACE)
+    assert store.part_uploads is not None
+    with pytest.raises(Unavailable, match="The store `main` does not answer"):
+        store.part_uploads.parts(uuid4(), PLACE, "token")
+
+
+def test_settings_do_not_show_their_key(tmp_path: Path) -> None:
+    settings = BucketSettings(BucketKind.S3, "lab", key_id="the id", secret="the secret")
+    assert "the" not in repr(settings)
