@@ -34,13 +34,20 @@ class BrowserContext:
         metadata: The headers that calls over gRPC may have too.
         peer: The address from which the call came, as gRPC writes one.
         session: The secret in the cookie; empty without one.
+        content: The message of the request.
         send: Sends a message of the response.
     """
 
     def __init__(
-        self, metadata: Metadata, peer: str, session: str, send: Callable[[bytes], Awaitable[None]] | None = None
+        self,
+        metadata: Metadata,
+        peer: str,
+        session: str,
+        content: bytes = b"",
+        send: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
         self.session = session
+        self.content = content
         self.cookie: Cookie | None = None
         self.code = grpc.StatusCode.OK
         self.details = ""
@@ -68,6 +75,10 @@ class BrowserContext:
     def set_details(self, details: str) -> None:
         """Set the text of the status."""
         self.details = details
+
+    async def read(self) -> bytes:
+        """Return the message of the request, the only one."""
+        return self.content
 
     async def write(self, content: bytes) -> None:
         """Send a message of the response, and wait until the browser takes it."""
