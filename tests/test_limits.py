@@ -31,7 +31,7 @@ from tests.support.private_address import private_address
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
 
-TESTS = Path(__file__).parent
+HERE = Path(__file__).parent
 SERVER = Path(levada_server.__file__).parent
 ERRORS = ("LimitReached", "QueryTooDeep")
 ATTACKS = "rpc/test_attacks.py", "test_no_message_kills_freezes_or_fills_a_server"
@@ -149,7 +149,7 @@ def test_each_limit_has_a_test() -> None:
     assert not {row for row in named if not any(is_named(place, row) for place in places)}
     for rows in REACHED.values():
         for file, test in rows.values():
-            assert f"def {test}(" in (TESTS / file).read_text(encoding="utf-8"), test
+            assert f"def {test}(" in (HERE / file).read_text(encoding="utf-8"), test
 
 
 def is_named(place: tuple[str, str], row: tuple[str, str]) -> bool:
