@@ -1,7 +1,8 @@
 """`python -m benchmarks.misbehaviour`: users who behave badly beside many who do not; do these notice it?
 
 Most clients make small calls: they fetch, count, insert, and now and then use a transaction. In a second round others
-leave transactions idle, read no results, send giant requests, connect again and again, or try wrong tokens.
+leave transactions idle, read no results, send giant requests, connect again and again, or try wrong tokens. In a third
+round as many others make small calls without a pause, as one user: nobody misbehaves, and the server has much to do.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc.aio
+import psutil
 import pyarrow as pa
 
 import levada as lv
@@ -34,7 +38,7 @@ from levada_api.v1 import session_service_pb2_grpc as session_grpc
 from tests.support.processes import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
 NAME = schema_pb2.TableName(schema="crowd", table="Crowd")
 PAUSE_S = 0.5
@@ -52,16 +56,18 @@ SmallCalls: TypeAlias = "grpc.aio.StreamStreamCall[session.OpenCallsRequest, ses
 
 @dataclass(slots=True)
 class Round:
-    """The seconds of the calls of one round, and the statuses of the calls that failed."""
+    """The seconds of the calls of one round, the statuses of the calls that failed, and how busy the server was."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    cpu_share: float = 0.0
 
     def shown(self) -> str:
         """Return the figures in a line."""
         median, late = statistics.median(self.seconds), quantile(self.seconds)
         calls, errors = len(self.seconds), len(self.errors)
-        return f"{calls} calls, median {median * 1000:.1f} ms, 99 % within {late * 1000:.0f} ms, {errors} errors"
+        times = f"median {median * 1000:.1f} ms, 99 % within {late * 1000:.0f} ms"
+        return f"{calls} calls, {times}, {errors} errors, server {self.cpu_share:.0%} busy"
 
 
 def quantile(seconds: Sequence[float]) -> float:
@@ -206,22 +212,31 @@ async def try_tokens(address: str, _: Metadata) -> None:
         await asyncio.gather(*(stub.CountRelation(request, metadata=wrong) for _ in range(50)), return_exceptions=True)
 
 
-KINDS: tuple[Callable[[str, Metadata], Awaitable[None]], ...] = (
-    leave_transactions_idle,
-    read_nothing,
-    send_giants,
-    connect_again,
-    try_tokens,
-)
+async def hurry(address: str, metadata: Metadata) -> None:
+    """Make small calls without a pause, which is allowed."""
+    nodes = [relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))]
+    nodes.append(relation_pb2.RelationNode(top=relation_pb2.Top(operand=0, limit=1)))
+    counting = query_service_pb2.CountRelationRequest(relation=relation_pb2.Relation(nodes=nodes))
+    async with grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        call = session_grpc.SessionServiceStub(channel).OpenCalls(metadata=metadata)
+        while True:
+            await call.write(session.OpenCallsRequest(count_relation=counting))
+            answered(await call.read())
 
 
-async def misbehave(address: str, tokens: Sequence[str]) -> None:
-    """Misbehave in all ways, one for each user in turn, until this process is ended."""
+Kind = Callable[[str, Metadata], Awaitable[None]]
+KINDS: dict[str, Kind] = {
+    kind.__name__: kind for kind in (leave_transactions_idle, read_nothing, send_giants, connect_again, try_tokens)
+}
+
+
+async def load(address: str, kinds: Sequence[Kind], tokens: Sequence[str]) -> None:
+    """Load a server in some ways, one for each token in turn, until this process is ended."""
 
     async def go_on(number: int, token: str) -> None:
         while True:
             try:
-                await KINDS[number % len(KINDS)](address, metadata_of(token))
+                await kinds[number % len(kinds)](address, metadata_of(token))
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
                 await asyncio.sleep(0.1)
 
@@ -283,10 +298,26 @@ async def behave_all(
     return told
 
 
-def drill(dsn: str, good: int, bad: int, seconds: float) -> tuple[Round, Round]:
-    """Run both rounds on an empty database; return what the clients who behave well met in each."""
+@contextmanager
+def loaded(address: str, kinds: Sequence[str], tokens: Sequence[str]) -> Iterator[None]:
+    """Load a server by another process for the length of the block."""
+    command = [sys.executable, "-m", "benchmarks.misbehaviour", "--load", address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as others:
+        assert others.stdin is not None
+        others.stdin.write(f"{json.dumps([kinds, tokens])}\n")
+        others.stdin.flush()
+        try:
+            yield
+            assert others.poll() is None, "the other clients have ended"
+        finally:
+            others.kill()
+
+
+def drill(dsn: str, good: int, bad: int, seconds: float, kinds: Sequence[str] = tuple(KINDS)) -> dict[str, Round]:
+    """Run the rounds on an empty database; return what the clients who behave well met in each."""
     address = free_address()
-    with Server(dsn, address), lv.Connection(address) as connection:
+    rounds = {}
+    with Server(dsn, address) as server, lv.Connection(address) as connection:
         schema = lv.Schema(NAME.schema, connection=connection)
 
         @schema
@@ -297,18 +328,19 @@ def drill(dsn: str, good: int, bad: int, seconds: float) -> tuple[Round, Round]:
         table.insert([{"id": -1 - number, "note": "x" * 500} for number in range(ROWS)])
         tokens, others = add_users(connection, "good", good), add_users(connection, "bad", bad)
         relations = [message(table & {"id": -1 - number}) for number in range(good)]
-        alone = asyncio.run(behave_all(address, tokens, relations, 0, seconds))
-        command = [sys.executable, "-m", "benchmarks.misbehaviour", "--misbehave", address]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as culprits:
-            assert culprits.stdin is not None
-            culprits.stdin.write(f"{json.dumps(others)}\n")
-            culprits.stdin.flush()
-            try:
-                beside = asyncio.run(behave_all(address, tokens, relations, 10**9, seconds))
-                assert culprits.poll() is None, "the clients that misbehave have ended"
-            finally:
-                culprits.kill()
-    return alone, beside
+        process = psutil.Process(server.pid)
+
+        def measure(name: str, number: int) -> None:
+            began, used_s = time.monotonic(), sum(process.cpu_times()[:2])
+            rounds[name] = asyncio.run(behave_all(address, tokens, relations, number * 10**9, seconds))
+            rounds[name].cpu_share = (sum(process.cpu_times()[:2]) - used_s) / (time.monotonic() - began)
+
+        measure("alone", 0)
+        with loaded(address, kinds, others):
+            measure("beside", 1)
+        with loaded(address, (hurry.__name__,), others[:1] * bad):
+            measure("busy", 2)
+    return rounds
 
 
 def main() -> int:
@@ -316,23 +348,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.misbehaviour", description=__doc__)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--bad", type=int, default=20, help="how many of them misbehave")
-    parser.add_argument("--seconds", type=float, default=60.0, help="the length of each of the two rounds")
-    parser.add_argument("--misbehave", metavar="ADDRESS", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=60.0, help="the length of each round")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="how they misbehave")
+    parser.add_argument("--load", metavar="ADDRESS", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.misbehave:
+    if arguments.load:
         os.nice(19)  # in reality they compute on machines of their own
-        asyncio.run(misbehave(arguments.misbehave, json.loads(sys.stdin.readline())))
+        kinds, tokens = json.loads(sys.stdin.readline())
+        known = {**KINDS, hurry.__name__: hurry}
+        asyncio.run(load(arguments.load, [known[kind] for kind in kinds], tokens))
         return 0
     with databases() as new_database:
-        alone, beside = drill(new_database(), arguments.clients - arguments.bad, arguments.bad, arguments.seconds)
-    print(f"alone:  {alone.shown()}")
-    print(f"beside: {beside.shown()}")
-    for error in sorted(set(beside.errors))[:20]:
+        good = arguments.clients - arguments.bad
+        rounds = drill(new_database(), good, arguments.bad, arguments.seconds, arguments.kinds)
+    for name, told in rounds.items():
+        times = [
+            f"{figure(told.seconds) / figure(rounds['alone'].seconds):.1f}" for figure in (statistics.median, quantile)
+        ]
+        print(f"{name:7} {told.shown()}; the median {times[0]} times that alone, the 99th of 100 {times[1]} times")
+    errors = sorted({error for told in rounds.values() for error in told.errors})
+    for error in errors[:20]:
         print(f"  {error}")
-    medians = [statistics.median(told.seconds) for told in (alone, beside)]
-    late = [quantile(told.seconds) for told in (alone, beside)]
-    print(f"the median took {medians[1] / medians[0]:.1f} times as long, the 99th of 100 {late[1] / late[0]:.1f} times")
-    return 1 if beside.errors else 0
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

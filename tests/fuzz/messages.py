@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Never
 from uuid import UUID
 
 import grpc
+import grpc.aio
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pool import Default
@@ -35,7 +36,7 @@ from levada_server.storage.permissions.cache import PermissionsCache
 from levada_server.storage.postgres.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
@@ -132,6 +133,7 @@ class _NoPool:
 class _Context:
     """In place of gRPC's context of a call by the server's own user."""
 
+    messages: Iterator[bytes]
     code: grpc.StatusCode = grpc.StatusCode.OK
     written: list[bytes] = field(default_factory=list)
 
@@ -149,6 +151,9 @@ class _Context:
 
     def set_details(self, details: str) -> None:
         pass
+
+    async def read(self) -> bytes | object:
+        return next(self.messages, grpc.aio.EOF)
 
     async def write(self, content: bytes) -> None:
         self.written.append(content)
@@ -215,15 +220,10 @@ class Dispatching:
     async def _serve(self, content: bytes) -> None:
         path = PATHS[content[0] % len(PATHS)] if content else PATHS[0]
         handler: Any = self._server.dispatcher.service(SimpleNamespace(method=path))
-        messages = _messages(content[1:])
-        context = _Context()
+        context = _Context(iter(_messages(content[1:])))
         async with asyncio.timeout(WAIT_S):
-            if handler.request_streaming:
-                behaviour = handler.stream_stream if handler.response_streaming else handler.stream_unary
-                await behaviour(_arriving(messages), context)
-            else:
-                behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
-                await behaviour(messages[0] if messages else b"", context)
+            behaviour = handler.stream_stream if handler.response_streaming else handler.stream_unary
+            await behaviour(None, context)
         assert context.code not in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN), context.code
 
 
@@ -234,8 +234,3 @@ def _messages(content: bytes) -> Sequence[bytes]:
         found.append(content[_MESSAGE_BYTES : _MESSAGE_BYTES + size])
         content = content[_MESSAGE_BYTES + size :]
     return found
-
-
-async def _arriving(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
-    for message in messages:
-        yield message

@@ -12,6 +12,7 @@ from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.row_checks import MAX_FAULTS, MAX_ROWS, check_rows
 from tests.support import make
 from tests.support.make import ME, named
+from tests.support.roles import make_caller
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
@@ -76,3 +77,12 @@ async def test_a_fault_of_all_rows_is_refused(engine: Engine) -> None:
         await check(engine, "Subject", [{"subject": 1, "other": 2}])
     with pytest.raises(errors.PermissionDenied, match="come from its make"):
         await check(engine, "Stat", [{"subject": 1}])
+
+
+async def test_asking_for_a_hidden_table_is_on_record(engine: Engine) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n")
+    eve, _ = await make_caller(engine, "eve")
+    content = make.arrow([{"subject": 1}]).getvalue()
+    with pytest.raises(errors.NotFound):
+        await check_rows(engine, eve, named("Subject"), InsertOptions(), content)
+    assert eve.traces.hidden == "lab.Subject"

@@ -258,6 +258,14 @@ def test_shared_relations_are_bounded() -> None:
         compile_relation(query.relation, lab().catalog())
 
 
+def test_expressions_that_grow_by_their_names_are_bounded() -> None:
+    query = Subject.proj(x="weight + weight")
+    for _ in range(20):
+        query = query.proj(x="x + x")
+    with pytest.raises(QueryTooDeep, match="parts if every name"):
+        compile_relation(query.relation, lab().catalog())
+
+
 def test_values_are_bounded() -> None:
     values = sql.Operation("AND", (sql.Value(True, "boolean"),) * (sql.MAX_VALUES + 1))
     with pytest.raises(QueryTooDeep, match="values"):

@@ -83,6 +83,18 @@ async def outcome(channel: grpc.aio.Channel, text: str | None) -> str:
     return "OK"
 
 
+async def test_nothing_that_a_stranger_sends_is_read(server: tuple[RpcServer, str]) -> None:
+    _, address = server
+    async with grpc.aio.insecure_channel(address) as channel:
+        for name in ("RowService/InsertFewRows", "QueryService/FetchRelation", "RowService/InsertRows"):
+            sent: Any = channel.stream_stream(f"/levada_api.v1.{name}")  # grpc's own class wants messages, not bytes
+            call = sent(metadata=metadata("Bearer lev_wrong"), timeout=TIMEOUT_S)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                async for _ in call:  # though no message was sent
+                    pass
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED, name
+
+
 async def test_the_owner_needs_no_token_and_everybody_else_one(server: tuple[RpcServer, str]) -> None:
     _, address = server
 

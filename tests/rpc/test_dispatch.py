@@ -72,6 +72,16 @@ async def refusal(
     return refused.value
 
 
+async def test_a_call_without_a_message_is_an_invalid_request(channel: grpc.aio.Channel) -> None:
+    for method in METHODS.values():
+        if not method.request_streaming:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                async for _ in channel.stream_stream(method.path)(iter(())):
+                    pass
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, method.path
+            assert f"no {method.name}Request" in str(refused.value.details())
+
+
 async def test_bytes_that_are_no_message_are_an_invalid_request(channel: grpc.aio.Channel) -> None:
     for method in METHODS.values():
         if not method.request_streaming:

@@ -8,7 +8,7 @@ from levada_api.v1 import job_service_pb2 as services
 from levada_api.v1 import query_service_pb2 as queries
 from levada_api.v1 import relation_pb2 as relations
 from levada_server.errors import LimitReached
-from levada_server.rpc.message_bounds import MAX_ELEMENTS, PLAIN_BYTES, check_size, count_elements
+from levada_server.rpc.message_bounds import MAX_ELEMENTS, MAX_STEPS, PLAIN_BYTES, check_size, count_elements
 
 MESSAGE = "levada_api.v1.FetchRelationRequest"
 DIGEST = b"\x20\x01"
@@ -42,7 +42,7 @@ MANY = {
 @pytest.mark.parametrize("content", MANY.values(), ids=MANY.keys())
 def test_fields_that_mean_nothing_are_refused_before_they_are_all_looked_at(content: bytes) -> None:
     with pytest.raises(LimitReached, match="fields"):
-        count_elements(MESSAGE, content)
+        count_elements(MESSAGE, content, MAX_STEPS)
 
 
 def test_a_large_message_without_rows_is_refused() -> None:
@@ -54,14 +54,14 @@ def test_a_large_message_without_rows_is_refused() -> None:
 def test_a_list_with_too_many_elements_is_named() -> None:
     many = services.RenewWorkerSessionsRequest(worker_sessions=["s"] * (MAX_ELEMENTS + 1)).SerializeToString()
     with pytest.raises(LimitReached, match="`worker_sessions` has more than"):
-        count_elements("levada_api.v1.RenewWorkerSessionsRequest", many)
+        count_elements("levada_api.v1.RenewWorkerSessionsRequest", many, MAX_STEPS)
 
 
 def test_some_unknown_fields_of_a_newer_client_are_allowed() -> None:
-    count_elements(MESSAGE, UNKNOWN * 1000 + DIGEST + within(UNKNOWN * 1000))
+    count_elements(MESSAGE, UNKNOWN * 1000 + DIGEST + within(UNKNOWN * 1000), MAX_STEPS)
 
 
 def test_a_large_relation_is_allowed() -> None:
     entry = relations.RelationNode(restrict=relations.Restrict(operand=1, condition=2))
     relation = relations.Relation(nodes=[entry] * 50_000)
-    count_elements(MESSAGE, queries.FetchRelationRequest(relation=relation, digest=True).SerializeToString())
+    count_elements(MESSAGE, queries.FetchRelationRequest(relation=relation, digest=True).SerializeToString(), MAX_STEPS)

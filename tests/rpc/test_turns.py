@@ -1,10 +1,19 @@
-"""Large answers take turns, and small calls go on between them."""
+"""Large answers take turns, and small calls go on between them; whoever sends large requests has pauses."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 
-from levada_server.rpc.turns import LARGE_BYTES, ROUNDS, Turns
+import pytest
+
+from levada_server.rpc import turns as limits
+from levada_server.rpc.turns import LARGE_BYTES, ROUNDS, LargeRequests, Turns
+
+ANNA, BEN, OWN = 1, 2, None
+"""Two users, and the server's own."""
+HUGE = 2**30
+"""The size of a request whose pause no test waits for."""
 
 
 async def test_large_answers_take_turns_and_leave_rounds_to_others() -> None:
@@ -32,3 +41,66 @@ async def test_small_answers_do_not_wait() -> None:
     await turns.take(LARGE_BYTES - 1)
     assert not holding.done()
     await holding
+
+
+async def waits(requests: LargeRequests, user: int | None) -> bool:
+    """Return whether the next request of a user is not read at once."""
+    pause = asyncio.create_task(requests.await_pause(user))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    try:
+        return not pause.done()
+    finally:
+        pause.cancel()
+        await asyncio.wait({pause})
+
+
+async def test_a_user_who_sent_a_large_request_has_a_pause_and_others_have_none() -> None:
+    requests = LargeRequests()
+    assert await requests.read(lambda: "read", ANNA, HUGE) == "read"
+    assert await requests.read(lambda: "read", OWN, HUGE) == "read"
+    assert [await waits(requests, user) for user in (ANNA, BEN, OWN)] == [True, False, False]
+
+
+async def test_a_request_that_cannot_be_read_costs_the_same_pause() -> None:
+    requests = LargeRequests()
+    with pytest.raises(ZeroDivisionError):
+        await requests.read(lambda: 1 // 0, ANNA, HUGE)
+    assert await waits(requests, ANNA)
+
+
+async def test_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PAUSE_S", 0.01)
+    requests = LargeRequests()
+    await requests.read(lambda: None, ANNA, HUGE)
+    await requests.await_pause(ANNA)
+    assert not await waits(requests, ANNA)
+
+
+async def test_requests_that_waited_for_the_same_pause_are_not_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PAUSE_S", 0.01)
+    monkeypatch.setattr(limits, "STEP_S", 3600.0)
+    requests = LargeRequests()
+    await requests.read(lambda: None, ANNA, HUGE)
+    first, second = (asyncio.create_task(requests.await_pause(ANNA)) for _ in range(2))
+    await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+    assert first.done() != second.done()
+    for waiting in (first, second):
+        waiting.cancel()
+    await asyncio.wait({first, second})
+
+
+async def test_one_large_request_is_read_at_a_time() -> None:
+    requests, events, go_on = LargeRequests(), list[str](), threading.Event()
+
+    def slow() -> None:
+        events.append("first begins")
+        go_on.wait()
+        events.append("first ends")
+
+    first = asyncio.create_task(requests.read(slow, ANNA, 1))
+    second = asyncio.create_task(requests.read(lambda: events.append("second"), BEN, 1))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert events == ["first begins", "first ends", "second"]

@@ -15,6 +15,8 @@ from levada_api.v1 import (
     query_service_pb2,
     query_service_pb2_grpc,
     relation_pb2,
+    row_service_pb2,
+    row_service_pb2_grpc,
     schema_pb2,
     server_service_pb2,
     server_service_pb2_grpc,
@@ -26,7 +28,8 @@ from levada_server.operations import users
 from levada_server.operations.quota import Quota
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.permissions.roles import Role
-from levada_server.rpc import user_shares
+from levada_server.rpc import turns, user_shares
+from levada_server.rpc.dispatch import COPIED_BYTES
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.streams import transaction_guard
 from levada_server.storage.postgres import database
@@ -248,3 +251,27 @@ async def test_the_size_of_a_schema_is_not_measured_for_each_insert(engine: Engi
     await quota.admit(engine.scope, "lab")
     assert quota._measured == measured  # noqa: SLF001
     assert measured["lab"][1] > 0
+
+
+async def test_who_sends_large_requests_waits_and_others_do_not(
+    engine: Engine, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LOOP_S_PER_BYTE", 1.0)
+    await make.make_table(engine, "Session", "session : int32\n---\nnote : varchar(100)\n")
+    greedy, modest = await token(engine, "greedy"), await token(engine, "modest")
+    rows = row_service_pb2_grpc.RowServiceStub(channel)
+    header = row_service_pb2.InsertHeader(name=NAME)
+    large = row_service_pb2.InsertFewRowsRequest(header=header, arrow_ipc=bytes(COPIED_BYTES))
+    with pytest.raises(grpc.aio.AioRpcError):  # it has no rows
+        await rows.InsertFewRows(large, metadata=greedy)
+    stub = server_service_pb2_grpc.ServerServiceStub(channel)
+    request = server_service_pb2.GetServerInfoRequest()
+    held = stub.GetServerInfo(request, metadata=greedy)
+    stream = pb_grpc.SessionServiceStub(channel).OpenCalls(metadata=greedy)
+    await stream.write(NOTHING)
+    read = asyncio.ensure_future(stream.read())
+    await stub.GetServerInfo(request, metadata=modest)
+    await stub.GetServerInfo(request)
+    assert not held.done() and not read.done()
+    held.cancel()
+    read.cancel()

@@ -80,14 +80,16 @@ async def check_rows(
         try:
             async with engine.scope.transaction() as connection:
                 scope = OpenTransaction(connection, engine.scope.outside)
-                # It leaves no trace in the audit, where it would stand as a change.
-                trial = replace(engine, scope=scope), replace(caller, request=None, traces=Traces())
+                # It leaves no trace in the audit, where it would stand as a change, unless it asks for a hidden table.
+                traces = Traces()
+                trial = replace(engine, scope=scope), replace(caller, request=None, traces=traces)
                 left = list(range(rows.num_rows))
                 while len(faults) < MAX_FAULTS:
                     stream = await asyncio.to_thread(_stream, rows, left)
                     try:
                         await insert(*trial, name, options, stream)
                     except LevadaError as error:
+                        caller.traces.hidden = traces.hidden
                         if "row" not in error.details or not left:
                             raise
                         faults.append(RowFault(left.pop(int(error.details["row"])), error))

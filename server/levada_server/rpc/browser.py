@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -9,7 +10,7 @@ import grpc
 import grpc.aio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     Metadata = Sequence[tuple[str, str | bytes]]
 
@@ -34,13 +35,20 @@ class BrowserContext:
         metadata: The headers that calls over gRPC may have too.
         peer: The address from which the call came, as gRPC writes one.
         session: The secret in the cookie; empty without one.
+        messages: The messages of the request.
         send: Sends a message of the response.
     """
 
     def __init__(
-        self, metadata: Metadata, peer: str, session: str, send: Callable[[bytes], Awaitable[None]] | None = None
+        self,
+        metadata: Metadata,
+        peer: str,
+        session: str,
+        messages: Iterable[bytes] = (),
+        send: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
         self.session = session
+        self.unread = deque(messages)
         self.cookie: Cookie | None = None
         self.code = grpc.StatusCode.OK
         self.details = ""
@@ -68,6 +76,10 @@ class BrowserContext:
     def set_details(self, details: str) -> None:
         """Set the text of the status."""
         self.details = details
+
+    async def read(self) -> object:
+        """Return the next message of the request; gRPC's `EOF` after the last."""
+        return self.unread.popleft() if self.unread else grpc.aio.EOF
 
     async def write(self, content: bytes) -> None:
         """Send a message of the response, and wait until the browser takes it."""

@@ -34,10 +34,10 @@ from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS
 from levada_server.rpc.status import identified, reason_of, shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
-from levada_server.rpc.turns import Turns
+from levada_server.rpc.turns import LargeRequests, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
 
     from google.rpc import status_pb2
 
@@ -226,6 +226,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         self._engines: dict[int, Engine] = {}
         self._streams: dict[Call, RunningCall] = {}
         self._turns = Turns()
+        self._large_requests = LargeRequests()
         self._unknown = self._refusal("This server has no such method.")
         self._streamed = self._refusal(
             "The method takes a stream of requests, which browsers cannot send; call it by gRPC."
@@ -241,8 +242,8 @@ class Dispatcher(grpc.GenericRpcHandler):
         served = self._served.get(path)
         if served is None:
             return self._unknown
-        handler = served.handler
-        return self._streamed if handler.request_streaming and handler.response_streaming else handler
+        method = served.method
+        return self._streamed if method.request_streaming and method.response_streaming else served.handler
 
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
         """Serve a call by a method; repeat a request of one message if the catalog here was old."""
@@ -345,34 +346,35 @@ class Dispatcher(grpc.GenericRpcHandler):
                 await self.serve(method, asked, call)
             return b""  # they are sent
 
-        async def one(content: bytes, context: Context) -> bytes:
+        async def one(_: object, context: Context) -> bytes:
             async def work(call: Call) -> bytes:
-                return await answer(await self._decoded(request, content), call)
+                return await answer(await self._only(request, context, call), call)
 
             return await self._watched(method, context, work)
 
-        async def many(content: bytes, context: Context) -> None:
+        async def many(_: object, context: Context) -> None:
             async def work(call: Call) -> bytes:
-                return await pieces(await self._decoded(request, content), call)
+                return await pieces(await self._only(request, context, call), call)
 
             await self._watched(method, context, work)
 
-        async def gathered(contents: AsyncIterator[bytes], context: Context) -> bytes:
+        async def gathered(_: object, context: Context) -> bytes:
             async def work(call: Call) -> bytes:
                 with self._streaming(call):
-                    return await answer(self._all_decoded(request, contents), call)
+                    return await answer(self._all_decoded(request, context, call), call)
 
             return await self._watched(method, context, work)
 
-        async def in_turn(contents: AsyncIterator[bytes], context: Context) -> None:
-            await self._watched(method, context, lambda call: pieces(self._all_decoded(request, contents), call))
+        async def in_turn(_: object, context: Context) -> None:
+            await self._watched(method, context, lambda call: pieces(self._all_decoded(request, context, call), call))
 
         handler: grpc.RpcMethodHandler[bytes, bytes]
+        # A request of one message is a stream too, so that nothing of it is read before its caller is known.
         match method.request_streaming, method.response_streaming:
             case False, False:
-                handler = grpc.unary_unary_rpc_method_handler(one)
+                handler = grpc.stream_unary_rpc_method_handler(one)
             case False, True:
-                handler = grpc.unary_stream_rpc_method_handler(many)
+                handler = grpc.stream_stream_rpc_method_handler(many)
             case True, False:
                 handler = grpc.stream_unary_rpc_method_handler(gathered)
             case _:
@@ -445,13 +447,37 @@ class Dispatcher(grpc.GenericRpcHandler):
 
         return write
 
-    async def _decoded(self, request: type[Message], content: bytes) -> Message:
-        self.measures.received_bytes += len(content)
-        return await _decoded(request, content)
+    async def _only(self, request: type[Message], context: Context, call: Call) -> Message:
+        """Read the message of a request that has one."""
+        message = await self._next(request, context, call)
+        if message is None:
+            raise InvalidRequest(f"The call has no {request.DESCRIPTOR.name}.")
+        if isinstance(context, BrowserContext) and context.unread:
+            raise InvalidRequest("A call of this method by gRPC-Web has one message.")
+        return message
 
-    async def _all_decoded(self, request: type[Message], contents: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-        async for content in contents:
-            yield await self._decoded(request, content)
+    async def _all_decoded(self, request: type[Message], context: Context, call: Call) -> AsyncIterator[Message]:
+        while (message := await self._next(request, context, call)) is not None:
+            yield message
+
+    async def _next(self, request: type[Message], context: Context, call: Call) -> Message | None:
+        """Read the next message of a request; None after the last."""
+        await self._large_requests.await_pause(_sender(call.caller.identity))
+        content: object = await context.read()
+        return await self._decoded(request, content, call) if isinstance(content, bytes) else None  # EOF
+
+    async def _decoded(self, request: type[Message], content: bytes, call: Call) -> Message:
+        """Decode a message; in a thread if its elements or its bytes would keep other calls waiting."""
+        self.measures.received_bytes += len(content)
+        if len(content) <= QUICK_BYTES:
+            return _parsed(request, content)
+        if len(content) <= COPIED_BYTES:
+            check_size(request.DESCRIPTOR.full_name, content)
+            with suppress(TooMany):
+                count_elements(request.DESCRIPTOR.full_name, content, QUICK_STEPS)
+                return _parsed(request, content)
+        sender = _sender(call.caller.identity)
+        return await self._large_requests.read(lambda: _counted(request, content), sender, len(content))
 
 
 def request_named(id_: str, method: str, identity: Identity) -> Request | None:
@@ -478,24 +504,20 @@ def _digest_now(request: Message) -> bytes:
     return digest_of(request.SerializeToString(deterministic=True))
 
 
-async def _decoded(request: type[Message], content: bytes) -> Message:
-    """Read a message; in a thread if its elements or its bytes would keep other calls waiting."""
-    if len(content) <= QUICK_BYTES:
-        return _parsed(request, content)
-    check_size(request.DESCRIPTOR.full_name, content)
-    if len(content) <= COPIED_BYTES:
-        with suppress(TooMany):
-            count_elements(request.DESCRIPTOR.full_name, content, QUICK_STEPS)
-            return _parsed(request, content)
-    return await asyncio.to_thread(_counted, request, content)
+def _sender(identity: Identity) -> Hashable | None:
+    """Return who has the pauses after large requests: the user, or the machine of callers who are not known."""
+    return identity.address.rpartition(":")[0] if identity.user_id == NOBODY.user_id else identity.user_id
 
 
 def _counted(request: type[Message], content: bytes) -> Message:
+    check_size(request.DESCRIPTOR.full_name, content)
     try:
-        count_elements(request.DESCRIPTOR.full_name, content)
+        count_elements(request.DESCRIPTOR.full_name, content, MAX_STEPS)
     except TooMany:
         raise LimitReached(
-            f"A message of the request has more than {MAX_STEPS} elements; send fewer.", limit="elements"
+            f"A message of the request has more than {MAX_STEPS} elements; send fewer.",
+            limit="elements",
+            value=MAX_STEPS,
         ) from None
     return _parsed(request, content)
 

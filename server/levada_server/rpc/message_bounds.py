@@ -68,7 +68,7 @@ def check_size(message: str, content: bytes) -> None:
         )
 
 
-def count_elements(message: str, content: bytes, steps: int = MAX_STEPS) -> None:
+def count_elements(message: str, content: bytes, steps: int) -> None:
     """Count the elements of a message that has not been parsed.
 
     Args:

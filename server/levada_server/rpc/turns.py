@@ -1,13 +1,29 @@
-"""Let large answers go on one after another, so that small calls need not wait for all of them."""
+"""Let large requests and answers go on one after another, so that small calls need not wait for all of them."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 LARGE_BYTES = 64 * 2**10
-"""A message of this size or larger takes as long to make as many small calls."""
+"""An answer of this size or larger takes as long to make as many small calls."""
 ROUNDS = 10
 """A small call takes about this many rounds of the event loop, from its arrival to its answer."""
+LOOP_S_PER_BYTE = 4e-9
+"""How long, in seconds, each byte of a large request keeps small calls waiting: it is copied four times."""
+REQUESTS_SHARE = 0.25
+"""The share of the time that the large requests of all users may take."""
+MOST_PAUSE_S = 30.0
+"""The longest pause of a user, in seconds."""
+STEP_S = 0.02
+"""The seconds between two requests of a user that waited for the end of the same pause: each may be large."""
+
+_Result = TypeVar("_Result")
 
 
 class Turns:
@@ -26,3 +42,68 @@ class Turns:
             async with self._turn:
                 for _ in range(ROUNDS):
                     await asyncio.sleep(0)
+
+
+@dataclass(slots=True)
+class _Pause:
+    end: float  # by the loop's clock
+    waiting: int = 0
+
+
+class LargeRequests:
+    """Pauses of the users who send large requests. The server's own user has none.
+
+    Copying a message and sending its values to PostgreSQL keeps all other calls waiting. gRPC copies it as soon as
+    somebody waits for it, and nobody knows its size before, so a pause is for the user's next request of any size.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._pauses: dict[Hashable, _Pause] = {}
+
+    async def await_pause(self, sender: Hashable | None) -> None:
+        """Wait for the end of a user's pause, before the user's next request is read."""
+        if sender is None or (pause := self._pauses.get(sender)) is None:
+            return
+        loop = asyncio.get_running_loop()
+        pause.waiting += 1
+        try:
+            while (left_s := pause.end - loop.time()) > 0:  # noqa: ASYNC110  # the end moves; an event would need a timer
+                await asyncio.sleep(left_s)
+        finally:
+            pause.waiting -= 1
+        if pause.waiting:
+            pause.end = loop.time() + STEP_S
+
+    async def read(self, read: Callable[[], _Result], sender: Hashable | None, size: int) -> _Result:
+        """Read a large request in a thread, one at a time; then the user has a pause.
+
+        Args:
+            read: Reads it.
+            sender: The user who sent it.
+            size: Its size in bytes.
+        """
+        seconds = size * LOOP_S_PER_BYTE
+
+        def timed() -> _Result:
+            nonlocal seconds
+            began = time.thread_time()
+            try:
+                return read()
+            finally:
+                seconds += time.thread_time() - began
+
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(timed)
+        finally:
+            if sender is not None:
+                self._pause(sender, seconds)
+
+    def _pause(self, sender: Hashable, seconds: float) -> None:
+        """Begin or extend the pause of a user after work of some seconds."""
+        now = asyncio.get_running_loop().time()
+        self._pauses = {user: pause for user, pause in self._pauses.items() if pause.end > now or pause.waiting}
+        pause = self._pauses.setdefault(sender, _Pause(now))
+        pause.end = max(now, pause.end) + seconds / REQUESTS_SHARE * len(self._pauses)
+        pause.end = min(pause.end, now + MOST_PAUSE_S)

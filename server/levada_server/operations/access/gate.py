@@ -89,14 +89,18 @@ class View:
             UnknownTable: No table has this name, or the caller may not see it; the answers are the same.
             PermissionDenied: The caller may see it, but may not do this.
         """
+        table = self._visible(name)
+        self.admit(action, table)
+        return table
+
+    def _visible(self, name: TableName) -> Table:
+        """Return a table that the caller may see, or note for the audit that it is hidden."""
         try:
-            table = self.seen.table(name)
+            return self.seen.table(name)
         except NotFound:
             if name in self.catalog.tables or self.catalog.stored_as(name.schema, name.table) is not None:
                 self.caller.traces.hidden = str(name)
             raise
-        self.admit(action, table)
-        return table
 
     def admit(self, action: Action, table: Table) -> None:
         """Check that the caller may do an action on a table that the caller may see.
@@ -241,7 +245,7 @@ class View:
             UnknownTable: As by `table`.
             PermissionDenied: As by `table`.
         """
-        table = self.seen.table(name)
+        table = self._visible(name)
         if computed is not None and is_within(table.name, computed.name):
             self.admit(Action.COMPUTE, table)
             return Writable(table)

@@ -21,7 +21,7 @@ from levada_server.rpc.web.frames import HEAD_BYTES, frame_head, read_messages, 
 from levada_server.rpc.web.rules import CONTENT_TYPE, FORM_HEADERS, PAGE_HEADERS, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from levada_server.rpc.web.connection import Connection, Request
@@ -144,8 +144,8 @@ class Front:
             return
         fields = parse_qs((await connection.body()).decode("latin-1"), max_num_fields=10)
         asked = access_service_pb2.ExchangeCodeRequest(code=fields.get("code", [""])[0].strip())
-        context = BrowserContext((), connection.peer, "")
-        await self._run(connection, self._handler(_EXCHANGE), [asked.SerializeToString()], context, None)
+        context = BrowserContext((), connection.peer, "", (asked.SerializeToString(),))
+        await self._run(connection, self._handler(_EXCHANGE), context, None)
         if context.code is not grpc.StatusCode.OK:
             await _show_form(connection, 403, f"{html.escape(context.details)}<br>{_ASK}")
             return
@@ -165,21 +165,18 @@ class Front:
         if AUTHORIZATION in headers:
             metadata.append((AUTHORIZATION, headers[AUTHORIZATION]))
         answer = _Answer(connection, places)
-        context = BrowserContext(metadata, connection.peer, session, answer.send)
+        context = BrowserContext(metadata, connection.peer, session, send=answer.send)
         try:
             seconds = read_timeout(headers.get("grpc-timeout", ""))
             await self._check_size(context, request)
-            contents = read_messages(await connection.body())
-            handler = self._handler(path)
-            if len(contents) != 1 and not handler.request_streaming:
-                raise InvalidRequest("A call of this method by gRPC-Web has one message.")
+            context.unread.extend(read_messages(await connection.body()))
         except LevadaError as error:
             _fail(context, error)
             await answer.end(context, None, ())
             return
         self.running_count += 1
         try:
-            message = await self._run(connection, handler, contents, context, seconds)
+            message = await self._run(connection, self._handler(path), context, seconds)
         finally:
             self.running_count -= 1
         await answer.end(context, message, self._kept(context, places))
@@ -204,7 +201,6 @@ class Front:
         self,
         connection: Connection,
         handler: Handler,
-        contents: Sequence[bytes],
         context: BrowserContext,
         seconds: float | None,
     ) -> bytes | None:
@@ -213,7 +209,7 @@ class Front:
         Raises:
             Gone: The browser has left, and the call with it.
         """
-        call = asyncio.create_task(_served(handler, contents, context))
+        call = asyncio.create_task(_served(handler, context))
         left = asyncio.create_task(connection.left())
         try:
             await asyncio.wait({call, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -275,25 +271,13 @@ class _Answer:
         await self._connection.answer(200, (*self._headers, *kept), *sent, trailers)
 
 
-async def _served(handler: Handler, contents: Sequence[bytes], context: BrowserContext) -> bytes | None:
-    # grpc's types know only its own context.
+async def _served(handler: Handler, context: BrowserContext) -> bytes | None:
+    # grpc's types know only its own context. The dispatcher reads from there.
     if handler.response_streaming:
-        if handler.request_streaming:
-            await handler.stream_stream(None, context)  # type: ignore[arg-type,misc]
-        else:
-            await handler.unary_stream(contents[0], context)  # type: ignore[arg-type,misc]
+        await handler.stream_stream(None, context)  # type: ignore[arg-type,misc]
         return None
-    answer: bytes
-    if handler.request_streaming:
-        answer = await handler.stream_unary(_each(contents), context)  # type: ignore[arg-type,misc]
-    else:
-        answer = await handler.unary_unary(contents[0], context)  # type: ignore[arg-type,misc]
+    answer: bytes = await handler.stream_unary(None, context)  # type: ignore[arg-type,misc]
     return answer
-
-
-async def _each(contents: Sequence[bytes]) -> AsyncIterator[bytes]:
-    for content in contents:
-        yield content
 
 
 def _fail(context: BrowserContext, error: LevadaError) -> None:
