@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
+import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,12 +13,17 @@ from uuid import UUID
 import numpy as np
 
 import levada as lv
+from levada._cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
+
     from tests.support.mariadb import MariaDB
+
+TESTS = ("levada._cli.main",)
 
 
 def one(table: lv.FreeTable, **key: object) -> dict[str, Any]:
@@ -161,6 +169,14 @@ def test_defaults_and_comments_stay(brought: Callable[[str], lv.FreeTable]) -> N
     assert row["weight"] == 0.5
 
 
+def test_numbers_go_on_where_they_were(brought: Callable[[str], lv.FreeTable]) -> None:
+    table = brought("a_animal.Animal")
+    table.insert1({"species": "Rat", "nick": "counted"})
+    row = one(table, nick="counted")
+    (table & "nick = 'counted'").delete_quick()
+    assert row["animal_id"] >= 10  # 9 was deleted there
+
+
 def test_floats_keep_all_their_digits(brought: Callable[[str], lv.FreeTable]) -> None:
     assert np.float32(one(brought("a_animal.Animal"), animal_id=3)["weight"]) == np.float32(0.1)
     assert one(brought("a_animal.Animal"), animal_id=5)["grams"] == 1e-300
@@ -281,18 +297,52 @@ def test_verified_tables_are_noted_with_the_data(brought: Callable[[str], lv.Fre
     assert (row["name"], row["row_count"], len(row["digest"])) == ("a_animal.Animal", 3, 32)
 
 
-def test_classes_are_written_that_declare_the_same_tables(
+def test_written_classes_are_those_of_the_tables(
+    imported_0_14: dict[str, Any],
     bring: Callable[..., tuple[int, Any]],
     lab_0_14: MariaDB,
     decisions: Path,
+    connection: lv.Connection,
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "classes"
-    assert bring(lab_0_14.url, "--decisions", decisions, "--yes", "--classes", folder)[0] == 0
-    text = (folder / "lab.py").read_text(encoding="utf-8")
-    assert "class Session(lv.Manual):" in text
-    assert (folder / "+lab" / "Session.m").exists()
-    compile(text, "lab.py", "exec")
+    assert bring(lab_0_14.url, "--decisions", decisions, "--yes", "--classes", tmp_path)[0] == 0
+    text = (tmp_path / "lab.py").read_text(encoding="utf-8")
+    namespace: dict[str, Any] = {"lv": lv}
+    with warnings.catch_warnings(), lv.connect(connection.address):
+        warnings.simplefilter("error")  # a class that differs from its table warns
+        exec(compile(text, "lab.py", "exec"), namespace)
+        assert namespace["Session"].Trial.to_dicts(order_by="trial")[0]["outcome"] == "hit"
+
+
+def test_a_terminal_is_asked_for_decisions(
+    server: str, lab_0_14: MariaDB, decisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = decisions.read_text(encoding="utf-8").replace('"set:lab.*" = "json"\n', "")
+    decisions.write_text(text.replace('"default:lab.mark.flags" = "none"\n', ""), encoding="utf-8")
+    answers = iter(["somehow", "text", "no"])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("DJ_PASS", "")
+    assert main.main(["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--url", server]) == 1
+    told = capsys.readouterr().out
+    assert '"set:lab.mark.flags" = "text"' in told
+    assert "You decided:" in told
+
+
+def test_an_import_that_was_killed_goes_on(
+    server: str, lab_0_14: MariaDB, decisions: Path, bring: Callable[..., tuple[int, Any]]
+) -> None:
+    renamed = '[schemas]\n"a-animal" = "k_animal"\nUpper = "k_upper"\nlab = "k_lab"\nloop = "k_loop"\n'
+    decisions.write_text(decisions.read_text(encoding="utf-8") + renamed, encoding="utf-8")
+    words = ["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--yes", "--url", server]
+    with subprocess.Popen([sys.executable, "-m", "levada", *words], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "equal on both sides" not in process.stdout.readline():
+            assert process.poll() is None
+        process.kill()
+    code, told = bring(lab_0_14.url, "--decisions", decisions, "--yes")
+    tables = told["report"]["tables"]
+    assert (code, told["report"]["equal"], tables[0]["inserted"]) == (0, True, 0)
 
 
 # ---------------------------------------------------------------------------------------------- 2.3, PostgreSQL

@@ -108,6 +108,8 @@ def run(
             history.verified(table, brought.there.count, brought.there.text)
         report.tables.append(brought)
         done(brought)
+        if table.next_number is not None:
+            _raise_next_number(connection, table)
         key = [column.source for column in table.columns if column.in_key]
         if table.hidden:
             report.hidden[str(table.place)] = history.bring_hidden(source, table, key)
@@ -131,6 +133,12 @@ def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[Path
             schema.save(module)
             written.append(module)
     return written
+
+
+def _raise_next_number(connection: Connection, table: PlannedTable) -> None:
+    """Let the server go on counting where the source would have: numbers of rows that were deleted stay unused."""
+    request = schema_service_pb2.RaiseNextNumberRequest(name=_name(table), next_number=table.next_number)
+    connection.call("SchemaService/RaiseNextNumber", request, schema_service_pb2.RaiseNextNumberResponse)
 
 
 def _declare(connection: Connection, table: PlannedTable, tables: Mapping[Place, PlannedTable]) -> None:
