@@ -19,7 +19,7 @@ from levada._objects.handles import StoredObject
 from levada._values.attached import AttachedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _BYTES = 16
 _MODULUS = 2 ** (8 * _BYTES)
@@ -50,11 +50,7 @@ class Total:
 
 def digest(tokens: Iterable[bytes]) -> bytes:
     """Return the digest of some tokens in their order."""
-    found = blake2b(digest_size=_BYTES)
-    for token in tokens:
-        found.update(len(token).to_bytes(8, "little"))
-        found.update(token)
-    return found.digest()
+    return blake2b(b"".join([b"%d:%b" % (len(token), token) for token in tokens]), digest_size=_BYTES).digest()
 
 
 def token(value: Any, *, float32: bool = False, json: bool = False) -> bytes:  # noqa: ANN401  # whatever a row holds
@@ -64,48 +60,45 @@ def token(value: Any, *, float32: bool = False, json: bool = False) -> bytes:  #
         float32: The attribute has four bytes, so the value is rounded to them first.
         json: In JSON 1.0 and 1 are the same number.
     """
+    plain = _PLAIN.get(type(value))
+    if plain is not None:
+        return plain(value)
     match value:
-        case None:
-            return b"-"
-        case bool() | np.bool_():
-            return b"B1" if value else b"B0"
-        case int():
-            return b"i%d" % value
         case float():
             if json and value.is_integer():
                 return b"i%d" % int(value)
             return _float(float(np.float32(value)) if float32 else value)
-        case str():
-            return b"s" + value.encode(errors="surrogatepass")
-        case bytes() | bytearray() | memoryview():
-            return b"b" + bytes(value)
         case dict() | list() | tuple() | set() | frozenset() | np.ndarray() | np.generic():
             return _compound(value, json=json)
         case AttachedFile() | StoredPath() | Path() | StoredObject():
             return _file(value)
-        case _:
-            return _exact(value)
-
-
-def _exact(value: Any) -> bytes:  # noqa: ANN401  # as in token
-    match value:
-        case Decimal():
-            return b"n" + str(value.normalize() + 0).encode()
-        case dt.timedelta():
-            return b"t%d" % (value // dt.timedelta(microseconds=1))
-        case dt.datetime() if value.tzinfo is not None:
-            return b"z" + value.astimezone(dt.UTC).isoformat().encode()
-        case dt.date() | dt.time():
-            return b"d" + value.isoformat().encode()
-        case UUID():
-            return b"u" + value.bytes
         case complex():
             return b"c" + struct.pack("<dd", value.real, value.imag)
         case _ if hasattr(value, "tocsc"):
-            dense = value.tocsc()
-            return b"p" + digest([token(dense.shape), *map(_array, (dense.data, dense.indices, dense.indptr))])
+            sparse = value.tocsc()
+            return b"p" + digest([token(sparse.shape), *map(_array, (sparse.data, sparse.indices, sparse.indptr))])
         case _:
             return repr(value).encode()
+
+
+def _moment(value: dt.datetime) -> bytes:
+    return b"z" + value.astimezone(dt.UTC).isoformat().encode() if value.tzinfo else b"d" + value.isoformat().encode()
+
+
+_PLAIN: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda value: b"-",
+    bool: lambda value: b"B%d" % value,
+    int: lambda value: b"i%d" % value,
+    str: lambda value: b"s" + value.encode(errors="surrogatepass"),
+    bytes: lambda value: b"b" + value,
+    Decimal: lambda value: b"n" + str(value.normalize() + 0).encode(),
+    dt.timedelta: lambda value: b"t%d" % (value // dt.timedelta(microseconds=1)),
+    dt.datetime: _moment,
+    dt.date: lambda value: b"d" + value.isoformat().encode(),
+    dt.time: lambda value: b"d" + value.isoformat().encode(),
+    UUID: lambda value: b"u" + value.bytes,
+}
+"""Values that most rows hold, which are found by their exact type because this is quick."""
 
 
 def _compound(value: Any, *, json: bool) -> bytes:  # noqa: ANN401  # as in token
