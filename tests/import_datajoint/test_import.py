@@ -322,7 +322,7 @@ def test_a_terminal_is_asked_for_decisions(
     answers = iter(["somehow", "text", "no"])
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("DJ_PASS", "")
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
     assert main.main(["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--url", server]) == 1
     told = capsys.readouterr().out
     assert '"set:lab.mark.flags" = "text"' in told

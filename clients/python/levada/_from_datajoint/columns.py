@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
@@ -28,7 +29,7 @@ class ColumnPlanner:
     Args:
         planned: The tables planned so far, parents first.
         attribute: Returns the name here of a column.
-        stores: The stores here.
+        stores: The stores here, each with its folder if this machine sees it.
         problems, changes: Collect sentences about the whole import.
     """
 
@@ -38,7 +39,7 @@ class ColumnPlanner:
         decisions: Decisions,
         planned: Mapping[Place, PlannedTable],
         attribute: Callable[[Place, str], str],
-        stores: Sequence[str],
+        stores: Mapping[str, Path | None],
         problems: list[str],
         changes: list[str],
     ) -> None:
@@ -178,7 +179,7 @@ class ColumnPlanner:
         seen = self._database.observations.get((table.place, column.name))
         if seen is None or not seen.zero_dates:
             return False
-        text = f"{plural(seen.zero_dates, 'row')} of {where} hold a day that does not exist here, such as 0000-00-00."
+        text = f"{plural(seen.zero_dates, 'row')} of {where} with a day that does not exist here, such as 0000-00-00."
         if column.name in table.primary_key:
             self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
             return False
@@ -212,14 +213,25 @@ class ColumnPlanner:
                 f"Where is the content of the store {translation.store!r}, and which store here takes it? Write both "
                 f"into the file of decisions, under [stores]: {example}"
             )
-            if problem not in self._problems:
-                self._problems.append(problem)
+            self._refuse(problem)
             return translation.type.replace("{store}", translation.store)
         if place.to not in self._stores:
-            problem = f"There is no store {place.to!r} here; there are {', '.join(self._stores) or 'none'}."
-            if problem not in self._problems:
-                self._problems.append(problem)
+            self._refuse(f"There is no store {place.to!r} here; there are {', '.join(self._stores) or 'none'}.")
+        folder = self._stores.get(place.to)
+        if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
+            self._refuse(
+                f"Files of the store {translation.store!r} stay where they are, in {place.folder}, but the store "
+                f"{place.to!r} here has the folder {folder}. Add a store with that folder to the server's stores.toml."
+            )
         return translation.type.replace("{store}", place.to)
+
+    def _refuse(self, problem: str) -> None:
+        if problem not in self._problems:
+            self._problems.append(problem)
+
+
+def _same_folder(folder: Path, other: str) -> bool:
+    return folder.resolve() == Path(other).resolve()
 
 
 def one_line(comment: str, what: str, changes: list[str]) -> str:

@@ -59,15 +59,15 @@ def open_source(address: Address, password: str) -> Source:
     return MySQL(address, password) if address.scheme == "mysql" else PostgreSQL(address, password)
 
 
-def stores_of(connection: Connection) -> list[str]:
-    """Return the names of the stores of a server."""
+def stores_of(connection: Connection) -> dict[str, Path | None]:
+    """Return the stores of a server by name, each with its folder if this machine sees it."""
     listed = pages(
         connection,
         "ObjectService/ListStores",
         object_service_pb2.ListStoresRequest(),
         object_service_pb2.ListStoresResponse,
     )
-    return [store.name for page in listed for store in page.stores]
+    return {store.name: connection.store_folder(store.name) for page in listed for store in page.stores}
 
 
 def run(

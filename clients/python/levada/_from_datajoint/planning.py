@@ -14,6 +14,7 @@ from levada._from_datajoint.plan import NotBrought, Plan, PlannedColumn, Planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from levada._from_datajoint.decisions import Decisions
     from levada._from_datajoint.facts import Database, ForeignKey, Index, StoredTable
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 _PLAIN = "plain"
 
 
-def make_plan(database: Database, decisions: Decisions, spellings: Mapping[str, str], stores: Sequence[str]) -> Plan:
+def make_plan(
+    database: Database, decisions: Decisions, spellings: Mapping[str, str], stores: Mapping[str, Path | None]
+) -> Plan:
     """Plan an import.
 
     Args:
         database: The facts.
         decisions: The answers; questions without one are noted there.
         spellings: The classes' names by stored names, as the code has them.
-        stores: The stores here.
+        stores: The stores here, each with its folder if this machine sees it.
     """
     return _Planner(database, decisions, spellings, stores).plan()
 
@@ -37,7 +40,7 @@ class _Planner:
     """Makes one plan, and collects its changes and problems."""
 
     def __init__(
-        self, database: Database, decisions: Decisions, spellings: Mapping[str, str], stores: Sequence[str]
+        self, database: Database, decisions: Decisions, spellings: Mapping[str, str], stores: Mapping[str, Path | None]
     ) -> None:
         self._database = database
         self._decisions = decisions
@@ -180,7 +183,7 @@ class _Planner:
             )
             self._decisions.ask(question)
             return False
-        if self._decisions.answers.get(id_) == _PLAIN:
+        if self._decisions.answer(id_) == _PLAIN:
             self._decisions.taken[id_] = _PLAIN
             self._changes.append(f"{where} is brought without its foreign key to {key.parent}.")
             return False
@@ -193,7 +196,7 @@ class _Planner:
         if strays.orphans:
             question = Question(
                 f"orphans:{table.place}.{key.name}",
-                f"{plural(strays.orphans, 'row')} of {where} have no parent in {key.parent}. Mend them in DataJoint, "
+                f"{plural(strays.orphans, 'row')} of {where} without a parent in {key.parent}. Mend them in DataJoint, "
                 "or give the foreign key up.",
                 {_PLAIN: "bring the rows, and the column without the foreign key"},
             )
@@ -201,7 +204,7 @@ class _Planner:
             return False
         question = Question(
             f"spelling:{table.place}.{key.name}",
-            f"{plural(strays.spelled, 'row')} of {where} spell a key of {key.parent} otherwise, in case or blanks at "
+            f"{plural(strays.spelled, 'row')} of {where} spelled otherwise than in {key.parent}, in case or blanks at "
             "the end; here text is compared exactly.",
             {
                 "parent": "take the parent's spelling",

@@ -67,7 +67,7 @@ def _open(address: Address) -> Source:
     Raises:
         Unavailable: It cannot be reached, or refuses the user.
     """
-    password = address.password if address.password is not None else os.environ.get("DJ_PASS")
+    password = address.password if address.password is not None else os.environ.get("LEVADA_SOURCE_PASSWORD")
     if password is None:
         password = getpass.getpass(f"Password of {address.user}: ") if sys.stdin.isatty() else ""
     try:

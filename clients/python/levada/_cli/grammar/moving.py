@@ -32,8 +32,8 @@ def add_commands(commands: Commands) -> None:
     bring.add_argument(
         "source",
         metavar="ADDRESS",
-        help="the database: mysql://USER@HOST:PORT or postgresql://USER@HOST/DATABASE; the password is that of "
-        "DJ_PASS, or asked for",
+        help="the database: mysql://USER@HOST:PORT or postgresql://USER@HOST/DATABASE; the password is in "
+        "LEVADA_SOURCE_PASSWORD, or asked for",
     )
     bring.add_argument("schemas", nargs="*", metavar="SCHEMA", help="only these, by their names there (default: all)")
     bring.add_argument("--plan", action="store_true", help="only show what comes, what changes, and what cannot come")
