@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def lab_0_14(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
 
 
 @pytest.fixture(scope="module")
-def lab_2_3() -> Iterator[str]:
+def lab_2_3(server: str) -> Iterator[str]:
     """The address of a PostgreSQL database with the laboratory of DataJoint 2.3."""
     url = os.environ["LEVADA_TEST_DATABASE_URL"]
     name = f"lab_{uuid4().hex}"
@@ -96,6 +97,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> StoreFolders:
 @pytest.fixture(scope="module")
 def server(stores: StoreFolders) -> Iterator[str]:
     """The address of a server for the tests of a module: an import is much work, and each leaves it as it was."""
+    if sys.platform == "win32":
+        pytest.skip("no server runs on Windows")
     url = os.environ["LEVADA_TEST_DATABASE_URL"]
     name = f"test_{uuid4().hex}"
     asyncio.run(_execute(url, f"CREATE DATABASE {name} TEMPLATE levada_template"))
