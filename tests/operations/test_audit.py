@@ -91,6 +91,7 @@ async def lab(engine: Engine) -> Engine:
     """Subjects, and a table computed from them."""
     await make.make_table(engine, "Subject", "subject : int32\n---\nname = '' : varchar(8)\n")
     await make.make_table(engine, "Stat", "-> Subject\n---\nrate : int32\n", Tier.COMPUTED)
+    await make.make_table(engine, "Counted", "counted : int32 auto_increment\n")
     await make.insert(engine, "Subject", [{"subject": number} for number in range(1, 5)])
     return engine
 
@@ -183,6 +184,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
         "CreateSchema": (lambda c: schemas.create_schema(lab, c, "other", allow_existing=True), "other"),
         "RenameSchema": (lambda c: alteration.rename_schema(lab, c, "lab", "laboratory"), "lab"),
         "UpdateSchema": (lambda c: schemas.update_schema(lab, c, "lab", Contract.ON), "lab"),
+        "RaiseNextNumber": (lambda c: schemas.raise_next_number(lab, c, named("Counted"), 5), "lab.Counted"),
         "SetOwnership": (lambda c: schemas.set_ownership(lab, c, named("Subject"), None), "lab.Subject"),
         "DropSchema": (lambda c: schemas.drop_schema(lab, c, "lab"), "lab"),
         "DeclareTable": (lambda c: declarations.declare_table(lab, c, extra), "lab.Extra"),

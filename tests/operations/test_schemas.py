@@ -245,3 +245,25 @@ async def test_a_drop_reads_no_other_table_of_the_catalog(engine: Engine, monkey
     monkeypatch.delattr(stored_catalog, "read_catalog")
     await schemas.drop_tables(engine, ME, [named("Session")], "")
     await make.make_table(engine, "Session", "session : int32\n")
+
+
+
+async def test_the_next_number_only_rises_and_passes_stored_ones(engine: Engine) -> None:
+    await make.make_table(engine, "Counted", "counted : uint8 auto_increment\n---\nx : int32\n")
+    name = named("Counted")
+    assert await schemas.raise_next_number(engine, ME, name, 10) == 10
+    assert await schemas.raise_next_number(engine, ME, name, 3) == 10
+    await make.insert(engine, "Counted", [{"x": 1}])
+    assert await schemas.raise_next_number(engine, ME, name, 1) == 11
+    await make.insert(engine, "Counted", [{"counted": 200, "x": 2}])
+    assert await schemas.raise_next_number(engine, ME, name, 1) == 201
+    with pytest.raises(errors.ValueOutOfRange):
+        await schemas.raise_next_number(engine, ME, name, 256)
+    with pytest.raises(errors.InvalidRequest, match="at least 1"):
+        await schemas.raise_next_number(engine, ME, name, 0)
+
+
+async def test_a_table_that_counts_nothing_has_no_next_number(engine: Engine) -> None:
+    await make.make_table(engine, "Plain", "plain : int32\n")
+    with pytest.raises(errors.InvalidRequest, match="auto_increment"):
+        await schemas.raise_next_number(engine, ME, named("Plain"), 5)

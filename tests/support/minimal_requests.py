@@ -178,6 +178,7 @@ OF_DATA: dict[str, Build] = {
     "AlterTable": lambda lab: schema.AlterTableRequest(
         name=lab.name("Altered"), definition="# anew\naltered : int32\n"
     ),
+    "RaiseNextNumber": lambda lab: schema.RaiseNextNumberRequest(name=lab.name("Counted"), next_number=5),
     "SetOwnership": lambda lab: schema.SetOwnershipRequest(name=lab.name("Subject")),
     "DescribeTable": lambda lab: schema.DescribeTableRequest(name=lab.name("Subject")),
     "ListTables": lambda lab: schema.ListTablesRequest(schema=lab.schema),

@@ -40,6 +40,7 @@ TABLES: dict[str, tuple[Tier, str]] = {
     "Session": (Tier.MANUAL, "-> Subject\nsession : int32\n"),
     "Stat": (Tier.COMPUTED, "-> Session\n---\nrate : int32\n"),
     "Altered": (Tier.MANUAL, "altered : int32\n"),
+    "Counted": (Tier.MANUAL, "counted : int32 auto_increment\n"),
     "Doomed": (Tier.MANUAL, "doomed : int32\n"),
 }
 CONTENT = b"some bytes"

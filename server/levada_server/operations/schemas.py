@@ -20,12 +20,14 @@ from levada_server.model.table import (
     TableName,
     check_schema_name,
 )
+from levada_server.model.values import coerce
 from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.permissions.rights import Grant
 from levada_server.permissions.roles import Action, Role
 from levada_server.storage.catalog import stored_catalog
 from levada_server.storage.permissions.grants import insert_grant
+from levada_server.storage.rows import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -173,6 +175,29 @@ def check_ownership(table: Table, ownership: Ownership) -> None:
             table=table.name,
             attribute=attribute.name,
         )
+
+
+async def raise_next_number(engine: Engine, caller: Caller, name: TableName, number: int) -> int:
+    """Raise the number that is given out next for the auto_increment attribute of a table; return it.
+
+    Raises:
+        UnknownTable: The table does not exist.
+        PermissionDenied: The caller may not alter it.
+        InvalidRequest: No attribute of the table is numbered, or the number is below 1.
+        ValueOutOfRange: The attribute cannot hold the number.
+    """
+    async with engine.scope.share("declarations").transaction() as connection:
+        view = await engine.gate.lock(connection, caller)
+        table = view.table(Action.ALTER, name)
+        attribute = next((one for one in table.heading if one.auto_increment), None)
+        if attribute is None:
+            raise InvalidRequest(f"No attribute of `{table.name}` has auto_increment.", table=table.name)
+        if number < 1:
+            raise InvalidRequest(f"The next number is at least 1, not {number}.", field="next_number")
+        coerce(number, attribute.type)
+        raised = await numbers.raise_next_number(connection, table, attribute, number)
+        await record(engine, connection, caller, entry(caller, table.name, next_number=raised))
+    return raised
 
 
 async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:

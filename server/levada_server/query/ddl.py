@@ -137,6 +137,19 @@ def column(attribute: Attribute) -> str:
     return " ".join(words) + (f" CHECK ({check})" if check else "")
 
 
+def raise_next_number(table: Table, attribute: Attribute) -> str:
+    """Raise the sequence of an attribute to a number, the parameter; return the number that it gives out next."""
+    name, column = qualified(table.name), quote_name(attribute.name)
+    sequence = f"pg_get_serial_sequence({quote_text(name)}, {quote_text(attribute.name)})::regclass"
+    given = f"pg_sequence_last_value({sequence}) + 1"
+    stored = f"(SELECT max({column}) + 1 FROM {name})"  # noqa: S608  # the names are quoted
+    # A sequence tells its last number only once it has given one out. The names are quoted.
+    return (
+        f"SELECT next FROM (SELECT greatest($1::bigint, {given}, {stored}) AS next) AS raised, "  # noqa: S608
+        f"LATERAL setval({sequence}, greatest(next - 1, 1), next > 1)"
+    )
+
+
 def default_expression(attribute: Attribute) -> str | None:
     """Write the default of an attribute; None if it has none, or NULL."""
     default = attribute.default

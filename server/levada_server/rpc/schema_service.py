@@ -67,6 +67,12 @@ class SchemaService:
         table = await schemas.set_ownership(call.engine, call.caller, name, ownership)
         return pb.SetOwnershipResponse(table=encode.table(table))
 
+    async def RaiseNextNumber(self, request: pb.RaiseNextNumberRequest, call: Call) -> pb.RaiseNextNumberResponse:
+        """Raise the number that is given out next."""
+        name = values.table_name("name", request.name)
+        number = await schemas.raise_next_number(call.engine, call.caller, name, request.next_number)
+        return pb.RaiseNextNumberResponse(next_number=number)
+
     async def DeclareTable(self, request: pb.DeclareTableRequest, call: Call) -> pb.DeclareTableResponse:
         """Declare a table."""
         source, fault = key_source(request.key_source) if request.HasField("key_source") else (None, "")

@@ -78,7 +78,7 @@ _ENVIRONMENT = {
     "DJ_PORT": "database.port",
     "DJ_USER": "database.user",
 }
-_MEANINGLESS = {
+MEANINGLESS = {
     **dict.fromkeys(
         ("database.host", "database.password", "database.port", "database.use_tls", "database.user"),
         "the address and the token of a server come from LEVADA_URL and LEVADA_TOKEN, or from levada.toml",
@@ -142,9 +142,9 @@ class Config(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Setting) -> None:
         _check(name, value)
-        if name in _MEANINGLESS and value != self._values.get(name) and name not in self._told:
+        if name in MEANINGLESS and value != self._values.get(name) and name not in self._told:
             self._told.add(name)
-            warn(f"The setting `{name}` has no effect here: {_MEANINGLESS[name]}.")
+            warn(f"The setting `{name}` has no effect here: {MEANINGLESS[name]}.")
         self._set(name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -174,7 +174,7 @@ class Config(MutableMapping[str, Any]):
 
     def _effective(self) -> list[tuple[str, Setting]]:
         """The settings that have an effect, or that a user made up, without secrets."""
-        kept = {name: value for name, value in self._values.items() if name not in _MEANINGLESS}
+        kept = {name: value for name, value in self._values.items() if name not in MEANINGLESS}
         return [(name, _without_secrets(name, value)) for name, value in kept.items()]
 
     @contextmanager
@@ -248,7 +248,7 @@ class Config(MutableMapping[str, Any]):
             except (InvalidRequest, OSError) as error:
                 warn(f"The settings in {file} are ignored. {error}")
         found |= {name: os.environ[variable] for variable, name in _ENVIRONMENT.items() if os.environ.get(variable)}
-        idle = sorted(name for name, value in found.items() if name in _MEANINGLESS and value != self._values.get(name))
+        idle = sorted(name for name, value in found.items() if name in MEANINGLESS and value != self._values.get(name))
         for name, value in found.items():
             self._set(name, value)
         if idle:

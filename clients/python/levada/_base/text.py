@@ -121,3 +121,8 @@ def text_of(error: BaseException) -> str:
         raise
     except BaseException as other:  # noqa: BLE001  # the class of an error is the user's, and may raise anything
         return f"(no text: {type(error).__name__}.__str__ raised {type(other).__name__})"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a number with its noun: `1 job`, `2 jobs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

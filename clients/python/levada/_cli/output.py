@@ -105,11 +105,6 @@ def json_text(value: object) -> str:
         return json.dumps(_finite(value), ensure_ascii=False)
 
 
-def plural(count: int, noun: str) -> str:
-    """Write a number with its noun: `1 job`, `2 jobs`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def counted(tables: Iterable[schema_pb2.TableCount]) -> list[dict[str, object]]:
     """Return how many rows of each table a plan takes, for JSON."""
     return [{"table": f"{t.name.schema}.{t.name.table}", "rows": t.entity_count} for t in tables]

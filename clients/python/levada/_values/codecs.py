@@ -159,6 +159,22 @@ def register_adapters(namespace: Mapping[str, object]) -> None:
             _register(name, _Adapted(value))
 
 
+class _Stored(Codec, register=False):
+    """Values that are written and read as they are stored."""
+
+    def encode(self, value: Any) -> Any:  # noqa: ANN401  # as in Codec
+        return value
+
+    def decode(self, stored: Any) -> Any:  # noqa: ANN401  # as in Codec
+        return stored
+
+
+def pass_stored(name: str) -> None:
+    """Let values of a codec that is not here pass as they are stored, for copies of whole tables."""
+    if _find(name) is None:
+        _register(name, _Stored())
+
+
 def codecs_of(definition: str, namespaces: Sequence[Mapping[str, object]]) -> dict[str, str]:
     """Describe the codecs of a definition for the server.
 

@@ -6,9 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
+from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.grammar.access import ROLES
-from levada._cli.output import plural, print_facts, print_json, print_records, print_table
+from levada._cli.output import print_facts, print_json, print_records, print_table
 from levada._net.address import open_connection
 from levada._net.credentials import forget_credential
 from levada._net.login import login

@@ -7,11 +7,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from levada._base.text import plural
 from levada._cli.health.finding import FIXED, OK, PROBLEM, WARNING, Finding
 from levada._cli.health.folder import check_credentials, check_folder
 from levada._cli.health.installation import check_installation
 from levada._cli.health.server import check_server, find_checked_source
-from levada._cli.output import plural, print_json, terminal_width, write_styled
+from levada._cli.output import print_json, terminal_width, write_styled
 
 if TYPE_CHECKING:
     import argparse

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.text import plural
 from levada._cli.commands.query import format_of
-from levada._cli.output import plural, print_json
+from levada._cli.output import print_json
 from levada._tables.table import FreeTable
 from levada._tables.validation import validate
 from levada._values.row_files import CsvLines, JsonLines, Lines

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from levada._base.job_counts import JOB_COUNTS
 from levada._base.names import parse_full_name
+from levada._base.text import plural
 from levada._cli.asking import agreed
-from levada._cli.output import json_text, plural, print_json, print_table, write_styled
+from levada._cli.output import json_text, print_json, print_table, write_styled
 from levada._jobs import job_calls
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.pages import pages

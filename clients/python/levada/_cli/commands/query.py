@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from levada._base.errors import InvalidRequest
-from levada._base.text import printable
+from levada._base.text import plural, printable
 from levada._cli.commands.catalog import restricted
-from levada._cli.output import fitted_widths, json_text, plural, table_line, write_styled
+from levada._cli.output import fitted_widths, json_text, table_line, write_styled
 from levada._query.fetching import to_dicts
 from levada._query.restriction import Top
 from levada._values.types import Family

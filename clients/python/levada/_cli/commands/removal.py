@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import parse_full_name
+from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.commands.catalog import restricted
-from levada._cli.output import counted, plural, print_json, row_lines
+from levada._cli.output import counted, print_json, row_lines
 from levada._pipeline.schema import Schema
 from levada._tables.deletion import drop_planned, plan_drop
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
+from levada._base.text import plural
 from levada._cli.commands.jobs import location, print_error
-from levada._cli.output import plural, print_json, unguarded
+from levada._cli.output import print_json, unguarded
 from levada._crew.limits import Limits
 from levada._crew.member import load
 from levada._crew.reports import Assignment, Finished

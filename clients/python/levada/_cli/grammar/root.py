@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING
 
-from levada._cli.grammar import access, computing, first_steps, parsing, rows, servers
+from levada._cli.grammar import access, computing, first_steps, moving, parsing, rows, servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,11 @@ _KINS = (
     ("Tables and rows", rows),
     ("Computations", computing),
     ("Servers", servers),
+    ("From DataJoint", moving),
     ("People", access),
 )
 _NARROWEST = 40
-_NAME_WIDTH = 14
+_NAME_WIDTH = 18
 
 EXIT_CODES = (
     """exit codes: 0 done; 1 it failed, found something wrong, or you said no; 2 wrong arguments; 130 interrupted"""

@@ -99,6 +99,7 @@ methods.SchemaService_CreateSchema = described(false, false, 'request_id', '', f
 methods.SchemaService_RenameSchema = described(false, false, 'request_id', '', false, false);
 methods.SchemaService_UpdateSchema = described(false, true, '', '', false, false);
 methods.SchemaService_SetOwnership = described(false, true, '', '', false, false);
+methods.SchemaService_RaiseNextNumber = described(false, true, '', '', false, false);
 methods.SchemaService_DropSchema = described(false, false, 'request_id', '', false, false);
 methods.SchemaService_ListSchemas = described(true, true, '', '', false, false);
 methods.SchemaService_DeclareTable = described(false, true, 'request_id', '', false, false);

@@ -1,0 +1,128 @@
+"""The commands `levada import-datajoint` and `levada check-code`."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from levada._base.errors import InvalidRequest, Unavailable
+from levada._base.prompt import user_choice
+from levada._base.text import plural
+from levada._cli.asking import agreed
+from levada._cli.output import print_json
+from levada._from_datajoint import check_code as checking
+from levada._from_datajoint import importing, telling
+from levada._from_datajoint.addresses import Address, read_address
+from levada._from_datajoint.decisions import Decisions, read_decisions
+from levada._from_datajoint.plan import Plan, check_answered
+from levada._from_datajoint.planning import make_plan
+from levada._from_datajoint.spellings import spellings_in
+
+if TYPE_CHECKING:
+    import argparse
+
+    from levada._from_datajoint.bringing import Brought
+    from levada._from_datajoint.source import Source
+    from levada._net.connection import Connection
+
+
+def import_datajoint(connection: Connection, options: argparse.Namespace) -> int:
+    """Plan an import, and run it."""
+    address = read_address(options.source)
+    decisions = read_decisions(options.decisions) if options.decisions else Decisions()
+    source = _open(address)
+    try:
+        plan = _plan(source, connection, decisions, options)
+        if options.plan:
+            _print_plan(plan, options)
+            return 0 if plan.ready else 1
+        check_answered(plan)
+        if not agreed(list(telling.plan_lines(plan)), "Bring these?", options):
+            return 1
+        return _run(plan, source, connection, address, decisions, options)
+    finally:
+        source.close()
+
+
+def check_code(options: argparse.Namespace) -> int:
+    """Print what code must change."""
+    findings, count = checking.check(options.path)
+    for finding in findings:
+        if options.json:
+            print_json(
+                {"file": str(finding.file), "line": finding.line, "name": finding.name, "advice": finding.advice}
+            )
+        else:
+            print(f"{finding.file}:{finding.line}: {finding.name}: {finding.advice}")
+    if not options.json:
+        print(f"{plural(count, 'file')}: {plural(len(findings), 'place')} to change")
+    return 1 if findings else 0
+
+
+def _open(address: Address) -> Source:
+    """Connect to the database.
+
+    Raises:
+        Unavailable: It cannot be reached, or refuses the user.
+    """
+    password = address.password if address.password is not None else os.environ.get("LEVADA_SOURCE_PASSWORD")
+    if password is None:
+        password = getpass.getpass(f"Password of {address.user}: ") if sys.stdin.isatty() else ""
+    try:
+        return importing.open_source(address, password)
+    except (OSError, RuntimeError) as error:
+        raise Unavailable(f"{address} cannot be read: {error}") from None
+
+
+def _plan(source: Source, connection: Connection, decisions: Decisions, options: argparse.Namespace) -> Plan:
+    """Make the plan; at a terminal, ask for decisions."""
+    facts = source.facts(options.schemas)
+    if missing := [name for name in options.schemas if name not in facts.schemas]:
+        raise InvalidRequest(f"The database has no schema {', '.join(map(repr, missing))} that its user may read.")
+    spellings = spellings_in(options.code) if options.code else {}
+    stores = importing.stores_of(connection)
+    plan = make_plan(facts, decisions, spellings, stores)
+    asks = sys.stdin.isatty() and not options.json and not options.plan
+    while asks and plan.questions:
+        for question in plan.questions:
+            print(question.text)
+            for answer, effect in question.answers.items():
+                print(f"  {answer}: {effect}")
+            answer = user_choice("Decide", tuple(question.answers))
+            decisions.answers[question.id] = answer
+            print(f'For the file of decisions: "{question.id}" = "{answer}"')
+        decisions.open.clear()
+        plan = make_plan(facts, decisions, spellings, stores)
+    return plan
+
+
+def _print_plan(plan: Plan, options: argparse.Namespace) -> None:
+    if options.json:
+        print_json(telling.plan_facts(plan))
+    else:
+        print("\n".join(telling.plan_lines(plan)))
+
+
+def _run(
+    plan: Plan,
+    source: Source,
+    connection: Connection,
+    address: Address,
+    decisions: Decisions,
+    options: argparse.Namespace,
+) -> int:
+    def done(brought: Brought) -> None:
+        if not options.json:
+            print(telling.brought_line(brought), flush=True)
+
+    report = importing.run(plan, source, connection, address, decisions.stores, done)
+    written = importing.write_classes(plan, connection, options.classes) if options.classes else []
+    if options.json:
+        print_json({**telling.plan_facts(plan), "report": telling.report_facts(report)})
+    else:
+        print("\n".join(telling.report_lines(report)))
+        for module in written:
+            print(f"wrote {module}")
+    return 0 if report.equal else 1

@@ -1,0 +1,164 @@
+"""Finding places that code written for DataJoint must change, by its syntax: nothing is imported or run."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada._base.absent_names import ABSENT as ABSENT_MEMBERS
+from levada._base.config import MEANINGLESS
+from levada._base.errors import InvalidRequest
+from levada._datajoint.absent import TOP_LEVEL, reason_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGE = "datajoint"
+_SCHEMAS = frozenset({"schema", "Schema"})
+_OF_SCHEMAS = frozenset({"external", "log"})
+"""Members that only schemas of 0.14 have, whose names mean something else elsewhere."""
+_COMMON = frozenset(
+    {
+        "connect",
+        "create",
+        "database",
+        "definition",
+        "drop",
+        "fs",
+        "join",
+        "make",
+        "merge",
+        "register",
+        "select",
+        "suggest",
+    }
+    | {"table_name", "unsupported", "adapter", "support", *_OF_SCHEMAS}
+)
+"""Members that other classes have too, here or elsewhere: their names alone say nothing."""
+_SQL = "the server takes no SQL: fetch by tables and their operators, or let who runs the server read its PostgreSQL"
+_IMPORT = (
+    "write `import levada as dj`, or `import levada.as_datajoint` before it, which also serves packages you install"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A place that must change.
+
+    Args:
+        line: From 1.
+        name: As it is written there.
+        advice: The change to make.
+    """
+
+    file: Path
+    line: int
+    name: str
+    advice: str
+
+
+def check(path: Path) -> tuple[list[Finding], int]:
+    """Check a file, or all Python files of a folder; return the findings, and how many files were read.
+
+    Raises:
+        InvalidRequest: There is no such file or folder.
+    """
+    if not path.exists():
+        raise InvalidRequest(f"There is no file or folder {path}.")
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return [finding for file in files for finding in _check_file(file)], len(files)
+
+
+def _check_file(file: Path) -> list[Finding]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        return [Finding(file, line, file.name, f"Python cannot read it: {error}")]
+    reader = _Reader(file)
+    reader.visit(tree)
+    unique = {(finding.line, finding.name): finding for finding in reader.findings}
+    return sorted(unique.values(), key=lambda finding: (finding.line, finding.name))
+
+
+class _Reader(ast.NodeVisitor):
+    """Reads one file, from its first line on."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._modules: dict[str, str] = {}
+        """The place below `datajoint` of each name that stands for it or one of its modules."""
+        self._schemas: set[str] = set()
+        self.findings: list[Finding] = []
+
+    def visit_Import(self, node: ast.Import) -> None:  # the name of the syntax
+        for alias in node.names:
+            package, _, below = alias.name.partition(".")
+            if package == _PACKAGE:
+                self._modules[alias.asname or package] = below if alias.asname else ""
+                self._found(node, alias.name, _IMPORT)
+                self._tell(node, below, alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # as above
+        package, _, below = (node.module or "").partition(".")
+        if package != _PACKAGE or node.level:
+            return
+        self._found(node, node.module or "", _IMPORT)
+        for alias in node.names:
+            place = f"{below}.{alias.name}".lstrip(".")
+            self._modules[alias.asname or alias.name] = place
+            self._tell(node, place, alias.name)
+
+    def visit_Assign(self, node: ast.Assign) -> None:  # as above
+        if isinstance(node.value, ast.Call) and self._place(node.value.func) in _SCHEMAS:
+            self._schemas.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:  # as above
+        written = ast.unparse(node)
+        place = self._place(node)
+        if place is not None:
+            self._tell(node, place, written)
+        elif self._modules and (
+            (node.attr in ABSENT_MEMBERS and node.attr not in _COMMON)
+            or (node.attr in _OF_SCHEMAS and isinstance(node.value, ast.Name) and node.value.id in self._schemas)
+        ):
+            self._found(node, written, ABSENT_MEMBERS[node.attr])
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:  # as above
+        function = node.func
+        if isinstance(function, ast.Attribute) and function.attr == "query" and self._is_connection(function.value):
+            self._found(node, ast.unparse(function), _SQL)
+        self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:  # as above
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if self._place(node.value) in ("config", "settings.config") and isinstance(key, str) and key in MEANINGLESS:
+            self._found(node, ast.unparse(node), f"this setting has no effect: {MEANINGLESS[key]}")
+        self.generic_visit(node)
+
+    def _is_connection(self, node: ast.expr) -> bool:
+        """Return whether an expression is surely a connection: `dj.conn()`, or the `connection` of something."""
+        if isinstance(node, ast.Call):
+            return self._place(node.func) in ("conn", "connection.conn")
+        return isinstance(node, ast.Attribute) and node.attr == "connection"
+
+    def _place(self, node: ast.expr) -> str | None:
+        """Return the place below `datajoint` of an expression such as `dj.admin.kill`; None for all others."""
+        words: list[str] = []
+        while isinstance(node, ast.Attribute):
+            words.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in self._modules:
+            return None
+        return ".".join([*filter(None, [self._modules[node.id]]), *reversed(words)])
+
+    def _tell(self, node: ast.stmt | ast.expr, place: str, written: str) -> None:
+        reason = reason_for(TOP_LEVEL.get(place, place)) if place else None
+        if reason is not None:
+            self._found(node, written, reason)
+
+    def _found(self, node: ast.stmt | ast.expr, name: str, advice: str) -> None:
+        self.findings.append(Finding(self._file, node.lineno, name, advice))

@@ -1,0 +1,247 @@
+"""Planning the columns of a table: their types, defaults and comments here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levada._base.text import plural
+from levada._from_datajoint.decisions import Question
+from levada._from_datajoint.defaults import write_default
+from levada._from_datajoint.plan import PlannedColumn
+from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from levada._from_datajoint.decisions import Decisions
+    from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredTable
+    from levada._from_datajoint.plan import PlannedTable
+
+_LEAVE_OUT = "leave out"
+_UNICODE = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"})
+
+
+class ColumnPlanner:
+    """Plans columns.
+
+    Args:
+        planned: The tables planned so far, parents first.
+        attribute: Returns the name here of a column.
+        stores: The stores here, each with its folder if this machine sees it.
+        problems, changes: Collect sentences about the whole import.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        decisions: Decisions,
+        planned: Mapping[Place, PlannedTable],
+        attribute: Callable[[Place, str], str],
+        stores: Mapping[str, Path | None],
+        problems: list[str],
+        changes: list[str],
+    ) -> None:
+        self._database = database
+        self._decisions = decisions
+        self._planned = planned
+        self._attribute = attribute
+        self._stores = stores
+        self._problems = problems
+        self._changes = changes
+
+    def plan(
+        self, table: StoredTable, column: Column, keys: Sequence[ForeignKey], changes: list[str]
+    ) -> PlannedColumn | None:
+        """Return what becomes of a column; None if it is left out.
+
+        Args:
+            keys: The foreign keys that remain.
+            changes: Collects what will be different in this table.
+        """
+        where = f"{table.place}.{column.name}"
+        in_primary_key = column.name in table.primary_key
+        hashes = next(
+            (
+                key.parent.table
+                for key in table.foreign_keys
+                if key.parent.table.startswith("~external") and key.columns == (column.name,)
+            ),
+            "",
+        )
+        inherited = self._inherited(table, column, keys)
+        if inherited is not None:
+            planned = replace(
+                inherited, source=column.name, name=self._attribute(table.place, column.name), in_key=in_primary_key,
+                nullable=column.nullable, default="", auto_increment=False, zeros=False,
+            )  # fmt: skip
+            return planned
+        translation = self._translation(table, column, hashes, in_primary_key)
+        if translation is None:
+            return None
+        zeros = self._zeros(where, table, column)
+        if translation.note:
+            changes.append(f"`{column.name}`: {translation.note}.")
+        if column.on_update:
+            changes.append(f"`{column.name}` is no longer set by every update (ON UPDATE {column.on_update}).")
+        if column.character_set not in _UNICODE:
+            changes.append(f"`{column.name}` was stored in {column.character_set}; here all text is UTF-8.")
+        nullable = column.nullable or zeros
+        default = self._default(where, column, translation.type, nullable, changes)
+        _, comment = split_comment(column.comment)
+        return PlannedColumn(
+            column.name,
+            self._attribute(table.place, column.name),
+            self._with_store(translation),
+            translation.way,
+            default,
+            one_line(comment, f"the comment of `{column.name}`", changes),
+            nullable,
+            in_primary_key,
+            translation.store,
+            hashes,
+            zeros,
+            column.auto_increment,
+            self._decisions.answer(f"undecodable:{where}") == "bytes",
+        )
+
+    def _inherited(self, table: StoredTable, column: Column, keys: Sequence[ForeignKey]) -> PlannedColumn | None:
+        """Return the attribute of the parent that a foreign key brings; its comment has the type."""
+        for key in keys:
+            if column.name in key.columns and key.parent in self._planned:
+                parent = key.parent_columns[key.columns.index(column.name)]
+                return next((one for one in self._planned[key.parent].columns if one.source == parent), None)
+        return None
+
+    def _translation(self, table: StoredTable, column: Column, hashes: str, in_primary_key: bool) -> Translation | None:
+        where = f"{table.place}.{column.name}"
+        found = translate(column, self._database.dialect, hashes)
+        seen = self._database.observations.get((table.place, column.name))
+        if found.way is Way.BOOL and column.type == "tinyint(1)" and seen is not None and seen.not_bool:
+            found = Translation("int8")
+        if found.type == "<blob>" and found.way is Way.BLOB and seen is not None and seen.blobs < seen.values:
+            found = self._blob(where, seen.blobs, seen.values, marked=bool(split_comment(column.comment)[0]))
+        if found.type.startswith("enum") and seen is not None and seen.missing_labels:
+            self._decisions.ask(
+                Question(
+                    f"label:{where}",
+                    f"In {plural(seen.missing_labels, 'row')} {where} is '', MySQL's sign of a wrong label.",
+                    {"label": "add '' as a label"},
+                )
+            )
+            found = replace(found, type=f"{found.type[:-1]},'')")
+        if in_primary_key:
+            found = in_key(found)
+        return found if found.type else self._decided(where, column, in_primary_key)
+
+    def _blob(self, where: str, blobs: int, values: int, *, marked: bool) -> Translation:
+        if not blobs and not marked:
+            return Translation("bytes")
+        question = Question(
+            f"blob:{where}",
+            f"{values - blobs} of {values} values of {where} are not blobs of DataJoint.",
+            {
+                "bytes": "bring all as bytes, undecoded",
+                "mixed": "decode the blobs, and store the others in them as bytes",
+            },
+        )
+        answer = self._decisions.ask(question)
+        return Translation("<blob>", Way.BLOB_OR_BYTES) if answer == "mixed" else Translation("bytes")
+
+    def _decided(self, where: str, column: Column, in_primary_key: bool) -> Translation | None:
+        """Ask what becomes of a type that has no counterpart."""
+        answers = {"text": "bring it as the text that the database shows"}
+        word = "type"
+        if column.type.startswith("set"):
+            word, answers = "set", {**answers, "json": "bring it as a JSON list of words"}
+        elif "binary" in column.type or "bytea" in column.type or "blob" in column.type:
+            answers = {"hex": "bring it as text of hexadecimal digits"}
+        if in_primary_key:
+            answers.pop("json", None)
+        else:
+            answers[_LEAVE_OUT] = "leave the column out"
+        answer = self._decisions.ask(
+            Question(f"{word}:{where}", f"{where} is of type {column.type}, which has no counterpart here.", answers)
+        )
+        match answer:
+            case "json":
+                return Translation("json", Way.WORDS)
+            case "hex":
+                return Translation("text", Way.HEX)
+            case "leave out":
+                self._changes.append(f"{where} is left out.")
+                return None
+            case _:
+                return Translation("text")
+
+    def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
+        seen = self._database.observations.get((table.place, column.name))
+        if seen is None or not seen.zero_dates:
+            return False
+        text = f"{plural(seen.zero_dates, 'row')} of {where} with a day that does not exist here, such as 0000-00-00."
+        if column.name in table.primary_key:
+            self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
+            return False
+        return self._decisions.ask(Question(f"zero-date:{where}", text, {"null": "bring these as NULL"})) == "null"
+
+    def _default(self, where: str, column: Column, type_: str, nullable: bool, changes: list[str]) -> str:
+        if column.default is None:
+            return ""
+        written = write_default(column.default, type_)
+        if written.fault:
+            text = f"{where}: {written.fault}."
+            self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
+            return ""
+        if nullable:
+            question = Question(
+                f"default:{where}",
+                f"{where} may be NULL and has the default {column.default.text!r}; here it has one of the two.",
+                {"null": "it may be NULL, which is its default"},
+            )
+            self._decisions.ask(question)
+            return ""
+        return written.text
+
+    def _with_store(self, translation: Translation) -> str:
+        if "{store}" not in translation.type:
+            return translation.type
+        place = self._decisions.stores.get(translation.store)
+        if place is None:
+            example = f'{translation.store} = {{ folder = "…", to = "{next(iter(self._stores), "main")}" }}'
+            problem = (
+                f"Where is the content of the store {translation.store!r}, and which store here takes it? Write both "
+                f"into the file of decisions, under [stores]: {example}"
+            )
+            self._refuse(problem)
+            return translation.type.replace("{store}", translation.store)
+        if place.to not in self._stores:
+            self._refuse(f"There is no store {place.to!r} here; there are {', '.join(self._stores) or 'none'}.")
+        folder = self._stores.get(place.to)
+        if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
+            self._refuse(
+                f"Files of the store {translation.store!r} stay where they are, in {place.folder}, but the store "
+                f"{place.to!r} here has the folder {folder}. Add a store with that folder to the server's stores.toml."
+            )
+        return translation.type.replace("{store}", place.to)
+
+    def _refuse(self, problem: str) -> None:
+        if problem not in self._problems:
+            self._problems.append(problem)
+
+
+def _same_folder(folder: Path, other: str) -> bool:
+    return folder.resolve() == Path(other).resolve()
+
+
+def one_line(comment: str, what: str, changes: list[str]) -> str:
+    """Return a comment as it can stand in a line of a definition.
+
+    Args:
+        what: Names it.
+        changes: Collects what is different.
+    """
+    line = "".join(character if character.isprintable() else " " for character in comment).strip().rstrip("\\").strip()
+    if line != comment.strip():
+        changes.append(f"{what[0].upper()}{what[1:]} is now {line!r}.")
+    return line

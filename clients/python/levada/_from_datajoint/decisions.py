@@ -1,0 +1,140 @@
+"""Decisions that only a person can take: asked for by the plan, answered at a terminal or in a file.
+
+A file is TOML:
+
+    [schemas]
+    "a-animal" = "animal"
+
+    [decisions]
+    "set:lab.*" = "text"
+
+    [stores]
+    ext = { folder = "/mnt/ext", to = "main" }
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from levada._base.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SECTIONS = ("schemas", "attributes", "decisions", "stores")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A decision to take.
+
+    Args:
+        id: Its subject and place: `set:lab.animal.flags`.
+        text: The question, with what is known.
+        answers: The effect of each answer.
+    """
+
+    id: str
+    text: str
+    answers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlace:
+    """A store of DataJoint.
+
+    Args:
+        folder: Its folder on this machine.
+        to: The store here that takes its content.
+    """
+
+    folder: str
+    to: str
+
+
+@dataclass(slots=True)
+class Decisions:
+    """All answers so far, and the questions that lack one.
+
+    Args:
+        schemas: Our name of each schema, where it is not the nearest one.
+        attributes: Our name of each attribute, by `schema.table.column`.
+        answers: By the id of the question, or a pattern of ids: `set:lab.*`.
+        stores: By the name of the store in DataJoint.
+    """
+
+    schemas: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    stores: dict[str, StorePlace] = field(default_factory=dict)
+    open: dict[str, Question] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, question: Question) -> str | None:
+        """Return the answer to a question; None if there is none yet, which is noted.
+
+        Raises:
+            InvalidRequest: The answer is not one of the possible ones.
+        """
+        answer = self.answer(question.id)
+        if answer is None:
+            self.open[question.id] = question
+            return None
+        if answer not in question.answers:
+            raise InvalidRequest(
+                f"The decision {question.id!r} is {answer!r}; it can be {' or '.join(map(repr, question.answers))}."
+            )
+        self.taken[question.id] = answer
+        return answer
+
+    def answer(self, id_: str) -> str | None:
+        """Return the answer to a question that may never come up; None if there is none."""
+        if id_ in self.answers:
+            return self.answers[id_]
+        found = {answer for pattern, answer in self.answers.items() if fnmatchcase(id_, pattern)}
+        if len(found) > 1:
+            raise InvalidRequest(f"Several decisions are for {id_!r}; write one with exactly this name.")
+        return found.pop() if found else None
+
+
+def read_decisions(file: Path) -> Decisions:
+    """Read a file of decisions.
+
+    Raises:
+        InvalidRequest: It is not one.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidRequest(f"There is no file {file}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{file} is not TOML: {error}.") from None
+    for section, entries in content.items():
+        if section not in _SECTIONS or not isinstance(entries, dict):
+            raise InvalidRequest(f"{file}: `{section}` is not a section of decisions; they are {', '.join(_SECTIONS)}.")
+    for section in ("schemas", "attributes", "decisions"):
+        for name, value in content.get(section, {}).items():
+            if not isinstance(value, str):
+                raise InvalidRequest(f"{file}: `{name}` in [{section}] must be text.")
+    return Decisions(
+        schemas=content.get("schemas", {}),
+        attributes=content.get("attributes", {}),
+        answers=content.get("decisions", {}),
+        stores={name: _store(file, name, entry) for name, entry in content.get("stores", {}).items()},
+    )
+
+
+def _store(file: Path, name: str, entry: object) -> StorePlace:
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != {"folder", "to"}
+        or not all(isinstance(v, str) for v in entry.values())
+    ):
+        raise InvalidRequest(
+            f'{file}: write the store {name} as {name} = {{ folder = "/its/folder", to = "store here" }}.'
+        )
+    return StorePlace(entry["folder"], entry["to"])

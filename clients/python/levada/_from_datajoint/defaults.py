@@ -1,0 +1,55 @@
+"""Defaults of DataJoint's databases as defaults of a definition."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from levada._from_datajoint.facts import StoredDefault
+
+_NOW = re.compile(r"(?:current_timestamp|now|localtimestamp)(?:\(\d?\))?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_TIMES = re.compile(r"date|time|datetime|timestamp|timestamptz|duration")
+_NUMERIC = re.compile(r"u?int\d+|float\d+|decimal")
+_TRUE = frozenset({"1", "true", "t", "b'1'"})
+_FALSE = frozenset({"0", "false", "f", "b'0'"})
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDefault:
+    """A default as a definition spells it.
+
+    Args:
+        text: Empty if there is none here.
+        fault: Why a default of the column has no counterpart here.
+    """
+
+    text: str = ""
+    fault: str = ""
+
+
+def write_default(default: StoredDefault, type_: str) -> WrittenDefault:
+    """Write the default of a column for an attribute of a type of ours."""
+    if default.expression:
+        if _NOW.fullmatch(default.text) and _TIMES.match(type_):
+            return WrittenDefault("CURRENT_TIMESTAMP")
+        return WrittenDefault(fault=f"its default is computed: {default.text}")
+    if type_ == "bool":
+        word = default.text.lower()
+        if word in _TRUE | _FALSE:
+            return WrittenDefault("true" if word in _TRUE else "false")
+        return WrittenDefault(fault=f"its default {default.text!r} is neither true nor false")
+    if type_.startswith("<") or type_.partition("(")[0] in ("json", "bytes"):
+        return WrittenDefault(fault=f"an attribute of type {type_} has no default here but null")
+    if _NUMERIC.match(type_) and _NUMBER.fullmatch(default.text):
+        return WrittenDefault(default.text)
+    if any(not character.isprintable() for character in default.text):
+        return WrittenDefault(fault="its default has a control character")
+    return WrittenDefault(quoted(default.text))
+
+
+def quoted(text: str) -> str:
+    """Quote a text as definitions do."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

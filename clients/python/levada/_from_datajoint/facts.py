@@ -1,0 +1,176 @@
+"""A database of DataJoint as its catalog describes it: only facts, without a judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MYSQL = "mysql"
+POSTGRESQL = "postgresql"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table, by its schema and its stored name, such as `_scan__field`."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDefault:
+    """The default of a column.
+
+    Args:
+        text: Its value as text, or the text of an expression.
+        expression: It is computed, such as the time of the insert.
+    """
+
+    text: str
+    expression: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        type: As the database spells it, in lower case: `int(10) unsigned`, `character varying(20)`; for an enum of
+            PostgreSQL its labels, as MySQL would spell them.
+        comment: With the type that DataJoint writes before it.
+        auto_increment: A sequence numbers it.
+        on_update: The expression that every update sets it to.
+        character_set: The encoding of a text, if the database has several.
+        holds_json: The database checks that it is JSON.
+    """
+
+    name: str
+    type: str
+    nullable: bool
+    default: StoredDefault | None = None
+    comment: str = ""
+    auto_increment: bool = False
+    on_update: str = ""
+    character_set: str = ""
+    holds_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A constraint that refers to another table.
+
+    Args:
+        columns: The child's, in the order of `parent_columns`.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    parent: Place
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A secondary index.
+
+    Args:
+        columns: Empty if it indexes more than columns.
+        text: Its kind and items, for messages.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """A table or a view.
+
+    Args:
+        row_count: Exact.
+        next_number: The number that AUTO_INCREMENT hands out next; None without one.
+    """
+
+    place: Place
+    view: bool
+    comment: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    row_count: int = 0
+    next_number: int | None = None
+
+    def column(self, name: str) -> Column:
+        """Return a column by its name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Counts of the values of a column whose type leaves something open.
+
+    Args:
+        not_bool: How many are neither 0 nor 1.
+        zero_dates: How many are days or moments that do not exist, as `0000-00-00`.
+        blobs: How many begin like a blob of DataJoint, of `values`.
+        values: How many are not NULL.
+        missing_labels: How many are the empty text, which an enum of MySQL holds for a wrong label.
+    """
+
+    values: int = 0
+    not_bool: int = 0
+    zero_dates: int = 0
+    blobs: int = 0
+    missing_labels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Rows whose foreign key finds no parent that is equal byte by byte.
+
+    Args:
+        spelled: How many find one that the database takes for equal: `MOUSE` for `mouse`.
+        orphans: How many find none.
+    """
+
+    spelled: int = 0
+    orphans: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The privileges of a user in a schema: words such as SELECT and INSERT."""
+
+    user: str
+    schema: str
+    privileges: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Some schemas of a database.
+
+    Args:
+        dialect: `MYSQL` or `POSTGRESQL`.
+        zone: The offset from UTC in which the session shows moments, such as `+02:00`; empty if it is UTC.
+        observations: By table and column, for columns whose type leaves something open.
+        strays: By table and the name of the foreign key.
+    """
+
+    dialect: str
+    version: str
+    zone: str
+    schemas: tuple[str, ...]
+    tables: tuple[StoredTable, ...]
+    observations: dict[tuple[Place, str], Observation] = field(default_factory=dict)
+    strays: dict[tuple[Place, str], Strays] = field(default_factory=dict)
+    grants: tuple[Grant, ...] = ()
+
+    def table(self, place: Place) -> StoredTable | None:
+        """Return a table by its place; None if it is not among these."""
+        return next((table for table in self.tables if table.place == place), None)

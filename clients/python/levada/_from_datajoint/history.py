@@ -1,0 +1,172 @@
+"""The history that an import keeps with the data: verified tables, DataJoint's jobs, and its hidden columns."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from levada._base.errors import WrongValue
+from levada._from_datajoint.digests import digest, token
+from levada._from_datajoint.source import Selected
+from levada._pipeline.schema import Schema
+from levada._pipeline.tiers import Manual
+from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from levada._from_datajoint.facts import StoredTable
+    from levada._from_datajoint.plan import PlannedTable
+    from levada._from_datajoint.source import Source
+    from levada._net.connection import Connection
+
+SCHEMA = "from_datajoint"
+_CHUNK_ROWS = 1_000
+_NOT_OF_THE_KEY = frozenset(
+    {"status", "priority", "created_time", "scheduled_time", "reserved_time", "completed_time", "duration"}
+    | {"error_message", "error_stack", "user", "host", "pid", "connection_id", "version"}
+)
+"""The columns of a table of jobs of 2.x besides the key."""
+
+
+class ImportedTable(Manual):
+    """The tables of an import, as it last verified them."""
+
+    definition = """
+    # Tables of DataJoint that were imported, and verified
+    source : varchar(255)        # the database
+    there : varchar(160)         # the table's schema and stored name there
+    ---
+    name : varchar(160)          # the table here
+    row_count : int64            # rows on both sides
+    digest : char(32)            # of the rows, in any order; equal on both sides
+    verified : datetime          # in UTC
+    """
+
+
+class PastJob(Manual):
+    """DataJoint's jobs, which ran or failed before the import."""
+
+    definition = """
+    # Jobs of DataJoint before the import
+    source : varchar(255)
+    there : varchar(160)         # the table that the job fills, by its stored name there
+    key_digest : char(32)
+    ---
+    key : json                   # the job's key
+    status : varchar(20)         # reserved, error, ignore; from 2.x also pending, success
+    error_message : text
+    error_stack : text
+    details : json               # all else that DataJoint noted
+    """
+
+
+class HiddenValues(Manual):
+    """Columns that DataJoint hides, by the key of their row."""
+
+    definition = """
+    # Hidden columns of DataJoint: when and by which version a row was computed
+    source : varchar(255)
+    there : varchar(160)
+    key_digest : char(32)
+    ---
+    key : json
+    hidden : json
+    """
+
+
+class History:
+    """The history of imports, in a schema of its own beside the imported ones.
+
+    Args:
+        source: The address of the database, without a password.
+    """
+
+    def __init__(self, connection: Connection, source: str) -> None:
+        self._source = source
+        self._connection = connection
+        schema = Schema(SCHEMA, connection=connection)
+        for table in (ImportedTable, PastJob, HiddenValues):
+            schema(type(table.__name__, (table,), {"__doc__": table.__doc__, "definition": table.definition}))
+        self._tables = schema
+
+    def verified(self, table: PlannedTable, count: int, digest_: str) -> None:
+        """Note that a table has the same rows on both sides."""
+        row = {"source": self._source, "there": str(table.place), "name": table.name, "row_count": count}
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self._tables["ImportedTable"].insert1({**row, "digest": digest_, "verified": now}, replace=True)
+
+    def bring_jobs(self, source: Source, jobs: StoredTable) -> int:
+        """Bring a table of jobs; return how many there are."""
+        names = [column.name for column in jobs.columns]
+        rows = (
+            dict(zip(names, row, strict=True)) for row in source.rows(jobs.place, [Selected(name) for name in names])
+        )
+        return self._insert("PastJob", (self._job(jobs, row) for row in rows))
+
+    def bring_hidden(self, source: Source, table: PlannedTable, key: Iterable[str]) -> int:
+        """Bring the hidden columns of a table; return of how many rows."""
+        if not table.hidden:
+            return 0
+        keys = list(key)
+        names = [*keys, *table.hidden]
+
+        def rows() -> Iterator[dict[str, Any]]:  # Any: values of a table
+            for values in source.rows(table.place, [Selected(name) for name in names]):
+                row = _plain(dict(zip(names, values, strict=True)))
+                yield self._row(
+                    str(table.place),
+                    {name: row[name] for name in keys},
+                    hidden={name: row[name] for name in table.hidden},
+                )
+
+        return self._insert("HiddenValues", rows())
+
+    def _job(self, jobs: StoredTable, row: Mapping[str, Any]) -> dict[str, Any]:
+        read = _plain(row)
+        place = jobs.place
+        if place.table == "~jobs":
+            there = f"{place.schema}.{read.pop('table_name')}"
+            key = read.pop("key") or {}
+        else:
+            key = {name: read.pop(name) for name in list(read) if name not in _NOT_OF_THE_KEY}
+            there = f"{place.schema}.__{place.table.removeprefix('~~')}"
+        told = {name: read.pop(name) or "" for name in ("status", "error_message", "error_stack")}
+        return self._row(there, key if isinstance(key, dict) else {"key": key}, **told, details=read)
+
+    def _row(self, there: str, key: Mapping[str, Any], **values: Any) -> dict[str, Any]:  # noqa: ANN401  # of a table
+        key_digest = digest([token(dict(key), json=True)]).hex()
+        return {"source": self._source, "there": there, "key_digest": key_digest, "key": key, **values}
+
+    def _insert(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Insert rows that are not there yet, a chunk at a time; return how many there are at the source."""
+        count, chunk, table = 0, [], self._tables[name]
+        for row in rows:
+            chunk.append(row)
+            count += 1
+            if len(chunk) == _CHUNK_ROWS:
+                table.insert(chunk, skip_duplicates=True)
+                chunk = []
+        if chunk:
+            table.insert(chunk, skip_duplicates=True)
+        return count
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with values that JSON has."""
+    return {name: _json(value) for name, value in row.items()}
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401  # whatever a driver returns
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        value = bytes(value)
+        if not value.startswith(HEADERS):
+            return value.hex()
+        try:
+            value = decode_datajoint_blob(value)
+        except WrongValue:
+            return value.hex()
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,158 @@
+"""An import, from its plan to its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from levada._from_datajoint.bringing import Bringer, Brought, check_definition
+from levada._from_datajoint.definitions import definition_of, has_master, references_of
+from levada._from_datajoint.history import History
+from levada._from_datajoint.mysql import MySQL
+from levada._from_datajoint.plan import Plan, PlannedTable, check_answered
+from levada._from_datajoint.postgresql import PostgreSQL
+from levada._jobs.computing import declare
+from levada._net.pages import pages
+from levada._pipeline.schema import Schema
+from levada._pipeline.tiers import TIERS
+from levada._values.codecs import pass_stored
+from levada._values.types import parse_type
+from levada_api.v1 import object_service_pb2, schema_pb2, schema_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from levada._from_datajoint.addresses import Address
+    from levada._from_datajoint.decisions import StorePlace
+    from levada._from_datajoint.facts import Place
+    from levada._from_datajoint.source import Source
+    from levada._net.connection import Connection
+
+
+_TIERS = {base.__name__: tier for base, tier in TIERS.items()}
+
+
+@dataclass(slots=True)
+class Report:
+    """The result of an import.
+
+    Args:
+        tables: In the order of the plan.
+        jobs: How many jobs of each table of jobs became history.
+        hidden: How many rows of each table had hidden columns, which became history.
+    """
+
+    tables: list[Brought] = field(default_factory=list)
+    jobs: dict[str, int] = field(default_factory=dict)
+    hidden: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def equal(self) -> bool:
+        """Whether all tables have the same rows on both sides."""
+        return all(table.equal for table in self.tables)
+
+
+def open_source(address: Address, password: str) -> Source:
+    """Connect to a database of DataJoint, to read from it."""
+    return MySQL(address, password) if address.scheme == "mysql" else PostgreSQL(address, password)
+
+
+def stores_of(connection: Connection) -> dict[str, Path | None]:
+    """Return the stores of a server by name, each with its folder if this machine sees it."""
+    listed = pages(
+        connection,
+        "ObjectService/ListStores",
+        object_service_pb2.ListStoresRequest(),
+        object_service_pb2.ListStoresResponse,
+    )
+    return {store.name: connection.store_folder(store.name) for page in listed for store in page.stores}
+
+
+def run(
+    plan: Plan,
+    source: Source,
+    connection: Connection,
+    address: Address,
+    stores: Mapping[str, StorePlace],
+    done: Callable[[Brought], None],
+) -> Report:
+    """Bring what a plan says. It can be repeated, and continues where it was interrupted.
+
+    Args:
+        done: Called after each table.
+
+    Raises:
+        InvalidRequest: The plan has open questions, or a table exists here with another definition.
+        LevadaError: A row cannot come.
+    """
+    check_answered(plan)
+    if plan.utc:
+        source.show_moments_in_utc()
+    tables = plan.by_place()
+    for name in plan.schemas.values():
+        request = schema_service_pb2.CreateSchemaRequest(name=name, allow_existing=True, request_id=uuid4().hex)
+        connection.call("SchemaService/CreateSchema", request, schema_service_pb2.CreateSchemaResponse)
+    for table in plan.tables:
+        for column in table.columns:
+            for codec in parse_type(column.type).codecs:
+                pass_stored(codec)
+        _declare(connection, table, tables)
+    history = History(connection, str(address))
+    bringer = Bringer(source, connection, stores, tables)
+    report = Report()
+    for table in plan.tables:
+        brought = bringer.bring(table)
+        if brought.equal:
+            history.verified(table, brought.there.count, brought.there.text)
+        report.tables.append(brought)
+        done(brought)
+        if table.next_number is not None:
+            _raise_next_number(connection, table)
+        key = [column.source for column in table.columns if column.in_key]
+        if table.hidden:
+            report.hidden[str(table.place)] = history.bring_hidden(source, table, key)
+    for jobs in plan.jobs:
+        report.jobs[str(jobs.place)] = history.bring_jobs(source, jobs)
+    return report
+
+
+def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[Path]:
+    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; return the modules.
+
+    Files that exist are left alone.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in sorted(set(plan.schemas.values())):
+        schema = Schema(name, connection=connection)
+        schema.save(folder, language="matlab")
+        module = folder / f"{name}.py"
+        if not module.exists():
+            schema.save(module)
+            written.append(module)
+    return written
+
+
+def _raise_next_number(connection: Connection, table: PlannedTable) -> None:
+    """Let the server go on counting where the source would have: numbers of rows that were deleted stay unused."""
+    request = schema_service_pb2.RaiseNextNumberRequest(name=_name(table), next_number=table.next_number)
+    connection.call("SchemaService/RaiseNextNumber", request, schema_service_pb2.RaiseNextNumberResponse)
+
+
+def _declare(connection: Connection, table: PlannedTable, tables: Mapping[Place, PlannedTable]) -> None:
+    request = schema_service_pb2.DeclareTableRequest(
+        name=_name(table),
+        tier=_TIERS[table.tier],
+        definition=definition_of(table, tables),
+        request_id=uuid4().hex,
+        lone_part=table.tier == "Part" and not has_master(table, tables),
+    )
+    for written, parent in references_of(table, tables).items():
+        request.references[written].CopyFrom(_name(parent))
+    check_definition(declare(connection, request).differences, table)
+
+
+def _name(table: PlannedTable) -> schema_pb2.TableName:
+    return schema_pb2.TableName(schema=table.schema, table=table.class_path)

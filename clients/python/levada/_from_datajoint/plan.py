@@ -1,0 +1,169 @@
+"""The plan of an import: what becomes of each table, what changes, what cannot come, and which decisions are open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from levada._base.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from levada._from_datajoint.decisions import Question
+    from levada._from_datajoint.facts import ForeignKey, Place, StoredTable
+    from levada._from_datajoint.stored_types import Way
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn:
+    """A column that becomes an attribute.
+
+    Args:
+        source: Its name there.
+        name: Its name here.
+        type: As the definition spells it.
+        default: As the definition spells it; empty for none.
+        store: Its store in DataJoint.
+        hashes: The table of hashes with its files, in 0.14.
+        zeros: Days that do not exist become NULL.
+        auto_increment: The server numbers it.
+        keep_undecodable: A blob that cannot be decoded is stored as its bytes.
+    """
+
+    source: str
+    name: str
+    type: str
+    way: Way
+    default: str = ""
+    comment: str = ""
+    nullable: bool = False
+    in_key: bool = False
+    store: str = ""
+    hashes: str = ""
+    zeros: bool = False
+    auto_increment: bool = False
+    keep_undecodable: bool = False
+
+    @property
+    def float32(self) -> bool:
+        """Whether its values have four bytes."""
+        return self.type == "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedKey:
+    """A foreign key.
+
+    Args:
+        parent: The table there.
+        columns: The names here, and the names in the parent.
+        respell: Its values take the parent's spelling.
+    """
+
+    source: ForeignKey
+    parent: Place
+    columns: tuple[tuple[str, str], ...]
+    in_key: bool
+    nullable: bool
+    unique: bool
+    respell: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """A table to bring.
+
+    Args:
+        place: Its place there.
+        schema: Its schema here.
+        class_path: Its name here.
+        tier: Its tier.
+        hidden: Columns without a counterpart, which go to the history.
+        changes: The differences here, in sentences.
+        next_number: The number that AUTO_INCREMENT hands out next.
+    """
+
+    place: Place
+    schema: str
+    class_path: str
+    tier: str
+    comment: str
+    columns: tuple[PlannedColumn, ...]
+    keys: tuple[PlannedKey, ...]
+    indexes: tuple[tuple[tuple[str, ...], bool], ...]
+    hidden: tuple[str, ...]
+    row_count: int
+    next_number: int | None
+    changes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its full name here."""
+        return f"{self.schema}.{self.class_path}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotBrought:
+    """Something that does not come, and why."""
+
+    place: str
+    why: str
+    row_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of an import.
+
+    Args:
+        schemas: Our name of each schema.
+        tables: In the order in which they can be declared and filled.
+        jobs: The tables of jobs, which become history.
+        problems: The faults that keep the import from running, with the way out.
+        questions: Decisions that nobody has taken yet.
+        decided: The decisions that were taken.
+        grants: Commands that let the same people do the same here.
+        utc: Moments of MySQL's `timestamp` are read in UTC, not in the session's zone.
+    """
+
+    schemas: Mapping[str, str]
+    tables: tuple[PlannedTable, ...]
+    jobs: tuple[StoredTable, ...] = ()
+    not_brought: tuple[NotBrought, ...] = ()
+    changes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    decided: Mapping[str, str] = field(default_factory=dict)
+    grants: tuple[str, ...] = ()
+    utc: bool = True
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can run."""
+        return not self.problems and not self.questions
+
+    def by_place(self) -> dict[Place, PlannedTable]:
+        """Return the tables by their place there."""
+        return {table.place: table for table in self.tables}
+
+
+def check_answered(plan: Plan) -> None:
+    """Refuse a plan that cannot run.
+
+    Raises:
+        InvalidRequest: It has problems or open questions; the message lists them.
+    """
+    if plan.ready:
+        return
+    lines = [*plan.problems]
+    if plan.questions:
+        lines.append(
+            "Decisions are missing. Write them into a file, one answer for each, and pass it with --decisions:"
+        )
+        lines.append("[decisions]")
+        for question in plan.questions:
+            lines.append(f"# {question.text}")
+            lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]
+            lines.append(f'"{question.id}" = "{next(iter(question.answers))}"')
+    raise InvalidRequest("\n".join(lines))

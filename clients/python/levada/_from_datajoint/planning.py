@@ -1,0 +1,332 @@
+"""Planning an import: which tables come, by which names, and which foreign keys and indexes they keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada._base.text import plural
+from levada._from_datajoint import naming
+from levada._from_datajoint.columns import ColumnPlanner, one_line
+from levada._from_datajoint.decisions import Question
+from levada._from_datajoint.facts import Place
+from levada._from_datajoint.ordering import order
+from levada._from_datajoint.plan import NotBrought, Plan, PlannedColumn, PlannedKey, PlannedTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from levada._from_datajoint.decisions import Decisions
+    from levada._from_datajoint.facts import Database, ForeignKey, Index, StoredTable
+
+_PLAIN = "plain"
+
+
+def make_plan(
+    database: Database, decisions: Decisions, spellings: Mapping[str, str], stores: Mapping[str, Path | None]
+) -> Plan:
+    """Plan an import.
+
+    Args:
+        database: The facts.
+        decisions: The answers; questions without one are noted there.
+        spellings: The classes' names by stored names, as the code has them.
+        stores: The stores here, each with its folder if this machine sees it.
+    """
+    return _Planner(database, decisions, spellings, stores).plan()
+
+
+class _Planner:
+    """Makes one plan, and collects its changes and problems."""
+
+    def __init__(
+        self, database: Database, decisions: Decisions, spellings: Mapping[str, str], stores: Mapping[str, Path | None]
+    ) -> None:
+        self._database = database
+        self._decisions = decisions
+        self._spellings = spellings
+        self._problems: list[str] = []
+        self._changes: list[str] = []
+        self._not_brought: list[NotBrought] = []
+        self._schemas = self._schema_names()
+        self._brought: dict[Place, naming.TableNames] = {}
+        self._planned: dict[Place, PlannedTable] = {}
+        self._columns = ColumnPlanner(
+            database, decisions, self._planned, self._attribute, stores, self._problems, self._changes
+        )
+
+    def plan(self) -> Plan:
+        """Make the plan."""
+        jobs = self._sort_out()
+        tables, keys = self._foreign_keys()
+        ordered = order({place: [key.parent for key in keys[place]] for place in tables})
+        for circle in ordered.circles:
+            self._ask_about(circle, keys)
+        for place in ordered.places:
+            self._planned[place] = self._table(tables[place], keys[place])
+        self._check_names()
+        utc = self._zone()
+        return Plan(
+            self._schemas,
+            tuple(self._planned[place] for place in ordered.places),
+            tuple(jobs),
+            tuple(self._not_brought),
+            tuple(self._changes),
+            tuple(self._problems),
+            tuple(self._decisions.open.values()),
+            dict(self._decisions.taken),
+            tuple(self._grants()),
+            utc,
+        )
+
+    # ---------------------------------------------------------------------------------------------- names
+
+    def _schema_names(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for schema in self._database.schemas:
+            name = self._decisions.schemas.get(schema) or naming.schema_name(schema)
+            if not naming.is_schema_name(name):
+                self._problems.append(
+                    f"The schema {schema!r} cannot be called {name!r} here: a-z, 0-9 and _, a letter first, not "
+                    "`levada…` or `pg_…`. Write another name under [schemas] in the file of decisions."
+                )
+            if (other := next((one for one, taken in names.items() if taken == name), None)) is not None:
+                self._problems.append(
+                    f"The schemas {other!r} and {schema!r} would both be called `{name}` here. Write a name for one of "
+                    f"them under [schemas] in the file of decisions: {schema!r} = …"
+                )
+            names[schema] = name
+            if name != schema:
+                self._changes.append(f"The schema {schema!r} is called `{name}` here.")
+        return names
+
+    def _attribute(self, place: Place, column: str) -> str:
+        return self._decisions.attributes.get(f"{place}.{column}", column)
+
+    def _check_names(self) -> None:
+        seen: dict[tuple[str, str], Place] = {}
+        for table in self._planned.values():
+            key = table.schema, table.class_path
+            if key in seen:
+                self._problems.append(
+                    f"{seen[key]} and {table.place} would both be `{table.name}` here. Rename one of them in DataJoint."
+                )
+            seen[key] = table.place
+            if not naming.is_class_path(table.class_path):
+                self._problems.append(
+                    f"{table.place}: its name here, `{table.class_path}`, is too long for PostgreSQL."
+                )
+            for column in table.columns:
+                if not naming.is_attribute_name(column.name):
+                    self._problems.append(
+                        f"{table.place}: an attribute cannot be called {column.name!r} here. Write another name under "
+                        f'[attributes] in the file of decisions: "{table.place}.{column.source}" = …'
+                    )
+
+    # ------------------------------------------------------------------------------------- what comes at all
+
+    def _sort_out(self) -> list[StoredTable]:
+        """Find the tables to bring, and say why the others stay; return the tables of jobs."""
+        jobs = []
+        for table in self._database.tables:
+            name = table.place.table
+            if name == "~jobs" or name.startswith("~~"):
+                jobs.append(table)
+            elif name.startswith("~external"):
+                self._leave(table, "the hashes of a store, which its columns bring along")
+            elif name.startswith("~lineage"):
+                self._leave(table, "foreign keys say where attributes originate")
+            elif name.startswith("~"):
+                self._leave(table, "not data: DataJoint's own notes")
+            elif table.view:
+                self._leave(table, "a view: write it as a query in your code")
+            elif (names := naming.table_names(name, self._spellings)) is None:
+                self._leave(table, "not a table of DataJoint; `levada insert` brings its rows from a CSV file")
+            elif not table.primary_key:
+                self._leave(table, "a table without a primary key")
+            elif names.master and self._database.table(Place(table.place.schema, names.master)) is None:
+                self._leave(table, f"a part whose master `{names.master}` is missing")
+            else:
+                self._brought[table.place] = names
+        return jobs
+
+    def _leave(self, table: StoredTable, why: str) -> None:
+        self._not_brought.append(NotBrought(str(table.place), why, table.row_count))
+
+    # --------------------------------------------------------------------------------------- foreign keys
+
+    def _foreign_keys(self) -> tuple[dict[Place, StoredTable], dict[Place, list[ForeignKey]]]:
+        """Return the tables to bring, and which of their foreign keys remain."""
+        tables = {table.place: table for table in self._database.tables if table.place in self._brought}
+        return tables, {
+            place: [key for key in table.foreign_keys if self._keeps(table, key)] for place, table in tables.items()
+        }
+
+    def _keeps(self, table: StoredTable, key: ForeignKey) -> bool:
+        """Return whether a foreign key remains one here."""
+        where = f"{table.place} ({', '.join(key.columns)})"
+        if key.parent.table.startswith("~external"):
+            return False
+        if key.parent.schema not in self._schemas:
+            self._problems.append(
+                f"{where} refers to the schema {key.parent.schema!r}, which is not imported. Import it too."
+            )
+            return False
+        id_ = f"foreign-key:{table.place}.{key.name}"
+        parent = self._database.table(key.parent)
+        if key.parent not in self._brought or parent is None or set(parent.primary_key) != set(key.parent_columns):
+            question = Question(
+                id_,
+                f"{where} refers to {key.parent} ({', '.join(key.parent_columns)}), which is not the primary key of a "
+                "table that comes.",
+                {_PLAIN: "bring the column without the foreign key"},
+            )
+            self._decisions.ask(question)
+            return False
+        if self._decisions.answer(id_) == _PLAIN:
+            self._decisions.taken[id_] = _PLAIN
+            self._changes.append(f"{where} is brought without its foreign key to {key.parent}.")
+            return False
+        return self._fits_parents(table, key, where)
+
+    def _fits_parents(self, table: StoredTable, key: ForeignKey, where: str) -> bool:
+        strays = self._database.strays.get((table.place, key.name))
+        if strays is None:
+            return True
+        if strays.orphans:
+            question = Question(
+                f"orphans:{table.place}.{key.name}",
+                f"{plural(strays.orphans, 'row')} of {where} without a parent in {key.parent}. Mend them in DataJoint, "
+                "or give the foreign key up.",
+                {_PLAIN: "bring the rows, and the column without the foreign key"},
+            )
+            self._decisions.ask(question)
+            return False
+        question = Question(
+            f"spelling:{table.place}.{key.name}",
+            f"{plural(strays.spelled, 'row')} of {where} spelled otherwise than in {key.parent}, in case or blanks at "
+            "the end; here text is compared exactly.",
+            {
+                "parent": "take the parent's spelling",
+                _PLAIN: "keep the spelling, and bring the column without the foreign key",
+            },
+        )
+        return self._decisions.ask(question) != _PLAIN
+
+    def _ask_about(self, circle: Sequence[Place], keys: dict[Place, list[ForeignKey]]) -> None:
+        """Ask which foreign key of a circle is given up."""
+        within = [(place, key) for place in circle for key in keys[place] if key.parent in circle]
+        ids = " or ".join(f'"foreign-key:{place}.{key.name}"' for place, key in within)
+        place, key = within[0]
+        self._decisions.ask(
+            Question(
+                f"foreign-key:{place}.{key.name}",
+                f"{' → '.join(map(str, [*circle, circle[0]]))} refer to each other in a circle, which is refused here. "
+                f"Give up one of the foreign keys: {ids}.",
+                {_PLAIN: "bring its column without the foreign key"},
+            )
+        )
+
+    # ---------------------------------------------------------------------------------------------- tables
+
+    def _table(self, table: StoredTable, keys: Sequence[ForeignKey]) -> PlannedTable:
+        names = self._brought[table.place]
+        changes: list[str] = []
+        hidden = tuple(column.name for column in table.columns if column.name.startswith("_"))
+        columns = [
+            self._columns.plan(table, column, keys, changes) for column in table.columns if column.name not in hidden
+        ]
+        brought = tuple(column for column in columns if column is not None)
+        planned = tuple(self._key(table, key) for key in keys)
+        number = table.next_number if any(column.auto_increment for column in brought) else None
+        comment = one_line(table.comment, "its comment", changes)
+        return PlannedTable(
+            table.place,
+            self._schemas[table.place.schema],
+            names.class_path,
+            names.tier,
+            comment,
+            brought,
+            planned,
+            tuple(self._indexes(table, keys, brought, changes)),
+            tuple(name for name in hidden if name not in table.primary_key),
+            table.row_count,
+            number,
+            tuple(changes),
+        )
+
+    def _key(self, table: StoredTable, key: ForeignKey) -> PlannedKey:
+        spelled = self._database.strays.get((table.place, key.name)) is not None
+        return PlannedKey(
+            key,
+            key.parent,
+            tuple(
+                (self._attribute(table.place, child), self._attribute(key.parent, parent))
+                for child, parent in zip(key.columns, key.parent_columns, strict=True)
+            ),
+            all(name in table.primary_key for name in key.columns),
+            any(table.column(name).nullable for name in key.columns),
+            any(index.unique and set(index.columns) == set(key.columns) for index in table.indexes),
+            spelled,
+        )
+
+    def _indexes(
+        self, table: StoredTable, keys: Sequence[ForeignKey], columns: Sequence[PlannedColumn], changes: list[str]
+    ) -> list[tuple[tuple[str, ...], bool]]:
+        """Return the indexes that the foreign keys do not bring."""
+        names = {column.source: column for column in columns}
+        found = []
+        for index in table.indexes:
+            if not index.columns:
+                changes.append(f"The index {index.name}, {index.text}, is not brought.")
+            elif index.columns and not set(index.columns) <= names.keys():
+                changes.append(f"The index {index.name} of columns that do not come is not brought.")
+            elif not self._belongs_to_key(index, table, keys) and not any(names[name].hashes for name in index.columns):
+                found.append((tuple(names[name].name for name in index.columns), index.unique))
+        return found
+
+    def _belongs_to_key(self, index: Index, table: StoredTable, keys: Sequence[ForeignKey]) -> bool:
+        if index.unique:
+            return any(set(index.columns) == set(key.columns) for key in keys)
+        leading = [*(key.columns for key in keys), table.primary_key]
+        return any(columns[: len(index.columns)] == index.columns for columns in leading)
+
+    def _zone(self) -> bool:
+        zone = self._database.zone
+        moments = [
+            table.place
+            for table in self._database.tables
+            if table.place in self._brought and any(column.type.startswith("timestamp") for column in table.columns)
+        ]
+        if not zone or not moments or self._database.dialect != "mysql":
+            return True
+        question = Question(
+            "timestamp-zone",
+            f"MySQL shows `timestamp` in the zone of the session, {zone}, and here such moments are in UTC: those of "
+            f"{moments[0]} and others.",
+            {
+                "utc": "bring the moments in UTC; the numbers change",
+                "as shown": "bring the numbers as DataJoint shows them",
+            },
+        )
+        return self._decisions.ask(question) != "as shown"
+
+    def _grants(self) -> list[str]:
+        commands: dict[str, None] = {}
+        for grant in self._database.grants:
+            role = _role(grant.privileges)
+            if role and grant.schema in self._schemas:
+                commands[f"levada users add {grant.user}"] = None
+                commands[f"levada grants add {role} {self._schemas[grant.schema]} {grant.user}"] = None
+        return list(commands)
+
+
+def _role(privileges: frozenset[str]) -> str:
+    """Return the role here that allows what some privileges of MySQL and PostgreSQL allow."""
+    if privileges & {"DROP", "GRANT OPTION", "TRUNCATE"}:
+        return "owner"
+    if privileges & {"UPDATE", "DELETE", "CREATE", "ALTER"}:
+        return "editor"
+    if "INSERT" in privileges:
+        return "depositor"
+    return "viewer" if "SELECT" in privileges else "reference" if "REFERENCES" in privileges else ""

@@ -1,0 +1,72 @@
+"""The readers of both databases, as an import sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from levada._from_datajoint.facts import Database, ForeignKey, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A column to read.
+
+    Args:
+        hashes: The table of hashes that the column refers to, such as `~external_raw`; empty for all others.
+        exact: A float of four bytes, which MySQL shows with six digits, comes with all of them.
+        as_text: It comes as text.
+        zeros: Days that do not exist come as NULL.
+    """
+
+    name: str
+    hashes: str = ""
+    exact: bool = False
+    as_text: bool = False
+    zeros: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """The value of a column in a store of 0.14, with its row in the table of hashes.
+
+    Args:
+        hash: 16 bytes.
+        path: The path of a filepath within its store; else empty.
+        attachment: The name of an attached file; else empty.
+        size: In bytes.
+    """
+
+    hash: bytes
+    path: str
+    attachment: str
+    size: int | None
+
+
+class Source(Protocol):
+    """A database that is read, in one transaction."""
+
+    dialect: str
+
+    def facts(self, schemas: Sequence[str]) -> Database:
+        """Read what the catalog knows of some schemas; without names, of all."""
+        ...
+
+    def show_moments_in_utc(self) -> None:
+        """Read `timestamp` as the moment in UTC instead of the session's zone."""
+        ...
+
+    def respellings(self, place: Place, key: ForeignKey) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the parent's values for the values of children that spell them otherwise."""
+        ...
+
+    def rows(self, place: Place, columns: Sequence[Selected]) -> Iterator[tuple[Any, ...]]:
+        """Read all rows of a table; an `External` for values in stores of 0.14."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
