@@ -41,7 +41,7 @@ from levada_server.storage.permissions.cache import PermissionsCache
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.supervision import Supervision
-from tests.support.bucket_services import azurite, seaweedfs
+from tests.support.bucket_services import MISSING_AZURITE, azurite, has_azurite, seaweedfs
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.add_cleanup(clean_up)
     asyncio.run(_make_template(postgres.dsn))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which kind of store this run left out."""
+    if not has_azurite() and any("azure" in one.nodeid for one in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(f"Stores of Azure's kind were left out: {MISSING_AZURITE}.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -68,6 +68,7 @@ NOT_AUDITED = {
     "RefreshJobs": "jobs follow from the rows, and whoever asks may be the server itself",
     "StageObject": "an object lasts only once a row names it, and the insert of that row is audited",
     "UploadObject": "as above",
+    "BeginParts": "as above",
     "CommitObject": "as above",
     "RegisterFile": "as above",
     "RegisterFiles": "as above",

@@ -91,6 +91,25 @@ async def test_rows_follow_their_objects(engine: Engine, store_folders: StoreFol
     assert await get(engine, data.id) == b"data"
 
 
+async def test_an_object_that_comes_back_at_once_does_not_lose_its_bytes(engine: Engine) -> None:
+    """The original of the first copy is removed while the second one lies in the same store."""
+    data, file = await put(engine, "Trace", "data", b"data"), await put(engine, "Trace", "file", b"file")
+    folder = await put_folder(engine, "Whole", {"a": b"1"})
+    await insert(engine, "Trace", [{"id": 1, "data": str(data.id), "file": str(file.id)}])
+    await insert(engine, "Whole", [{"id": 1, "folder": folder}])
+    for _ in range(2):
+        await copy(engine)
+        await copy(engine, "raw", "main")
+    for _ in range(3):
+        await age(engine)
+        await collect(engine)
+    (row,), (whole,) = await rows(engine, "Trace"), await rows(engine, "Whole")
+    assert await get(engine, UUID(row["data"]["id"])) == b"data"  # perhaps the original, which is there already
+    assert await get(engine, file.id) == b"file"
+    assert whole["folder"]["id"] == folder
+    assert await get(engine, UUID(folder), "a") == b"1"
+
+
 @EVERY_STORE
 async def test_content_that_the_other_store_has_is_not_copied(engine: Engine) -> None:
     here, there = await put(engine, "Trace", "data", b"same"), await put(engine, "Copy", "data", b"same")

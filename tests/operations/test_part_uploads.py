@@ -20,7 +20,7 @@ from levada_server.operations.objects import collection, objects, part_uploads
 from levada_server.operations.objects.objects import Staged, Target
 from levada_server.storage.objects import object_rows
 from tests.support.make import ME, make_table, named
-from tests.support.objects import EVERY_BUCKET, EVERY_STORE, age, collect, get, states, stored_files
+from tests.support.objects import EVERY_BUCKET, EVERY_STORE, age, collect, get, put, states, stored_files
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -148,9 +148,11 @@ async def test_bytes_without_a_record_are_swept(
     engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, stray, held = engine.objects.store("main"), uuid4(), await stage(engine)
-    store.begin(stray, folder=False)
-    store.rewind(stray, "", 0)
-    store.write(stray, "", 0, b"late")  # by a thread of a call that was cancelled
+    done = await put(engine, "Trace", "data", b"done")
+    for late in (stray, done.id):  # a thread of a call that was cancelled goes on
+        store.begin(late, folder=False)
+        store.rewind(late, "", 0)
+        store.write(late, "", 0, b"late")
     opened = await objects.open_upload(engine, ME, held)
     await opened.rewind("", 0)
     await opened.write(b"held")
@@ -163,7 +165,8 @@ async def test_bytes_without_a_record_are_swept(
             assert strange in {token for _, token in begun}  # somebody may be about to record it
         monkeypatch.setattr(collection, "_ABANDONED", -dt.timedelta(days=1))
     await collect(engine)
-    assert [file.read_bytes() for file in stored_files(store_folders)] == [b"held"]
+    assert sorted(file.read_bytes() for file in stored_files(store_folders)) == [b"done", b"held"]
+    assert await get(engine, done.id) == b"done"
     if store.part_uploads is not None:
         async with engine.objects.connection() as connection:
             (sent,) = await object_rows.read_sent_files(connection, held)

@@ -16,6 +16,7 @@ from levada_server.permissions.roles import Role
 from tests.support.calls import BY_NAME, METHODS, code_of, outcome, served
 from tests.support.identity_provider import CLIENT, IdentityProvider, identity_provider
 from tests.support.minimal_requests import MINIMAL
+from tests.support.objects import put_file
 from tests.support.roles import MOVIE, make_caller, make_lab
 
 if TYPE_CHECKING:
@@ -95,10 +96,11 @@ async def labs_by_role(engine: Engine) -> dict[str, Lab]:
     return labs
 
 
+@pytest.mark.parametrize("store_folders", ["s3"], indirect=True)  # it has all that a store can do
 async def test_every_call_by_every_role(
     engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch, provider: IdentityProvider
 ) -> None:
-    (store_folders.folders["raw"] / MOVIE).write_bytes(b"a movie")
+    put_file(store_folders, "raw", MOVIE, b"a movie")
     labs = await labs_by_role(engine)
     asked = Asked(monkeypatch)
     wrong, pairs = [], 0

@@ -157,17 +157,15 @@ class ObjectService:
 
     async def DownloadObject(self, request: pb.DownloadObjectRequest, call: Call) -> None:
         """Send bytes of an object, or a request that reads them from the store."""
-        id_, length = values.uuid("object_id", request.object_id), None
-        if request.HasField("length_bytes"):
-            length = request.length_bytes
-        wanted = (call.engine, call.caller, id_, request.path)
+        found = await downloads.find_readable(call.engine, call.caller, values.uuid("object_id", request.object_id))
+        length = request.length_bytes if request.HasField("length_bytes") else None
         if request.direct:
-            direct = await downloads.sign_download(*wanted, offset=request.offset, length_bytes=length)
+            direct = await downloads.sign(found, request.path, offset=request.offset, length_bytes=length)
             if direct is not None:
                 signed, size = direct
                 await call.send(pb.DownloadObjectResponse(request=_signed(signed), size_bytes=size))
                 return
-        chunks = downloads.download(*wanted, offset=request.offset, length_bytes=length)
+        chunks = downloads.read(found, request.path, offset=request.offset, length_bytes=length)
         async with aclosing(chunks):
             async for content in chunks:
                 chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))

@@ -139,9 +139,10 @@ class Stager:
             request.file_name = f"{request.attribute}.bin"
             return self._upload(request, MemorySource([_octets(value)]))
         path = _path(value, spelling)
+        source = None if is_folder(path) else _file(path)
         request.file_name = value.name if isinstance(value, StoredObject) else path.resolve().name
-        if not is_folder(path):
-            return self._upload(request, _file(path))
+        if source is not None:
+            return self._upload(request, source)
         request.folder = True
         sources = _folder(path)
         lines = "".join(f"{hash_of(source)} {source.size} {source.path}\n" for source in sources)

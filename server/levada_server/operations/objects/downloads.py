@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
@@ -25,20 +27,44 @@ DIRECT_BYTES = 8 * 2**20
 """Smaller reads are not worth a request to the store."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object that a caller may read, and its store."""
+
+    stored: StoredObject
+    store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class FoundUpload:
+    """The id of a caller's own upload, and its store."""
+
+    id: UUID
+    store: Store
+
+
 async def download(
     engine: Engine, caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
 ) -> AsyncGenerator[bytes, None]:
+    """Find an object, and yield bytes as `read` does."""
+    async with aclosing(
+        read(await find_readable(engine, caller, id_), path, offset=offset, length_bytes=length_bytes)
+    ) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def read(
+    found: Found | FoundUpload, path: str, *, offset: int, length_bytes: int | None
+) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of an object, of a folder's file, or of a folder's list of files, from an offset on.
 
-    The id may be that of the caller's own upload.
-
     Raises:
-        UnknownObject: The object does not exist, or the caller may not read it.
         NotFound: The folder has no such file.
         DamagedObject: The store lost the object, or its size has changed.
         InvalidRequest: The offset is past the end.
     """
-    file = await _open(engine, caller, id_, path)
+    file = await _open(found, path)
     try:
         end = file.seek(0, 2)
         if not 0 <= offset <= end or (length_bytes is not None and length_bytes < 0):
@@ -48,40 +74,45 @@ async def download(
         while left:
             chunk = await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))
             if not chunk:
-                raise DamagedObject("The file became shorter during the read.", object=id_)
+                raise DamagedObject("The file became shorter during the read.")
             left -= len(chunk)
             yield chunk
     finally:
         file.close()
 
 
-async def sign_download(
-    engine: Engine, caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
+async def sign(
+    found: Found | FoundUpload, path: str, *, offset: int, length_bytes: int | None
 ) -> tuple[SignedRequest, int] | None:
     """Return a request by which the client reads a file from the store itself, and the size of the file.
 
     Returns:
-        None for a read that is small, an upload, or a store that only the server reaches: use `download`.
+        None for a read that is small, an upload, or a store that only the server reaches: use `read`.
 
     Raises:
-        As `download`.
+        As `read`.
     """
-    try:
-        found, store = await _find(engine, caller, id_)
-    except UnknownObject:
+    if isinstance(found, FoundUpload):
         return None
-    at_most = found.reference.size_bytes if length_bytes is None else length_bytes
-    if at_most < DIRECT_BYTES or (found.folder and not path):
+    _check_path(found, path)
+    reference, store = found.stored.reference, found.store
+    at_most = reference.size_bytes if length_bytes is None else length_bytes
+    if at_most < DIRECT_BYTES or (found.stored.folder and not path):
         return None
-    place = f"{found.reference.path}/{check_path(path)}" if path else found.reference.path
+    place = f"{reference.path}/{check_path(path)}" if path else reference.path
     signed = await asyncio.to_thread(store.sign_read, place)
     if signed is None:
         return None
-    with await open_file(store, found, path) as file:
+    with await open_file(store, found.stored, path) as file:
         size = file.seek(0, 2)
-    if not 0 <= offset <= size or size - offset < DIRECT_BYTES or (path and not found.folder):
+    if not 0 <= offset <= size or size - offset < DIRECT_BYTES:
         return None
     return signed, size
+
+
+def _check_path(found: Found, path: str) -> None:
+    if path and not found.stored.folder:
+        raise InvalidRequest("The object is a single file without other files; leave `path` empty.", field="path")
 
 
 async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[StoredFile]:
@@ -92,32 +123,26 @@ async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[Stor
         InvalidRequest: The object is not a folder.
         DamagedObject: The store lost the list.
     """
-    found, store = await _find(engine, caller, id_)
-    if not found.folder:
+    found = await find(engine, caller, id_)
+    if not found.stored.folder:
         raise InvalidRequest("The object is a single file without a list of files.", field="object_id")
     try:
-        return await asyncio.to_thread(store.files, found.reference.path)
+        return await asyncio.to_thread(found.store.files, found.stored.reference.path)
     except NotFound:
-        raise _lost(store, found) from None
+        raise _lost(found.store, found.stored) from None
 
 
-async def _open(engine: Engine, caller: Caller, id_: UUID, path: str) -> IO[bytes]:
+async def _open(found: Found | FoundUpload, path: str) -> IO[bytes]:
     """Open a file of an object, or of an upload."""
+    if isinstance(found, Found):
+        _check_path(found, path)
+        return await open_file(found.store, found.stored, path)
     try:
-        found, store = await _find(engine, caller, id_)
-    except UnknownObject:
-        upload = await find_upload(engine, caller, id_)
-        if upload is None:
-            raise
-        try:
-            return await asyncio.to_thread(engine.objects.store(upload.store).open_staged, id_, path)
-        except NotFound:
-            raise UnknownObject(
-                f"Nothing of {path!r} has arrived yet." if path else "Nothing has arrived yet.", object=id_
-            ) from None
-    if path and not found.folder:
-        raise InvalidRequest("The object is a single file without other files; leave `path` empty.", field="path")
-    return await open_file(store, found, path)
+        return await asyncio.to_thread(found.store.open_staged, found.id, path)
+    except NotFound:
+        raise UnknownObject(
+            f"Nothing of {path!r} has arrived yet." if path else "Nothing has arrived yet.", object=found.id
+        ) from None
 
 
 async def find_upload(engine: Engine, caller: Caller, id_: UUID) -> Upload | None:
@@ -128,7 +153,27 @@ async def find_upload(engine: Engine, caller: Caller, id_: UUID) -> Upload | Non
         return await object_rows.renew_upload(connection, id_) if view.put_object(holders) else None
 
 
-async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, Store]:
+async def find_readable(engine: Engine, caller: Caller, id_: UUID) -> Found | FoundUpload:
+    """Find an object that the caller may read, or an upload of the caller's own.
+
+    Raises:
+        UnknownObject: There is neither.
+    """
+    try:
+        return await find(engine, caller, id_)
+    except UnknownObject:
+        upload = await find_upload(engine, caller, id_)
+        if upload is None:
+            raise
+        return FoundUpload(id_, engine.objects.store(upload.store))
+
+
+async def find(engine: Engine, caller: Caller, id_: UUID) -> Found:
+    """Find an object that the caller may read.
+
+    Raises:
+        UnknownObject: It does not exist, or the caller may not read it.
+    """
     view = await engine.gate.open(caller)
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
@@ -139,7 +184,7 @@ async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject
         reads = await view.reads_object(connection, id_, holders)
     if found is None or not reads:
         raise UnknownObject("There is no object with this id; perhaps no row names it any more.", object=id_)
-    return found, engine.objects.store(found.reference.store)
+    return Found(found, engine.objects.store(found.reference.store))
 
 
 async def open_file(store: Store, found: StoredObject, path: str) -> IO[bytes]:

@@ -145,7 +145,7 @@ async def read_sent_files(connection: Connection, id_: UUID) -> list[SentFile]:
 
 
 async def known_uploads(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Return which of some uploads have a record."""
+    """Return which of some uploads are under way."""
     return {row["id"] for row in await connection.fetch(_SQL["known_uploads"], ids)}
 
 

@@ -38,8 +38,8 @@ ON CONFLICT (object_id, path) DO NOTHING RETURNING token;
 SELECT path, token, size_bytes, hash FROM levada.object_parts WHERE object_id = $1 ORDER BY path;
 
 -- name: known_uploads
--- Which of some uploads have a record.
-SELECT id FROM levada.object WHERE id = ANY($1::uuid[]);
+-- Which of some uploads are under way.
+SELECT id FROM levada.object WHERE id = ANY($1::uuid[]) AND state = 'uploading';
 
 -- name: known_tokens
 -- Which of some uploads in parts belong to an object that is not complete.
