@@ -247,7 +247,6 @@ async def test_a_drop_reads_no_other_table_of_the_catalog(engine: Engine, monkey
     await make.make_table(engine, "Session", "session : int32\n")
 
 
-
 async def test_the_next_number_only_rises_and_passes_stored_ones(engine: Engine) -> None:
     await make.make_table(engine, "Counted", "counted : uint8 auto_increment\n---\nx : int32\n")
     name = named("Counted")

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 import levada as lv
+from levada._net import turns
 from levada_server.rpc.streams import call_streams
 from tests.support.client import open_streams
 from tests.support.proxy import Proxy
@@ -19,6 +20,7 @@ from tests.support.proxy import Proxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TESTS = ("levada._net.turns",)
 WAIT_S = 30.0
 
 
@@ -53,6 +55,17 @@ def test_a_stream_is_kept_and_every_thread_has_its_own(lab: lv.VirtualModule, co
         together.wait()
         assert [set(answer.result()) for answer in answers] == [{"Ann"}, {"Bob"}, {"nameless"}]
     assert open_streams(connected) == {kept}, "the streams of threads that have ended are ended"
+
+
+def test_with_a_release_of_grpc_that_nobody_tried_calls_go_separately(
+    lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "TRIED", (1, 75))
+    with lv.Connection(lab.schema.connection.address) as connection:
+        there = lv.FreeTable(connection, lab.Subject.full_table_name)
+        for _ in range(3):
+            assert (there & {"subject_id": 1}).fetch1("name") == "Ann"
+        assert not open_streams(connection)
 
 
 def test_errors_and_warnings_come_as_from_a_call_on_its_own(lab: lv.VirtualModule, connected: lv.Connection) -> None:

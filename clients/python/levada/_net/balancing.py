@@ -71,5 +71,4 @@ def _addresses(place: str) -> tuple[str, ...]:
     return tuple(
         f"[{where[0]}]:{port}" if family == socket.AF_INET6 else f"{where[0]}:{port}"
         for family, _, _, _, where in found
-        if family in (socket.AF_INET, socket.AF_INET6)
     )

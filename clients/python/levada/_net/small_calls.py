@@ -63,6 +63,8 @@ class SmallCalls:
 
     def _stream(self) -> _CallStream | None:
         """Return the stream of this thread, if it should have one now and does not carry a call already."""
+        if not self._transport.takes_turns:
+            return None
         local = self._local
         thread: _Thread | None = getattr(local, "thread", None)
         if thread is None or thread.pid != os.getpid():

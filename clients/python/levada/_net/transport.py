@@ -28,7 +28,7 @@ from levada._net.credentials import parse_address
 from levada._net.lingering_calls import OPEN_CALLS
 from levada._net.private_socket import find_private_socket, is_loopback
 from levada._net.request_queue import Kept, RequestQueue
-from levada._net.turns import Turns
+from levada._net.turns import Turns, available
 from levada._net.versions import CLIENT, client_name
 from levada_api.methods import METHODS
 
@@ -91,6 +91,9 @@ class Transport:
             several addresses, are servers of one database: each call goes to the next one that is ready.
         token: A token, sent with every call; None for the server's own user on its machine.
         root_certificates: PEM text of the authorities to trust in place of the system's.
+
+    Attributes:
+        takes_turns: Whether there is `take_turns`.
     """
 
     def __init__(self, address: str, token: str | None = None, root_certificates: bytes | None = None) -> None:
@@ -103,6 +106,7 @@ class Transport:
                 f"A token would travel to {address} in the clear; use https://{self._target.address}, where it is "
                 "encrypted."
             )
+        self.takes_turns = available()
         self._private = False
         self._lock = threading.Lock()
         self._channel: Channel = None  # before the first call and after close
@@ -121,7 +125,7 @@ class Transport:
     @property
     def is_far(self) -> bool:
         """Whether the address names another machine."""
-        return not (self._target.startswith("unix:") or is_loopback(self._target))
+        return not all(map(_is_near, self._target.places))
 
     def expect_catalog(self, version: int) -> None:
         """From now on, ask servers for at least this catalog version, which another process has seen."""

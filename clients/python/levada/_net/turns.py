@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _Response = TypeVar("_Response", bound="Message")
 
+TRIED = (1, 85)
+"""The newest release of grpc with which this was tried: its inner layer may change with any."""
 _NO_FLAGS = 0
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -47,6 +49,12 @@ class Ended:
 
 
 _CANCELLED = Ended(grpc.StatusCode.CANCELLED, "Locally cancelled by application!", ())
+
+
+def available() -> bool:
+    """Return whether the installed grpc is one with which this was tried."""
+    major, minor, *_ = grpc.__version__.split(".")
+    return (int(major), int(minor)) <= TRIED
 
 
 class Turns(Generic[_Response]):

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from levada_api.v1 import access_service_pb2
-from levada_server.errors import DeadlineExceeded, InvalidRequest, LevadaError, LimitReached, Unauthenticated
+from levada_server.errors import DeadlineExceeded, LevadaError, LimitReached, Unauthenticated
 from levada_server.rpc.authentication import AUTHORIZATION, identify
 from levada_server.rpc.browser import BrowserContext
 from levada_server.rpc.status import status, status_of

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LostConnectionError
 from levada._base.progress import Progress
-from levada._base.text import size_text
+from levada._base.text import plural, size_text
 from levada._cli.asking import agreed
-from levada._cli.output import plural, print_json, print_table
+from levada._cli.output import print_json, print_table
 from levada._net.backoff import RETRY, wait
 from levada._objects.transfer import PATIENCE_SECONDS
 from levada._tables.table import FreeTable
