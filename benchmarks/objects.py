@@ -102,7 +102,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
     with (
         serving(data, settings) as (pid, address),
         counting(address) as (near, counted),
-        lv.config.override(stores={"main": {"location": "/nowhere"}}),
+        lv.config.override(stores={"main": {"location": "/nowhere"}}, download_path=str(data)),
         lv.Connection(near) as connection,
     ):
         things = declare(connection)

@@ -154,7 +154,9 @@ def declare_kinds(connection: lv.Connection) -> type[lv.Manual]:
     return Kept
 
 
-def test_files_and_arrays_are_entered(own_page: Page, connection: lv.Connection, tmp_path: Path) -> None:
+def test_files_and_arrays_are_entered(
+    own_page: Page, connection: lv.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table, page = declare_kinds(connection), own_page
     large = np.random.default_rng(0).bytes(5 * 2**20)
     place = tmp_path / "protocol.bin"
@@ -179,6 +181,7 @@ def test_files_and_arrays_are_entered(own_page: Page, connection: lv.Connection,
     form.get_by_label("template").fill("[[1, 2.5], [NaN, -Infinity]]")
     form.get_by_role("button", name="Enter").click()
     expect(page.get_by_role("status").filter(has_text="Entered kept 1")).to_be_visible()
+    monkeypatch.setitem(lv.config, "download_path", str(tmp_path / "fetched"))
     row = table.to_dicts()[0]
     assert (row["note"].name, row["note"].read_bytes(), row["raw"]) == ("naïve note.txt", b"by hand", large)
     assert (row["protocol"].name, row["protocol"].read_bytes()) == ("protocol.bin", large)

@@ -49,6 +49,13 @@ DECISIONS = """
 
 
 @pytest.fixture(autouse=True)
+def fetched_files(tmp_path: Path) -> Iterator[None]:
+    """Files of attachments go into a folder of the test."""
+    with lv.config.override(download_path=str(tmp_path)):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def no_default_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test uses the connection that another has left behind."""
     forget_default_connection(monkeypatch)
