@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pytest
+
 pytestmark = needs_chromium
 DROP = """([text, name]) => {
     const data = new DataTransfer();
