@@ -46,7 +46,7 @@ def made_lab(folder: Path, text: str = HOSTILE) -> Iterator[Serve]:
         folder: A folder for its files.
         text: The words of people.
     """
-    stores = StoreFolders({"main": folder / "store"}, "main")
+    stores = StoreFolders({"main": folder / "store"}, "main", registrable={"main": {"*": ("",)}})
     stores.folders["main"].mkdir()
     with cloned() as made:
         with served(made, stores=stores) as address, lv.Connection(address) as connection:

@@ -98,7 +98,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> StoreFolders:
     folders = {name: folder / name for name in ("main", "raw")}
     for place in folders.values():
         place.mkdir()
-    return StoreFolders(folders, "main")
+    return StoreFolders(folders, "main", registrable={"raw": {"*": ("",)}})
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,7 @@ def bring(server: str) -> Callable[..., tuple[int, Any]]:
 def imported_0_14(bring: Callable[..., tuple[int, Any]], lab_0_14: MariaDB, answered: Path) -> dict[str, Any]:
     """The report of the import of 0.14."""
     code, told = bring(lab_0_14.url, "--decisions", answered, "--yes")
+    assert "report" in told, told
     assert (code, told["report"]["equal"]) == (0, True)
     return dict(told)
 
@@ -167,6 +168,7 @@ def imported_0_14(bring: Callable[..., tuple[int, Any]], lab_0_14: MariaDB, answ
 def imported_2_3(bring: Callable[..., tuple[int, Any]], lab_2_3: str, answered: Path) -> dict[str, Any]:
     """The report of the import of 2.3."""
     code, told = bring(lab_2_3, "--decisions", answered, "--yes")
+    assert "report" in told, told
     assert (code, told["report"]["equal"]) == (0, True)
     return dict(told)
 

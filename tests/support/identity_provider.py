@@ -87,15 +87,16 @@ class IdentityProvider:
             return 200, {
                 "device_code": device_code,
                 "user_code": user_code,
-                "verification_uri": self._page,
-                "verification_uri_complete": f"{self._page}?code={user_code}",
+                "verification_uri": self.page,
+                "verification_uri_complete": f"{self.page}?code={user_code}",
                 "expires_in": 600,
                 "interval": 0,
             }
         return self._token(form)
 
     @property
-    def _page(self) -> str:
+    def page(self) -> str:
+        """The page at which users log in: of another site than a server of 127.0.0.1."""
         return f"http://localhost:{urlsplit(self.url).port}/activate"
 
     def shown(self, fields: dict[str, str]) -> str:

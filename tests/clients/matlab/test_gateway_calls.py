@@ -105,7 +105,8 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
         session = levada.internal.calls.openSession(connection);
         ask = @(varargin) levada.internal.calls.askSession(session, varargin);
         count = struct('count_relation', struct('relation', mice));
-        expect(isequal(fieldnames(ask(struct('begin', struct())){1}), {'more'}), 'a begin has nothing to tell');
+        told = fieldnames(ask(struct('begin', struct())){1});
+        expect(isempty(setdiff(told, {'more', 'unanswered_position'})), 'a begin has nothing to tell');
         answers = ask(insert{:});
         expect(answers{1}.insert_rows.row_count == 1, 'one row');
         answers = ask(insert{:});

@@ -50,7 +50,7 @@ async def test_a_login_shows_the_page_and_keeps_the_token(
             process = Octave(address).start(_SCRIPT)
             assert process.stdout is not None
             told = await asyncio.to_thread(process.stdout.readline)
-            assert f"{provider.url}/activate" in told, told + await asyncio.to_thread(process.stdout.read)
+            assert provider.page in told, told + await asyncio.to_thread(process.stdout.read)
             provider.approve(told.rstrip(".\n").rpartition(" ")[2], preferred_username="anna")
             output, _ = await asyncio.to_thread(process.communicate)
             assert process.returncode == 0, output

@@ -51,7 +51,7 @@ def test_one_job_inserts_several_entities(block: type[lv.Computed]) -> None:
         assert block.populate() == {"success_count": 2, "error_list": []}
     assert block.to_arrays("session", "block", order_by="KEY")[0].tolist() == [1, 1, 1, 3]
     assert block.jobs.primary_key == ["session"]
-    assert (block.jobs & "state = 'success'").to_arrays("session").tolist() == [1, 3]
+    assert (block.jobs & "state = 'success'").to_arrays("session", order_by="KEY").tolist() == [1, 3]
     assert block.progress(display=False) == (1, 3)
     assert block.populate()["success_count"] == 0
 
