@@ -107,6 +107,9 @@ REACHED = {
     "rpc/web/front.py": {
         "_check_size": ("rpc/web/test_calls.py", "test_long_requests_are_refused_before_they_are_read")
     },
+    "storage/objects/bucket_errors.py": {
+        "failed": ("storage/test_stores.py", "test_a_store_that_is_slow_full_or_refuses_is_told")
+    },
     "storage/objects/folder_store.py": {"_writing": ("test_limits.py", "test_a_full_store_is_named")},
     "storage/postgres/database.py": {
         "exhausted": ("rpc/test_shares.py", "test_idle_transactions_keep_nobody_else_waiting")

@@ -47,10 +47,10 @@ async def test_a_call_whose_client_goes_is_counted_as_cancelled(engine: Engine, 
         await call.read()
         assert measures.running[method] == 1
         call.cancel()
-    for _ in range(1000):  # gRPC does not report when the handler of a client that has left is cleaned up
-        if not measures.running[method]:
-            break
-        await asyncio.sleep(0.01)
+        for _ in range(1000):  # gRPC does not report when the handler of a client that has left is cleaned up
+            if not measures.running[method]:
+                break
+            await asyncio.sleep(0.01)
     assert measures.running[method] == 0
     assert {code for name, code in measures.ended if name == method} == {"cancelled"}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from levada._base.errors import InvalidRequest, Unavailable
 from levada._net.balancing import route
 from levada._net.credentials import parse_address
+from levada.errors import InvalidRequest, Unavailable
+
+TESTS = ("levada._net.credentials",)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from levada._base.errors import WrongValue
 from levada._values.few_rows import only_batch, stream_of
+from levada.errors import WrongValue
 
 PLAIN = pa.record_batch({"id": pa.array([1, 2]), "name": pa.array(["a", None])})
 CODES = pa.record_batch({"label": pa.array(["x", "y", "x"]).dictionary_encode()})

@@ -13,7 +13,7 @@ from levada._cli import main
 from levada._tables.file_registration import PathPattern
 from levada.errors import InvalidRequest
 
-TESTS = "levada._tables.file_registration"
+TESTS = ("levada._cli.main", "levada._tables.file_registration")
 
 if TYPE_CHECKING:
     from levada_server.storage.objects.storage import StoreFolders

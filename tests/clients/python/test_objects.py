@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from levada_server.storage.objects.storage import StoreFolders
 
-TESTS = "levada._objects.transfer"
+TESTS = ("levada._objects.handles", "levada._objects.transfer")
 ODD_NAME = "Übung №3 — 測定 (a b).tar.gz"
 
 

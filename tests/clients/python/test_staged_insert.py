@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from levada_server.storage.objects.storage import StoreFolders
 
+TESTS = ("levada._objects.staged_object",)
 pytestmark = EVERY_STORE
 
 
