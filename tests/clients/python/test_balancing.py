@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from levada._net.balancing import route
@@ -35,6 +37,24 @@ def test_a_list_with_something_else_is_refused(address: str) -> None:
 def test_one_address_is_called_as_it_is() -> None:
     assert route(parse_address("127.0.0.1:1")).options == ()
     assert route(parse_address("unix:/run/levada.sock")).name == "unix:/run/levada.sock"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "balanced"),
+    [
+        (("::1", "127.0.0.1", "127.0.0.1"), False),
+        (("127.0.0.2", "127.0.0.3"), True),
+        (("::1", "::2", "127.0.0.1"), True),
+    ],
+)
+def test_a_name_is_of_several_servers_if_it_has_several_addresses_of_a_kind(
+    monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...], balanced: bool
+) -> None:
+    kinds = {True: socket.AF_INET6, False: socket.AF_INET}
+    known = [(kinds[":" in one], socket.SOCK_STREAM, 6, "", (one, 50051)) for one in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: known)  # the names of this machine are not the test's
+    way = route(parse_address("lab.example.org:50051"))
+    assert (way.name, bool(way.options)) == ("lab.example.org:50051", balanced)
 
 
 def test_several_addresses_take_turns_and_an_unknown_host_is_left_out() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from levada._base.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from levada._net.credentials import Target
 
 # Each call goes to the next server that says it is ready. Repeating calls is ours, because only we know which are safe.
@@ -45,9 +47,10 @@ def route(target: Target) -> Route:
         return Route(target.address)
     first = target.places[0]
     if len(target.places) == 1:
-        return Route(first, _balanced() if len(_addresses(first)) > 1 else ())
-    found = list(dict.fromkeys(address for place in target.places for address in _addresses(place)))
-    of_one_kind = [one for one in found if not one.startswith("[")] or found  # gRPC takes no mixed list
+        # One server may have an address of each kind, as localhost has.
+        return Route(first, _balanced() if max(map(len, _by_kind(_addresses(first)))) > 1 else ())
+    four, six = _by_kind(address for place in target.places for address in _addresses(place))
+    of_one_kind = four or six  # gRPC takes no mixed list
     if not of_one_kind:
         raise Unavailable(f"None of the hosts {', '.join(target.places)} is known. Are their names right?")
     kind = "ipv6" if of_one_kind[0].startswith("[") else "ipv4"
@@ -55,6 +58,12 @@ def route(target: Target) -> Route:
     # gRPC would look for the list itself in the certificate.
     named = (("grpc.default_authority", first), ("grpc.ssl_target_name_override", host))
     return Route(f"{kind}:{','.join(of_one_kind)}", (*_balanced(), *named))
+
+
+def _by_kind(addresses: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Divide addresses into those of IPv4 and of IPv6, each once."""
+    found = list(dict.fromkeys(addresses))
+    return [one for one in found if not one.startswith("[")], [one for one in found if one.startswith("[")]
 
 
 def _balanced() -> tuple[tuple[str, str], ...]:
