@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TABLE = f"{NAME.schema}.Thing"
-PAUSE_SECONDS = 1.0
-"""Between two restarts, so that each meets servers that all serve."""
+CALLS_BETWEEN = 20
+"""How many calls of each client end between two restarts, so that each meets servers that all serve."""
+PATIENCE_SECONDS = 60.0
+"""A drill in which no call succeeds for this long has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,10 @@ def restart_in_turn(database_url: str, scale: Scale) -> Outcome:
                 for _ in range(scale.rounds):
                     for end in (Server.stop, Server.kill):
                         for server in servers:
-                            time.sleep(PAUSE_SECONDS)
+                            load.await_calls(CALLS_BETWEEN * scale.clients)
                             end(server)
                             server.start()
-                time.sleep(PAUSE_SECONDS)
+                load.await_calls(CALLS_BETWEEN * scale.clients)
             finally:
                 load.ended.set()
         for client in running:
@@ -122,7 +124,23 @@ class _Load:
         self.outcome = Outcome()
         self.acknowledged: set[tuple[int, int]] = set()
         self._address, self._token = address, token
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+
+    def await_calls(self, count: int) -> None:
+        """Wait until some more calls have ended.
+
+        Raises:
+            TimeoutError: None ends any more.
+        """
+        with self._lock:
+            wanted = self._ended_calls() + count
+            while (before := self._ended_calls()) < wanted:
+                self._lock.wait(PATIENCE_SECONDS)
+                if self._ended_calls() == before:
+                    raise TimeoutError("No call ends any more.")
+
+    def _ended_calls(self) -> int:
+        return self.outcome.calls.total() + len(self.outcome.failures)
 
     def client(self, number: int) -> None:
         """Insert, read and count rows, singly, many at once and in transactions, until the end."""
@@ -160,11 +178,13 @@ class _Load:
         except lv.errors.LevadaError as error:
             with self._lock:
                 self.outcome.failures.append(f"{kind}: {type(error).__name__}: {error}")
+                self._lock.notify_all()
             return False
         seconds = time.perf_counter() - began
         with self._lock:
             self.outcome.calls[kind] += 1
             self.outcome.slowest_seconds = max(self.outcome.slowest_seconds, seconds)
+            self._lock.notify_all()
         return True
 
 
