@@ -348,6 +348,38 @@ CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON lab.subject DEFERRABLE INITIALLY 
 WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
 
 
+async def waiting_backend(holder: asyncpg.Connection) -> int:
+    """Wait for a commit that waits for the lock of WAIT_IN_COMMIT."""
+    while (pid := await holder.fetchval(WAITING)) is None:
+        pass
+    return int(pid)
+
+
+async def test_a_function_whose_commit_may_have_been_done_is_not_run_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "CONFIRM_SECONDS", 0.3)
+    holder = await asyncpg.connect(database_url)
+    runs: list[int] = []
+    with ExitStack() as serving, lv.Connection(serving.enter_context(served(database_url))) as client:
+        schema = lv.Schema("lab", connection=client)
+        declared = type("Subject", (lv.Manual,), {"definition": "subject_id : int32"})
+        subject: type[lv.Manual] = schema(declared)
+
+        def change() -> None:
+            runs.append(1)
+            subject.insert1((len(runs),))
+
+        await holder.execute(WAIT_IN_COMMIT)
+        committing = asyncio.create_task(asyncio.to_thread(client.run_transaction, change))
+        await asyncio.wait_for(waiting_backend(holder), WAIT_S)
+        serving.close()
+        with pytest.raises(lv.errors.OutcomeUnknown, match="commit"):
+            await asyncio.wait_for(committing, WAIT_S)
+    assert runs == [1]
+    await holder.close()
+
+
 @pytest.mark.parametrize(
     ("lost", "error"),
     [("database", lv.errors.LostConnectionError), ("server", lv.errors.OutcomeUnknown)],
@@ -368,14 +400,9 @@ async def test_what_became_of_a_commit_is_asked_of_a_server_if_there_is_one(
             with client.transaction():
                 Subject.insert1((1,))
 
-        async def waiting_backend() -> int:
-            while (pid := await holder.fetchval(WAITING)) is None:
-                pass
-            return int(pid)
-
         await holder.execute(WAIT_IN_COMMIT)
         committing = asyncio.create_task(asyncio.to_thread(change))
-        pid = await asyncio.wait_for(waiting_backend(), WAIT_S)
+        pid = await asyncio.wait_for(waiting_backend(holder), WAIT_S)
         if lost == "database":
             await holder.execute("SELECT pg_terminate_backend($1)", pid)
         else:

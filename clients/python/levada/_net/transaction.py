@@ -17,7 +17,6 @@ from levada._base.errors import (
     Internal,
     InvalidRequest,
     LevadaError,
-    LostConnectionError,
     OutcomeUnknown,
     PreconditionFailed,
     ThreadSafetyError,
@@ -491,7 +490,7 @@ def run_transaction(
         try:
             with block:
                 return function()
-        except (Conflict, LostConnectionError) as error:  # nothing of it is kept
+        except (Conflict, Unavailable) as error:  # nothing of it is kept; of an OutcomeUnknown all may be
             wait(pauses, error)
 
 
