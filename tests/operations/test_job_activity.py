@@ -98,11 +98,11 @@ async def test_a_table_that_people_fill_has_no_history(pipeline: Engine) -> None
 def test_a_history_says_from_when_on_it_is_whole() -> None:
     now = dt.datetime(2026, 1, 31, tzinfo=dt.UTC)
     finished = [
-        FinishedJobs(0, SUCCESS, 3, now - HOUR / 2, 1.0, 2.0, now),
-        FinishedJobs(0, ERROR, 1, now - HOUR, 1.0, 2.0, now),
+        FinishedJobs(SUCCESS, now - HOUR, 3, now - HOUR / 2, 1.0, 2.0, now),
+        FinishedJobs(ERROR, now - HOUR, 1, now - HOUR, 1.0, 2.0, now),
     ]
-    assert arranged(finished, 4 * HOUR, HOUR, 0.0, most=3).start_time == now - HOUR / 2
-    assert arranged(finished, 4 * HOUR, HOUR, 0.0, most=4).start_time == now - 4 * HOUR
+    assert arranged(finished, 4 * HOUR, 0.0, most=3).start_time == now - HOUR / 2
+    assert arranged(finished, 4 * HOUR, 0.0, most=4).start_time == now - 4 * HOUR
 
 
 async def test_workers_are_listed_with_their_jobs_and_memory(pipeline: Engine) -> None:

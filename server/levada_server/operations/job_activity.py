@@ -83,14 +83,12 @@ async def history(
     jobs = await jobs_in_reach(view, table, None)
     length = span / period_count
     async with engine.scope.transaction(read_only=True) as connection:
-        finished = await activity.finished_jobs(connection, table, jobs, span, length.total_seconds(), MAX_FINISHED)
+        finished = await activity.finished_jobs(connection, table, jobs, span, length, MAX_FINISHED)
         rate = await activity.recent_rate(connection, table, jobs, span, RATE_JOBS)
-    return arranged(finished, span, length, rate, most=MAX_FINISHED)
+    return arranged(finished, span, rate, most=MAX_FINISHED)
 
 
-def arranged(
-    finished: Sequence[FinishedJobs], span: timedelta, length: timedelta, rate: float, *, most: int
-) -> History:
+def arranged(finished: Sequence[FinishedJobs], span: timedelta, rate: float, *, most: int) -> History:
     """Arrange counts of finished jobs by time; what is not whole, because only the last `most` were read, is said."""
     if not finished:
         return History([], None, None, rate)
@@ -100,13 +98,13 @@ def arranged(
         of_state = [found for found in finished if found.state == state]
         if sum(found.count for found in of_state) >= most:
             whole = max(whole, min(found.first_time for found in of_state))
-    by_period = {(found.period, found.state): found for found in finished}
+    by_period = {(found.start_time, found.state): found for found in finished}
     periods = []
-    for number in sorted({found.period for found in finished}, reverse=True):
-        succeeded, failed = by_period.get((number, SUCCESS)), by_period.get((number, ERROR))
+    for start in sorted({found.start_time for found in finished}):
+        succeeded, failed = by_period.get((start, SUCCESS)), by_period.get((start, ERROR))
         periods.append(
             Period(
-                now - (number + 1) * length,
+                start,
                 succeeded.count if succeeded else 0,
                 failed.count if failed else 0,
                 succeeded.median_s if succeeded else None,

@@ -265,9 +265,11 @@ def create_job_table(table: Table) -> list[str]:
         + "\n) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05)",
         f"CREATE INDEX {prefix}_pending ON {name} (_priority, _scheduled_time, _job_id) WHERE _state = 'pending'",
         f"CREATE INDEX {prefix}_reserved ON {name} (_session_id) WHERE _state = 'reserved'",
-        f"CREATE INDEX {prefix}_error ON {name} (_finished_time) WHERE _state = 'error'",
-        f"CREATE INDEX {prefix}_success ON {name} (_finished_time) WHERE _state = 'success'",
+        f"CREATE INDEX {prefix}_unready ON {name} (_job_id) WHERE _state = 'pending' AND _unready > 0",
+        f"CREATE INDEX {prefix}_error ON {name} (_finished_time) INCLUDE (_duration) WHERE _state = 'error'",
+        f"CREATE INDEX {prefix}_success ON {name} (_finished_time) INCLUDE (_duration) WHERE _state = 'success'",
         f"CREATE INDEX {prefix}_duration ON {name} (_duration) WHERE _state = 'success'",
+        f"CREATE INDEX {prefix}_ignored ON {name} (_job_id) WHERE _state = 'ignored'",
     ]
     if not key:
         statements.append(f"CREATE UNIQUE INDEX {prefix}_single ON {name} ((true))")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from levada_server.jobs.state import ERROR, SUCCESS
 from levada_server.query.ddl import job_table_name
-from levada_server.storage.jobs.tables import key_of, restricted
+from levada_server.query.sql import quote_text
+from levada_server.storage.jobs.tables import in_one_statement, key_of, restricted
 from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
@@ -28,17 +30,17 @@ class FinishedJobs:
     """The jobs of one state that finished within a period.
 
     Args:
-        period: Its number, counted back from now: 0 for the last.
         state: The state.
+        start_time: When the period begins.
         count: How many.
         first_time: When the first of them finished.
         median_s: How long `make` ran, in the middle, in seconds; None if it is not known of any.
         longest_s: How long the longest ran.
-        now: The time at which they were counted, by the database's clock.
+        now: The end of the last period, by the database's clock.
     """
 
-    period: int
     state: str
+    start_time: datetime
     count: int
     first_time: datetime
     median_s: float | None
@@ -47,19 +49,21 @@ class FinishedJobs:
 
 
 async def finished_jobs(
-    connection: Connection, table: Table, jobs: sql.Select | None, span: timedelta, period_s: float, most: int
+    connection: Connection, table: Table, jobs: sql.Select | None, span: timedelta, period: timedelta, most: int
 ) -> list[FinishedJobs]:
     """Count the last finished jobs of a table by period and state; only jobs whose key a query has.
 
     Args:
-        connection: The connection.
+        connection: The connection, in a transaction: the periods end where it began.
         table: The table.
         jobs: The query; None for all jobs.
         span: How far back.
-        period_s: The length of a period in seconds.
+        period: The length of a period.
         most: The most jobs of either state to read.
     """
-    statement, values = restricted(_FILE, "finished_jobs", table, jobs, span, period_s, most)
+    states = (quote_text(state) for state in (SUCCESS, ERROR))
+    counts = [restricted(_FILE, "finished_jobs", table, jobs, span, period, most, state=state) for state in states]
+    statement, values = in_one_statement(counts)
     return [FinishedJobs(**row) for row in await connection.fetch(statement, *values)]
 
 

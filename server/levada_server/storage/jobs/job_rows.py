@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from levada_server.errors import UnknownJob
 from levada_server.jobs.lease import Lease, WorkerSession
 from levada_server.jobs.retry import lost_attempts
-from levada_server.jobs.state import NOTHING_INSERTED, PENDING, Standing
-from levada_server.storage.jobs.tables import count_of, job_statement, key_of, restricted
+from levada_server.jobs.state import ERROR, NOTHING_INSERTED, SUCCESS, Standing
+from levada_server.model.job_table import STATES
+from levada_server.query.sql import quote_text
+from levada_server.storage.jobs.tables import count_of, in_one_statement, job_statement, key_of, restricted
 from levada_server.storage.jobs.worker_sessions import check_session
 
 if TYPE_CHECKING:
@@ -325,7 +327,10 @@ async def list_jobs(
 
 async def count_states(connection: Connection, table: Table, jobs: sql.Select | None) -> tuple[dict[str, int], int]:
     """Count the jobs of a table by state, and the pending ones whose `make` inserted nothing, as `list_jobs` does."""
-    statement, values = restricted(_FILE, "count_states", table, jobs)
+    ways = {state: "count_finished" if state in (SUCCESS, ERROR) else "count_in_state" for state in STATES}
+    counts = [restricted(_FILE, way, table, jobs, state=quote_text(state)) for state, way in ways.items()]
+    statement, values = in_one_statement([*counts, restricted(_FILE, "count_unready", table, jobs)])
     rows = await connection.fetch(statement, *values)
-    unready = sum(row["unready"] for row in rows if row["_state"] == PENDING)
-    return {row["_state"]: row["count"] for row in rows}, unready
+    found = {row["counted"]: row["count"] for row in rows if row["count"]}
+    unready = found.pop("unready", 0)
+    return found, unready

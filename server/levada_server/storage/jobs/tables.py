@@ -12,6 +12,8 @@ from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from levada_server.model.heading import Key
@@ -33,6 +35,7 @@ def job_statement(file: str, name: str, table: Table, **more: str) -> str:
         key_and_comma="".join(f"{name}, " for name in key_names(table)),
         same=same_key(table),
         now=_PARTS["now"],
+        began=_PARTS["began"],
         pend=PEND,
         succeed=_SUCCEED,
         still_held=_PARTS["still_held"],
@@ -42,7 +45,7 @@ def job_statement(file: str, name: str, table: Table, **more: str) -> str:
 
 
 def restricted(
-    file: str, name: str, table: Table, restriction: sql.Select | None, *before: object
+    file: str, name: str, table: Table, restriction: sql.Select | None, *before: object, **more: str
 ) -> tuple[str, tuple[object, ...]]:
     """Return a named statement, with the values to bind, for jobs whose key a query has, or for all jobs.
 
@@ -52,12 +55,18 @@ def restricted(
         table: The table.
         restriction: A query with the key's attributes; None for all jobs.
         before: The values that the statement itself binds.
+        more: Its other marks.
     """
     if restriction is None:
-        return job_statement(file, name, table, restriction="TRUE"), before
+        return job_statement(file, name, table, restriction="TRUE", **more), before
     inner = sql.render(restriction, before=before)
     condition = f"EXISTS (SELECT FROM ({inner.text}) AS t WHERE {same_key(table)})"
-    return job_statement(file, name, table, restriction=condition), inner.values
+    return job_statement(file, name, table, restriction=condition, **more), inner.values
+
+
+def in_one_statement(parts: Sequence[tuple[str, tuple[object, ...]]]) -> tuple[str, tuple[object, ...]]:
+    """Return a statement with the rows of several that bind the same values."""
+    return " UNION ALL ".join(f"({text})" for text, _ in parts), parts[0][1]
 
 
 def key_names(table: Table) -> list[str]:
