@@ -22,8 +22,8 @@ from blake3 import blake3
 import levada as lv
 from benchmarks.client import bare_target
 from levada_server.embedded import embedded
-from levada_server.storage.objects.bucket_settings import BucketKind, open_bucket
-from tests.support.bucket_services import azurite, has_azurite, seaweedfs
+from levada_server.storage.objects.bucket_settings import open_bucket
+from tests.support.bucket_services import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.bucket_settings import BucketSettings
 
 CHUNK_BYTES = 4 * 2**20
+STORES = ("folder", *SERVICES)
 DEFINITION = "id : int32\n---\nfile : <attach@>"
 
 
@@ -38,7 +39,7 @@ def main() -> int:
     """Run the measurements and print a line for each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.objects", description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="the size of the file (default: 2)")
-    parser.add_argument("--store", action="append", choices=("folder", "s3", "azure"), help="default: all")
+    parser.add_argument("--store", action="append", choices=STORES, help="default: all")
     parser.add_argument("--collect", type=int, default=100_000, help="how many objects to collect (default: 100000)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="levada-objects-") as name:
@@ -48,9 +49,9 @@ def main() -> int:
         with source.open("wb") as file:
             for _ in range(int(options.gigabytes * 256)):
                 file.write(os.urandom(CHUNK_BYTES))
-        for store in options.store or ("folder", "s3", "azure"):
-            if store == "azure" and not has_azurite():
-                print("azure: left out, because Azurite is missing (make azurite)")
+        for store in options.store or STORES:
+            if store in SERVICES and (missing := SERVICES[store].missing):
+                print(f"{store}: left out. {missing}")
                 continue
             with bucket(store, folder) as settings:
                 transfers(store, settings, folder / store, source)
@@ -67,7 +68,7 @@ def bucket(store: str, folder: Path) -> Iterator[BucketSettings | None]:
     if store == "folder":
         yield None
     else:
-        with (seaweedfs if store == "s3" else azurite)(place) as settings:
+        with SERVICES[store].serve(place) as settings:
             yield settings
 
 
@@ -81,9 +82,8 @@ def serving(data: Path, settings: BucketSettings | None) -> Iterator[tuple[int, 
         lines.append(f'folder = "{data / "main"}"')
     else:
         keys = {"kind": settings.kind.value, "bucket": settings.bucket, "prefix": data.name}
-        keys |= {"endpoint": settings.endpoint, "secret": settings.secret}
-        keys |= {"key_id": settings.key_id} if settings.kind is BucketKind.S3 else {"account": settings.account}
-        lines += [f'{key} = "{value}"' for key, value in keys.items()]
+        keys |= {name: getattr(settings, name) for name in ("endpoint", "secret", "key_id", "account")}
+        lines += [f'{key} = "{value}"' for key, value in keys.items() if value]
     file = data / "stores.toml"
     file.write_text('preferred = "main"\n' + "\n".join(lines) + "\n", encoding="utf-8")
     file.chmod(0o600)

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -41,11 +42,11 @@ from levada_server.storage.permissions.cache import PermissionsCache
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.supervision import Supervision
-from tests.support.bucket_services import MISSING_AZURITE, azurite, has_azurite, seaweedfs
+from tests.support.bucket_services import SERVICES
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from levada_server.permissions.id_tokens import IssuerSettings
     from levada_server.rpc.web.door import WebSettings
@@ -82,8 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which kind of store this run left out."""
-    if not has_azurite() and any("azure" in one.nodeid for one in terminalreporter.stats.get("skipped", [])):
-        terminalreporter.write_line(f"Stores of Azure's kind were left out: {MISSING_AZURITE}.")
+    skipped = [one.nodeid for one in terminalreporter.stats.get("skipped", [])]
+    for name, service in SERVICES.items():
+        if service.missing and any(name in one for one in skipped):
+            terminalreporter.write_line(f"Stores of the kind {name} were left out: {service.missing}.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -174,25 +177,20 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyn
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
-    """A bucket of SeaweedFS."""
-    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as settings:
-        yield settings
-
-
-@pytest.fixture(scope="session")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings]:
-    """A container of Azurite."""
-    with azurite(tmp_path_factory.mktemp("azurite")) as settings:
-        yield settings
+def bucket_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], BucketSettings]]:
+    """Returns a bucket of a service, which starts when a test first asks for it."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(SERVICES[name].serve(tmp_path_factory.mktemp(name))))
 
 
 @pytest.fixture
-def store_folders(request: pytest.FixtureRequest, tmp_path: Path) -> StoreFolders:
+def store_folders(
+    request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings], tmp_path: Path
+) -> StoreFolders:
     """Two stores for this test alone: folders, or, if the parameter names a service, places in its bucket."""
     service = getattr(request, "param", "folder")
     if service != "folder":
-        bucket: BucketSettings = request.getfixturevalue(service)
+        bucket = bucket_of(service)
         place = uuid4().hex
         buckets = {name: replace(bucket, prefix=f"{place}/{name}") for name in ("main", "raw")}
         return StoreFolders({}, "main", buckets=buckets, registrable={name: {"*": ("",)} for name in buckets})

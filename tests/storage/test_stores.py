@@ -28,6 +28,7 @@ from levada_server.errors import (
 from levada_server.storage.objects import bucket_settings, signed_requests
 from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
 from levada_server.storage.objects.storage import StoreFolders, open_stores
+from tests.support.bucket_services import SERVICES
 from tests.support.objects import EVERY_BUCKET, EVERY_STORE, put_file, stored_files
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def failing(kind: BucketKind, endpoint: str) -> Store:
     return open_stores(StoreFolders(buckets={"main": settings}))["main"]
 
 
-@pytest.mark.parametrize("kind", [BucketKind.S3, BucketKind.AZURE])
+@pytest.mark.parametrize("kind", [service.kind for service in SERVICES.values()])
 @pytest.mark.parametrize(
     ("answer", "error", "told"),
     [
@@ -292,7 +293,7 @@ def test_a_store_that_is_slow_full_or_refuses_is_told(
     assert "sig=" not in caplog.text
 
 
-@pytest.mark.parametrize("kind", [BucketKind.S3, BucketKind.AZURE])
+@pytest.mark.parametrize("kind", [service.kind for service in SERVICES.values()])
 def test_a_store_that_is_down_is_told(monkeypatch: pytest.MonkeyPatch, kind: BucketKind) -> None:
     monkeypatch.setattr(bucket_settings, "_RETRIES", 0)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,7 +26,8 @@ from levada_server.storage.objects.bucket_settings import BucketKind, BucketSett
 from levada_server.storage.objects.signed_requests import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 _KEY_ID, _SECRET = "levada-test", "levada-test-secret"
 _ACCOUNT = "devstoreaccount1"
@@ -37,12 +39,20 @@ _AZURITE = (
     Path(__file__).parents[2] / "build" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 )
 
-MISSING_AZURITE = "Azurite is missing; `make azurite` installs it by npm"
 
+@dataclass(frozen=True)
+class Service:
+    """A service of buckets that tests and benchmarks start.
 
-def has_azurite() -> bool:
-    """Return whether this machine can start Azurite."""
-    return _AZURITE.is_file() and shutil.which("node") is not None
+    Args:
+        kind: The interface that it speaks.
+        serve: Starts it, with its files in a folder.
+        missing: Why this machine cannot start it; empty if it can.
+    """
+
+    kind: BucketKind
+    serve: Callable[[Path], AbstractContextManager[BucketSettings]]
+    missing: str = ""
 
 
 @contextmanager
@@ -157,3 +167,13 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+_HAS_AZURITE = _AZURITE.is_file() and shutil.which("node") is not None
+SERVICES = {
+    "s3": Service(BucketKind.S3, seaweedfs),
+    "azure": Service(
+        BucketKind.AZURE, azurite, "" if _HAS_AZURITE else "Azurite is missing; `make azurite` installs it by npm"
+    ),
+}
+"""The kinds of stores beside folders, each with its service: the only list of them in tests and benchmarks."""

@@ -12,7 +12,7 @@ from blake3 import blake3
 from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import Target
 from levada_server.storage.objects.bucket_settings import open_bucket
-from tests.support.bucket_services import MISSING_AZURITE, has_azurite
+from tests.support.bucket_services import SERVICES
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
@@ -125,7 +125,10 @@ class BucketFile:
         obstore.delete(self.bucket, self.path)
 
 
-_BUCKETS = ["s3", pytest.param("azure", marks=pytest.mark.skipif(not has_azurite(), reason=MISSING_AZURITE))]
+_BUCKETS = [
+    pytest.param(name, marks=pytest.mark.skipif(bool(service.missing), reason=service.missing))
+    for name, service in SERVICES.items()
+]
 EVERY_STORE = pytest.mark.parametrize("store_folders", ["folder", *_BUCKETS], indirect=True)
 """Runs a test with stores of every kind."""
 EVERY_BUCKET = pytest.mark.parametrize("store_folders", _BUCKETS, indirect=True)
