@@ -10,32 +10,10 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada_api.methods import MethodName
-    from levada_api.v1.access_service_pb2 import (
-        ListGrantsRequest,
-        ListGrantsResponse,
-        ListTokensRequest,
-        ListTokensResponse,
-        ListUsersRequest,
-        ListUsersResponse,
-    )
-    from levada_api.v1.object_service_pb2 import ListStoresRequest, ListStoresResponse
-    from levada_api.v1.schema_service_pb2 import (
-        ListSchemasRequest,
-        ListSchemasResponse,
-        ListTablesRequest,
-        ListTablesResponse,
-    )
 
+_TOKEN, _NEXT_TOKEN = "page_token", "next_page_token"
+"""The fields by which the messages of every such method lead from page to page."""
 _Response = TypeVar("_Response", bound="Message")
-_Page = TypeVar(
-    "_Page",
-    "ListGrantsResponse",
-    "ListSchemasResponse",
-    "ListStoresResponse",
-    "ListTablesResponse",
-    "ListTokensResponse",
-    "ListUsersResponse",
-)
 
 
 class Caller(Protocol):
@@ -45,26 +23,19 @@ class Caller(Protocol):
         """Call a method with one request and one response."""
 
 
-def pages(
-    connection: Caller,
-    method: MethodName,
-    request: ListGrantsRequest
-    | ListSchemasRequest
-    | ListStoresRequest
-    | ListTablesRequest
-    | ListTokensRequest
-    | ListUsersRequest,
-    response: type[_Page],
-) -> Iterator[_Page]:
+def pages(connection: Caller, method: MethodName, request: Message, response: type[_Response]) -> Iterator[_Response]:
     """Yield the pages of a list; fetch each page on demand.
 
     Args:
+        connection: Calls the method.
+        method: A method whose request has a `page_token` and whose response a `next_page_token`.
         request: The request for the first page; its `page_token` is set for the next pages.
         response: The class of a page.
     """
     while True:
         page = connection.call(method, request, response)
         yield page
-        if not page.next_page_token:
+        token = getattr(page, _NEXT_TOKEN)
+        if not token:
             return
-        request.page_token = page.next_page_token
+        setattr(request, _TOKEN, token)
