@@ -6,6 +6,7 @@ changes something has a clone of its own: `own_lab` and `own_page`.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from levada_server.rpc.web.door import WebSettings
 
@@ -104,15 +105,41 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(browser: Browser, address: str, token: str | None = None, **options: object) -> Iterator[Page]:
-    """Show the dashboard for the length of the block, and check that the page did nothing that it should not."""
+def dashboard(
+    browser: Browser, address: str, token: str | None = None, *, hurried: bool = False, **options: object
+) -> Iterator[Page]:
+    """Show the dashboard for the length of the block, and check that the page did nothing that it should not.
+
+    Args:
+        browser: The browser.
+        address: The server's address, as clients use it.
+        token: The token of the user; None for the administrator at the private socket.
+        hurried: The server gives up at once each call that has a limit of time, as if it took long.
+        options: Options of Playwright's `new_context`.
+    """
     usual: dict[str, object] = {"viewport": LAPTOP, "timezone_id": "Europe/Lisbon", "locale": "en-GB"}
     with signed_in(address, token, browser, **usual | options) as (page, complaints):
-        # On a busy machine any count may take long; then the page counts on request.
-        page.add_locator_handler(page.get_by_role("button", name="Count all"), lambda button: button.click())
+        if hurried:
+            page.route("**/levada_api.v1.QueryService/*", _hurry)
+        else:
+            # On a busy machine any search may take long; then the page counts and searches on request.
+            button = page.get_by_role("button", name=re.compile("^(Count|Look through) all"))
+            page.add_locator_handler(button, lambda shown: shown.click())
         yield page
         assert complaints.violations == []
         assert complaints.errors == []
+
+
+def _hurry(route: Route) -> None:
+    headers = route.request.headers
+    route.continue_(headers=headers | {"grpc-timeout": "1n"} if "grpc-timeout" in headers else headers)
+
+
+@pytest.fixture
+def hurried_page(browser: Browser, server_address: str) -> Iterator[Page]:
+    """The dashboard of the lab that no test changes, in which everything that may take long does."""
+    with dashboard(browser, server_address, hurried=True) as shown:
+        yield shown
 
 
 @pytest.fixture

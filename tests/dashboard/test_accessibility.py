@@ -130,6 +130,14 @@ def test_axe_finds_nothing_in_any_view(browser: Browser, server_address: str, th
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_where_a_search_takes_long(browser: Browser, server_address: str, theme: str) -> None:
+    with dashboard(browser, server_address, hurried=True, color_scheme=theme, viewport=PHONE) as page:
+        show(page, "#/table/lab/Subject?order=born", "has not found")
+        draw(page, f"long-search-phone-{theme}")
+        assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_where_one_signs_in(browser: Browser, own_address: str, theme: str) -> None:
     with dashboard(browser, own_address, color_scheme=theme, viewport=PHONE) as page:
         page.get_by_role("button", name="Sign out").click()

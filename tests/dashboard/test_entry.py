@@ -127,6 +127,47 @@ def test_a_row_is_changed_and_deleted_after_a_plan(own_page: Page, own_lab: Mapp
     assert len(own_lab["Session"] & "subject_id = 1") == 0
 
 
+def test_rows_to_change_that_take_long_to_find_are_looked_for_on_request(hurried_page: Page) -> None:
+    page = hurried_page
+    show(page, "#/entry/lab/Subject?filter=sex%3D'F'", "has not found these rows within 0.4 s")
+    page.get_by_role("button", name="Look through all rows").click()
+    expect(page.get_by_role("button", name="Edit row 20")).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("row", name=re.compile("^60 "))).to_be_visible()
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    page.get_by_role("button", name="Previous").click()
+    expect(page.get_by_role("row", name=re.compile("^120 "))).to_be_visible()
+    show(page, "#/entry/lab/Session")
+    page.get_by_role("button", name="Choose from lab.Subject…").click()
+    page.get_by_label("Search in the key").fill("77")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("takes longer than 0.4 s")
+
+
+def test_labels_with_quotes_are_chosen_and_found(own_page: Page, connection: lv.Connection) -> None:
+    page = own_page
+    schema = lv.Schema("sides", connection=connection)
+    label = r"the rat's \ left"
+
+    @schema
+    class Side(lv.Manual):
+        definition = r"""
+        side : enum('the rat\'s \\ left', 'right')
+        """
+
+    show(page, "#/entry/sides/Side")
+    form = page.get_by_role("form", name="New row")
+    form.get_by_label("side").select_option(label)
+    form.get_by_role("button", name="Enter").click()
+    expect(page.get_by_role("status").filter(has_text="Entered")).to_be_visible()
+    assert list(Side().to_arrays("side")) == [label]
+    show(page, "#/table/sides/Side")
+    field = page.get_by_role("combobox", name="Filter")
+    field.press_sequentially("side = 't")
+    page.get_by_role("option").first.click()
+    field.press("Enter")
+    expect(page.get_by_text("1–1 of 1")).to_be_visible()
+
+
 def test_a_viewer_enters_and_changes_nothing(browser: Browser, own_address: str, connection: lv.Connection) -> None:
     with dashboard(browser, own_address, add_user(connection, "vera")) as page:
         show(page, "#/entry/lab/Subject")

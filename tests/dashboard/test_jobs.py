@@ -61,6 +61,13 @@ def test_an_error_is_read_and_the_job_retried_until_it_succeeds(
     assert len(own_lab["Trace"]()) == 3
 
 
+def test_jobs_that_take_long_to_find_are_looked_for_on_request(hurried_page: Page) -> None:
+    page = hurried_page
+    show(page, "#/jobs/lab/Trace?order=attempt", "has not found these jobs within 0.4 s")
+    page.get_by_role("button", name="Look through all jobs").click()
+    expect(page.get_by_role("row", name=re.compile("ValueError"))).to_be_visible()
+
+
 def test_chosen_jobs_are_ignored_by_the_keyboard_alone(own_page: Page, own_lab: Mapping[str, Any]) -> None:
     add_sessions(own_lab, 4, 5, 6)
     page = own_page

@@ -22,6 +22,12 @@ def test_each_table_stands_in_the_graph_with_how_far_it_is(page: Page) -> None:
     expect(graph.get_by_role("link", name="lab.Session, manual")).to_contain_text("Trial")
 
 
+def test_a_table_that_takes_long_to_count_has_many_rows(hurried_page: Page) -> None:
+    page = hurried_page
+    page.reload()
+    expect(page.get_by_role("link", name="lab.Subject, manual")).to_contain_text("many rows")
+
+
 def test_a_table_in_the_graph_opens(page: Page) -> None:
     page.get_by_role("link", name="lab.Quality").click()
     expect(page.get_by_role("heading", name="lab.Quality")).to_be_visible()

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 import levada as lv
 from levada_server.query.expression.functions import FUNCTIONS
 from tests.dashboard.conftest import dashboard, show
-from tests.support.browser import needs_chromium, signed_in
+from tests.support.browser import needs_chromium
 from tests.support.dashboard_lab import PNG, SUBJECTS, declare
 
 if TYPE_CHECKING:
@@ -63,13 +63,10 @@ def test_rows_come_in_pages(page: Page) -> None:
     expect(page.get_by_role("button", name="Previous")).to_be_disabled()
 
 
-def test_a_count_that_takes_long_is_made_on_request(browser: Browser, server_address: str) -> None:
-    with signed_in(server_address, browser=browser) as (page, _):
-        page.route("**/CountRelation", lambda _: None)  # it gets no answer
-        show(page, "#/table/lab/Subject", "1–50 of many")
-        page.unroute_all(behavior="ignoreErrors")
-        page.get_by_role("button", name="Count all").click()
-        expect(page.get_by_text(f"1–50 of {SUBJECTS}")).to_be_visible()
+def test_a_count_that_takes_long_is_made_on_request(hurried_page: Page) -> None:
+    show(hurried_page, "#/table/lab/Subject", "1–50 of many")
+    hurried_page.get_by_role("button", name="Count all").click()
+    expect(hurried_page.get_by_text(f"1–50 of {SUBJECTS}")).to_be_visible()
 
 
 @pytest.mark.parametrize("order", ["weight", "weight DESC", "sex", "sex DESC", "born DESC", "notes DESC"])
@@ -223,6 +220,55 @@ def test_rows_are_saved_as_csv(page: Page) -> None:
         rows = list(csv.DictReader(file))
     assert [row["subject_id"] for row in rows] == [str(number) for number in range(60, 0, -1)]
     assert rows[-1]["weight"] == "0.25"
+
+
+def test_rows_that_take_long_to_find_are_looked_for_on_request(hurried_page: Page) -> None:
+    page = hurried_page
+    show(page, "#/table/lab/Subject", "1–50 of many")
+    show(page, "#/table/lab/Subject?filter=sex%3D'F'", "has not found these rows within 0.4 s")
+    expect(page.get_by_role("region", name="Rows of Subject")).to_have_count(0)
+    look = page.get_by_role("button", name="Look through all rows")
+    look.click()
+    expect(page.get_by_text("1–40 of 40")).to_be_visible()
+    show(page, "#/table/lab/Subject?order=weight", "has not found")
+    look.click()
+    expect(page.get_by_text("1–50 of many")).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("51–100 of many")).to_be_visible()
+
+
+def test_a_long_search_is_stopped(hurried_page: Page) -> None:
+    page = hurried_page
+    show(page, "#/table/lab/Subject?filter=sex%3D'F'", "has not found")
+    page.unroute_all()
+    page.route("**/FetchFewRows", lambda _: None)  # it never comes back
+    page.get_by_role("button", name="Look through all rows").click()
+    with page.expect_event("requestfailed", lambda request: "FetchFewRows" in request.url):
+        page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Look through all rows")).to_be_visible()
+
+
+def test_a_row_tells_which_rows_its_job_read(own_page: Page, connection: lv.Connection) -> None:
+    schema = lv.Schema("fresh", connection=connection)
+
+    @schema
+    class Source(lv.Manual):
+        definition = "source : int32"
+
+    @schema
+    class Doubled(lv.Computed):
+        definition = "-> Source\n---\ny : int32"
+
+        def make(self, key: dict[str, Any]) -> None:
+            self.insert1({**key, "y": 2 * (Source & key).fetch1("source")})
+
+    Source.insert([{"source": 1}])
+    Doubled.populate()
+    own_page.reload()
+    show(own_page, f"#/table/fresh/Doubled?row={quote(json.dumps({'source': '1'}))}", "How it was computed")
+    dialog = own_page.get_by_role("dialog")
+    expect(dialog.get_by_role("definition").filter(has_text="fresh.Source 1")).to_be_visible()
+    expect(dialog.get_by_role("definition").filter(has_text="fresh.Doubled 1")).to_be_visible()
 
 
 def test_rows_are_saved_as_parquet(page: Page) -> None:

@@ -1,31 +1,28 @@
 // Keys of rows, in links and in conditions.
-import { create } from '@bufbuild/protobuf';
-import type { Heading } from './generated/levada_api/v1/schema_pb';
-import { ValueSchema, type Value } from './generated/levada_api/v1/value_pb';
-import { cellText, type Rows } from './rows';
+import { sentText } from './cells';
+import type { Rows } from './rows';
 import type { Condition } from './tables';
+import { rowsToIpc, textValue } from './values';
 
-/** The values of a key, as the server reads them from text. */
+/** The values of a key, as texts that the server reads by the types of the attributes. */
 export type Key = Record<string, string>;
 
 /** Return the key of a row. */
 export function keyOf(rows: Rows, row: number): Key {
   const key: Key = {};
   rows.attributes.forEach((attribute, place) => {
-    if (!attribute.primaryKey) return;
-    const cell = rows.cell(row, place);
-    key[attribute.name] = cell.kind === 'time' ? cell.stored : cellText(cell);
+    if (attribute.primaryKey) key[attribute.name] = sentText(rows.cell(row, place)) ?? '';
   });
   return key;
 }
 
 /** Write a key for people: `subject_id 3, session_date 2026-03-01`. */
 export function keyText(key: Key): string {
-  return Object.entries(key).map(([name, value]) => `${name} ${value}`).join(', ');
+  return Object.entries(key).map(([name, value]) => `${name} ${value}`).join(', ') || 'the only row';
 }
 
 /** Read a key from a link; undefined if it is not one. */
-export function parsedKey(text: string | undefined): Key | undefined {
+export function readKey(text: string | undefined): Key | undefined {
   if (!text) return undefined;
   try {
     const found: unknown = JSON.parse(text);
@@ -37,20 +34,11 @@ export function parsedKey(text: string | undefined): Key | undefined {
 }
 
 /** Return the condition that a row has a key. */
-export function keyCondition(key: Key, heading: Heading | undefined): Condition {
-  const types = new Map(heading?.attributes.map((attribute) => [attribute.name, attribute.type]));
-  const entries = Object.entries(key).map(([name, text]) => ({ name, value: valueOf(text, types.get(name) ?? '') }));
-  return { case: 'mapping', value: { entries } };
+export function keyCondition(key: Key): Condition {
+  return { case: 'mapping', value: { entries: Object.entries(key).map(([name, text]) => ({ name, value: textValue(text) })) } };
 }
 
-/** Return the value that a text of a key stands for. */
-function valueOf(text: string, type: string): Value {
-  const word = /^[a-z0-9]+/i.exec(type)?.[0].toLowerCase() ?? '';
-  if (/^-?\d{1,19}$/.test(text) && /int|serial|year/.test(word)) {
-    const whole = BigInt(text);
-    return create(ValueSchema, { kind: BigInt.asIntN(64, whole) === whole ? { case: 'integer', value: whole } : { case: 'bigInteger', value: text } });
-  }
-  if (word === 'bool' || word === 'boolean') return create(ValueSchema, { kind: { case: 'boolean', value: text === 'true' } });
-  if (/^(float|real|double)/.test(word)) return create(ValueSchema, { kind: { case: 'float', value: Number(text.replace('∞', 'Infinity')) } });
-  return create(ValueSchema, { kind: { case: 'text', value: text } });
+/** Return the condition that a row has one of some keys. */
+export function keysCondition(keys: readonly Key[]): Condition {
+  return { case: 'entities', value: { arrowIpc: rowsToIpc(Object.keys(keys[0] ?? {}), keys) } };
 }

@@ -61,8 +61,3 @@ function two(part: bigint): string {
 function fraction(microseconds: bigint): string {
   return microseconds ? `.${String(microseconds).padStart(6, '0').replace(/0+$/, '')}` : '';
 }
-
-/** Write a `datetime` of the server's own tables, which is in UTC, in the reader's time zone. */
-export function utcText(stored: string): string {
-  return zonedText(BigInt(Date.parse(`${stored.replace(' ', 'T').slice(0, 23)}Z`)) * 1000n).text;
-}

@@ -1,14 +1,14 @@
 // Pages of rows by their keys: the hundred-thousandth page is found in an index as quickly as the first.
 import type { Relation } from './generated/levada_api/v1/relation_pb';
 import { problemOf } from './errors';
-import { cellText, type Rows } from './rows';
+import { sentText } from './cells';
+import type { Rows } from './rows';
 import { countRows, fetchRows, relation, type Condition } from './tables';
 import { textValue } from './values';
 
 /** Stands for a count that takes long, which readers ask for. */
 export const MANY = -1n;
 const MOST_COUNTED = 100_000;
-const COUNT_MS = 400;
 
 /** Where a page begins: after a row, or before one, whose values of the order are given; null is NULL. */
 export interface Place {
@@ -22,19 +22,19 @@ interface Term {
   nullable: boolean;
 }
 
-/** Return the terms of an order, which the key completes. */
+/** Return the terms of an order, which the key completes; `KEY DESC` is the key from its end. */
 export function termsOf(order: string, key: readonly string[]): Term[] {
-  const first = order === 'KEY' ? '' : order.replace(/ DESC$/, '');
-  const terms = first ? [{ name: first, descending: order.endsWith(' DESC'), nullable: !key.includes(first) }] : [];
-  return [...terms, ...key.filter((name) => name !== first).map((name) => ({ name, descending: false, nullable: false }))];
+  const [first, descending] = [order.replace(/ DESC$/, ''), order.endsWith(' DESC')];
+  const byKey = first === '' || first === 'KEY';
+  const terms = byKey ? [] : [{ name: first, descending, nullable: !key.includes(first) }];
+  return [...terms, ...key.filter((name) => name !== first).map((name) => ({ name, descending: byKey && descending, nullable: false }))];
 }
 
 /** Write the place of a row in an order, for links; undefined if it cannot be written. */
 export function placeOf(rows: Rows, row: number, side: Place['side'], terms: readonly Term[]): string | undefined {
   const values = terms.map(({ name }) => {
     const place = rows.attributes.findIndex((one) => one.name === name);
-    const cell = place < 0 ? undefined : rows.cell(row, place);
-    return cell?.kind === 'null' ? null : cell?.kind === 'time' ? cell.stored : cell && cellText(cell).replace('∞', 'Infinity');
+    return place < 0 ? undefined : sentText(rows.cell(row, place));
   });
   return values.includes(undefined) ? undefined : JSON.stringify([side, ...values]);
 }
@@ -56,20 +56,21 @@ export function readPlace(text: string | undefined, terms: readonly Term[]): Pla
  * is a range of an index, which a comparison of all terms together would not be.
  *
  * @param made Makes the relation of some more conditions, an order and a limit.
+ * @param quick The server gives up if this takes long, as `tookLong` says of the error.
  */
 export async function fetchFrom(
-  made: (conditions: Condition[], order: string[], limit: number) => Relation, terms: readonly Term[], place: Place | undefined, limit: number, signal: AbortSignal,
+  made: (conditions: Condition[], order: string[], limit: number) => Relation, terms: readonly Term[], place: Place | undefined, limit: number, signal: AbortSignal, quick: boolean,
 ): Promise<Rows> {
   const backward = place?.side === 'before';
   const order = terms.map(({ name, descending }) => (descending !== backward ? `${name} DESC` : name));
-  if (!place) return fetchRows(made([], order, limit), signal);
+  if (!place) return fetchRows(made([], order, limit), signal, quick);
   const found: Rows[] = [];
   let left = limit;
   for (let depth = terms.length - 1; depth >= 0; depth -= 1) {
     const same = terms.slice(0, depth).map(({ name }, index) => sameAs(name, place.values[index] ?? null));
     for (const beyond of stepsBeyond(terms[depth], place.values[depth] ?? null, backward)) {
       if (left <= 0) break;
-      const rows = await fetchRows(made([...same, beyond], order, left), signal);
+      const rows = await fetchRows(made([...same, beyond], order, left), signal, quick);
       found.push(rows);
       left -= rows.count;
     }
@@ -117,13 +118,23 @@ function joined(parts: readonly Rows[], reversed: boolean): Rows | undefined {
   };
 }
 
+/** Return whether the server gave up a quick call. */
+export function tookLong(error: unknown): boolean {
+  return problemOf(error).reason === 'DEADLINE_EXCEEDED';
+}
+
+/** Write a count for people. */
+export function countText(count: bigint): string {
+  return count === MANY ? 'many' : count.toLocaleString('en');
+}
+
 /** Count rows; MANY if there are too many, or too many to look through, to be counted quickly. */
-export async function countUpTo(wanted: Relation, signal: AbortSignal): Promise<bigint> {
+export async function countUpTo(wanted: Relation, signal?: AbortSignal): Promise<bigint> {
   try {
-    const count = await countRows(relation(wanted, { limit: MOST_COUNTED + 1 }), signal, COUNT_MS);
+    const count = await countRows(relation(wanted, { limit: MOST_COUNTED + 1 }), signal, true);
     return count > MOST_COUNTED ? MANY : count;
   } catch (error) {
-    if (problemOf(error).reason === 'DEADLINE_EXCEEDED') return MANY;
+    if (tookLong(error)) return MANY;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 // Tables, and the relations over them that views ask for.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { CallOptions } from '@connectrpc/connect';
 import {
   RelationSchema,
   type ConditionSchema,
@@ -95,9 +96,20 @@ export function jobsOperand(name: Name): Node {
   return { case: 'jobTable', value: { name: { schema: name.schema, table: name.table } } };
 }
 
+/** How long the server looks for rows or counts them unless a reader lets it take its time. */
+export const LOOK_MS = 400;
+
+/**
+ * Return the options of a call that a view may end, and that the server gives up in time if it is a quick one. The
+ * server's time counts alone: a slow network would end each call.
+ */
+function optionsOf(signal: AbortSignal | undefined, quick: boolean): CallOptions {
+  return { ...(signal ? { signal } : {}), ...(quick ? { headers: { 'grpc-timeout': `${String(LOOK_MS)}m` } } : {}) };
+}
+
 /** Fetch the rows of a relation whose size is bounded by its limit; large values stream. */
-export async function fetchRows(wanted: Relation, signal?: AbortSignal): Promise<Rows> {
-  const options = signal ? { signal } : {};
+export async function fetchRows(wanted: Relation, signal?: AbortSignal, quick = false): Promise<Rows> {
+  const options = optionsOf(signal, quick);
   const few = await queries.fetchFewRows({ fetch: { relation: wanted } }, options);
   if (!few.tooLarge && few.result) return rowsOf(few.result.arrowIpc);
   const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -107,10 +119,9 @@ export async function fetchRows(wanted: Relation, signal?: AbortSignal): Promise
   return rowsOf(new Uint8Array(await new Blob(pieces).arrayBuffer()));
 }
 
-/** Return how many rows a relation has; with a limit of time, the server gives up after it. */
-export async function countRows(wanted: Relation, signal?: AbortSignal, timeoutMs?: number): Promise<bigint> {
-  const options = { ...(signal ? { signal } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-  return (await queries.countRelation({ relation: wanted }, options)).entityCount;
+/** Return how many rows a relation has. */
+export async function countRows(wanted: Relation, signal?: AbortSignal, quick = false): Promise<bigint> {
+  return (await queries.countRelation({ relation: wanted }, optionsOf(signal, quick))).entityCount;
 }
 
 /** Read a full name: `lab.Session.Trial` is the part `Session.Trial` of the schema `lab`. */

@@ -1,25 +1,13 @@
 // Values that are entered as files and as arrays of numbers, in the bytes in which the server stores them.
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { ValueSchema } from '../../api/generated/levada_api/v1/value_pb';
+import type { AttributeType } from '../../api/types';
 import { jsonValue } from '../../api/values';
 
 type ValueInit = MessageInitShape<typeof ValueSchema>;
 
 /** Rows travel in one message, and other attributes need room too. */
 const MOST_BYTES = 6_000_000;
-
-/** The type of an array of fixed shape. */
-export interface ArrayType {
-  dtype: string;
-  shape: number[];
-}
-
-/** Read `<array float32 (2, 3)>`; undefined for another type. */
-export function arrayType(type: string): ArrayType | undefined {
-  const found = /^<\s*array\s+([a-z0-9]+)\s*\(([^)]*)\)\s*>$/i.exec(type);
-  if (!found) return undefined;
-  return { dtype: (found[1] ?? '').toLowerCase(), shape: (found[2] ?? '').split(',').filter((part) => part.trim()).map(Number) };
-}
 
 /** Write elements of a dtype, little-endian; the machine of every browser is. */
 const ELEMENTS: Record<string, (numbers: number[]) => ArrayBufferView> = {
@@ -36,20 +24,15 @@ const ELEMENTS: Record<string, (numbers: number[]) => ArrayBufferView> = {
   float64: (numbers) => Float64Array.from(numbers),
 };
 
-/** Return whether arrays of a dtype can be entered as text. */
-export function isEnterable(dtype: string): boolean {
-  return dtype in ELEMENTS;
-}
-
 /** Read a file as the stored bytes of an `<attach>` (its name, NUL, its content) or of `bytes` (its content). */
-export async function fileBytes(file: File, type: string): Promise<Uint8Array> {
+export async function fileBytes(file: File, type: AttributeType): Promise<Uint8Array> {
   if (file.size > MOST_BYTES) throw new Error(`${file.name} has ${String(Math.round(file.size / 1e6))} MB; a row that is entered here holds at most ${String(MOST_BYTES / 1e6)}. Enter it with the Python or MATLAB client.`);
   const content = new Uint8Array(await file.arrayBuffer());
-  return /attach/i.test(type) ? joined(new TextEncoder().encode(`${file.name}\0`), content) : content;
+  return type.kind === 'attach' ? joined(new TextEncoder().encode(`${file.name}\0`), content) : content;
 }
 
 /** Read the text of an array of fixed shape as its stored bytes: `[[1, 2.5], [3, NaN]]`. */
-export function arrayBytes(text: string, { dtype, shape }: ArrayType): Uint8Array {
+export function arrayBytes(text: string, { dtype, numbers: shape }: AttributeType): Uint8Array {
   const { numbers, shape: given } = tensorOf(parsed(text)) ?? fail('This is not an array of numbers, such as [1, 2.5, 3].');
   if (given.join() !== shape.join()) fail(`This has the shape (${given.join(', ')}), and the attribute takes (${shape.join(', ')}).`);
   const wrong = numbers.find((one) => !fits(one, dtype));

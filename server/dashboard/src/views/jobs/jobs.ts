@@ -3,9 +3,8 @@ import { create } from '@bufbuild/protobuf';
 import { jobs, queries } from '../../api/clients';
 import { RelationSchema, type Relation } from '../../api/generated/levada_api/v1/relation_pb';
 import type { Progress } from '../../api/generated/levada_api/v1/job_pb';
-import { zonedText } from '../../api/moments';
-import type { Cell } from '../../api/rows';
 import { jobsOperand, relation, type Condition, type Name } from '../../api/tables';
+import { LISTED, namedIn } from './facts';
 
 export const STATES = ['error', 'reserved', 'pending', 'success', 'ignored'] as const;
 export type State = (typeof STATES)[number];
@@ -41,7 +40,7 @@ export interface JobHeading {
 export async function jobHeading(name: Name): Promise<JobHeading> {
   const heading = (await queries.describeRelation({ relation: relation(jobsOperand(name)) })).heading;
   const key = (heading?.attributes ?? []).filter((attribute) => attribute.primaryKey).map((attribute) => attribute.name);
-  return { key, named: (fixed) => (key.includes(fixed) ? `job_${fixed}` : fixed) };
+  return { key, named: namedIn(key) };
 }
 
 /** Return the condition that jobs are in one of some states. */
@@ -56,16 +55,13 @@ export function firstOrder(heading: JobHeading, state: string): string {
   return state === 'error' || state === 'success' ? `${heading.named('finished_time')} DESC` : 'KEY';
 }
 
-/** The columns of a list of jobs besides the key. The reason is the beginning of the error. */
-export const COLUMNS = ['state', 'reason', 'finished_time', 'duration', 'attempt', 'host'] as const;
-
 /** Return some jobs in an order, without their long texts. */
 export function jobsPage(
   name: Name, heading: JobHeading, conditions: readonly Condition[], filter: string, order: string[], limit: number,
 ): Relation {
   const base = relation(jobsOperand(name), { filter, conditions: [...conditions] });
-  const kept = COLUMNS.filter((column) => column !== 'reason').map((column) => ({
-    item: { case: 'attribute' as const, value: heading.named(column) },
+  const kept = LISTED.filter((fact) => fact.name !== 'reason').map((fact) => ({
+    item: { case: 'attribute' as const, value: heading.named(fact.name) },
   }));
   const text = `concat(${heading.named('error_type')}, ': ', left(${heading.named('error_message')}, ${String(REASON_LETTERS)}))`;
   const reason = { item: { case: 'named' as const, value: { name: heading.named('reason'), expression: { text } } } };
@@ -93,22 +89,4 @@ export async function act(action: JobAction, name: Name, chosen: Relation): Prom
 /** Return the number of a table's jobs in a state. */
 export function countOf(progress: Progress | undefined, state: State): bigint {
   return progress?.[`${state}Count`] ?? 0n;
-}
-
-/** Write a time of the job table, which is in UTC, in the reader's zone to the second. */
-export function systemTime(cell: Cell): string {
-  if (cell.kind !== 'time') return '';
-  const moment = Date.parse(`${cell.text.slice(0, 19).replace(' ', 'T')}Z`);
-  return zonedText(BigInt(moment) * 1000n).text;
-}
-
-/** Write a number of seconds: `1.25 s`, `3 min 20 s`, `2 h 5 min`. */
-export function secondsText(seconds: number): string {
-  if (seconds < 0.001) return `${(seconds * 1e6).toFixed(0)} µs`;
-  if (seconds < 1) return `${(seconds * 1000).toPrecision(3)} ms`;
-  if (seconds < 60) return `${seconds.toPrecision(3)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 3600) return `${String(Math.floor(whole / 60))} min ${String(whole % 60)} s`;
-  if (whole < 86_400) return `${String(Math.floor(whole / 3600))} h ${String(Math.floor((whole % 3600) / 60))} min`;
-  return `${String(Math.floor(whole / 86_400))} d ${String(Math.floor((whole % 86_400) / 3600))} h`;
 }

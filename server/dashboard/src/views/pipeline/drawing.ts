@@ -2,6 +2,7 @@
 import type { DiagramBox, DiagramLine } from '../../api/generated/levada_api/v1/diagram_pb';
 import type { Progress } from '../../api/generated/levada_api/v1/job_pb';
 import type { Table } from '../../api/generated/levada_api/v1/schema_pb';
+import { MANY } from '../../api/paging';
 import { fullName, isComputed, TIERS } from '../../api/tables';
 
 const MOST_ATTRIBUTES = 40;
@@ -45,9 +46,9 @@ export function jobStatus(all: readonly Progress[], stale: number): Status {
   return { text: parts.join(', '), shares };
 }
 
-/** Describe a number of rows. */
-export function rowStatus(count: number): Status {
-  return { text: `${short(count)} row${count === 1 ? '' : 's'}` };
+/** Describe a number of rows, or MANY. */
+export function rowStatus(count: bigint): Status {
+  return { text: count === MANY ? 'many rows' : `${short(Number(count))} row${count === 1n ? '' : 's'}` };
 }
 
 /** Write a number in at most five characters, up to a billion. */

@@ -4,7 +4,11 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { batches } from '../../api/batches';
 import { Gathered, save } from '../../api/downloads';
 import type { Relation } from '../../api/generated/levada_api/v1/relation_pb';
-import { cellText, type Attribute, type Cell, type Rows } from '../../api/rows';
+import { sentText } from '../../api/cells';
+import { parquetColumn } from '../../api/kinds';
+import type { ParquetColumn } from '../../api/parquet';
+import type { Attribute, Rows } from '../../api/rows';
+import { parseType } from '../../api/types';
 
 /**
  * Write the rows of a relation into a file of the reader's downloads.
@@ -31,7 +35,7 @@ class CsvFile {
     if (!this.begun) lines.push(rows.attributes.map((attribute) => quoted(attribute.name)).join(','));
     this.begun = true;
     for (let row = 0; row < rows.count; row += 1) {
-      lines.push(rows.attributes.map((_, place) => quoted(plainText(rows.cell(row, place)))).join(','));
+      lines.push(rows.attributes.map((_, place) => quoted(sentText(rows.cell(row, place)) ?? '')).join(','));
     }
     if (lines.length) this.gathered.add(new TextEncoder().encode(`${lines.join('\r\n')}\r\n`));
   }
@@ -39,11 +43,6 @@ class CsvFile {
   blob(): Blob {
     return this.gathered.blob();
   }
-}
-
-/** Write a value as the server reads it back; NULL is empty. */
-function plainText(cell: Cell): string {
-  return cell.kind === 'time' ? cell.stored : cell.kind === 'object' ? cell.value.path : cellText(cell);
 }
 
 /** Quote a field if it needs it. Source: RFC 4180. */
@@ -69,11 +68,11 @@ class ParquetFile {
   private file: ParquetWriter | undefined;
 
   add(rows: Rows): void {
-    const kinds = rows.attributes.map((attribute) => parquetKind(attribute));
-    this.file ??= new ParquetWriter({ writer: this.writer, schema: schemaOf(rows.attributes, kinds) });
+    const held = rows.attributes.map((attribute) => parquetColumn(parseType(attribute.type)));
+    this.file ??= new ParquetWriter({ writer: this.writer, schema: schemaOf(rows.attributes, held) });
     const columnData = rows.attributes.map((attribute, place) => ({
       name: attribute.name,
-      data: Array.from({ length: rows.count }, (_, row) => kinds[place]?.value(rows.cell(row, place)) ?? null),
+      data: Array.from({ length: rows.count }, (_, row) => held[place]?.value(rows.cell(row, place)) ?? null),
     }));
     void this.file.write({ columnData, rowGroupSize: Math.max(1, rows.count) });
   }
@@ -85,64 +84,9 @@ class ParquetFile {
   }
 }
 
-interface ParquetKind {
-  element: Partial<SchemaElement>;
-  value: (cell: Cell) => unknown;
-}
-
-/** Return how a column of Parquet holds the values of a type: durations as microseconds, times of day as text. */
-function parquetKind({ type }: Attribute): ParquetKind {
-  const word = /^[a-z0-9]+/.exec(type)?.[0] ?? '';
-  const number = (cell: Cell): unknown => (cell.kind === 'number' ? Number(cell.value) : null);
-  const whole = (cell: Cell): unknown => (cell.kind === 'number' ? BigInt(cell.value) : null);
-  switch (word) {
-    case 'bool':
-      return { element: { type: 'BOOLEAN' }, value: (cell) => (cell.kind === 'boolean' ? cell.value : null) };
-    case 'int8':
-    case 'int16':
-    case 'int32':
-    case 'uint8':
-    case 'uint16':
-      return { element: { type: 'INT32' }, value: number };
-    case 'uint32':
-    case 'int64':
-      return { element: { type: 'INT64' }, value: whole };
-    case 'uint64':
-      return { element: { type: 'INT64', converted_type: 'UINT_64' }, value: whole };
-    case 'float32':
-      return { element: { type: 'FLOAT' }, value: number };
-    case 'float64':
-      return { element: { type: 'DOUBLE' }, value: number };
-    case 'decimal':
-    case 'numeric':
-      return decimalKind(type);
-    case 'date':
-      return { element: { type: 'INT32', converted_type: 'DATE' }, value: (cell) => (cell.kind === 'time' ? Number(cell.raw) : null) };
-    case 'datetime':
-    case 'timestamp':
-    case 'timestamptz':
-      return {
-        element: { type: 'INT64', logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: word === 'timestamptz', unit: 'MICROS' } },
-        value: (cell) => (cell.kind === 'time' ? cell.raw : null),
-      };
-    case 'duration':
-      return { element: { type: 'INT64' }, value: (cell) => (cell.kind === 'time' ? cell.raw : null) };
-    default:
-      return { element: { type: 'BYTE_ARRAY', converted_type: 'UTF8' }, value: (cell) => (cell.kind === 'null' ? null : plainText(cell)) };
-  }
-}
-
-function decimalKind(type: string): ParquetKind {
-  const [precision = 38, scale = 0] = (/\((\d+)(?:,\s*(\d+))?\)/.exec(type)?.slice(1) ?? []).map((digits) => Number(digits || 0));
-  return {
-    element: { type: 'FIXED_LEN_BYTE_ARRAY', type_length: 16, converted_type: 'DECIMAL', precision, scale },
-    value: (cell) => (cell.kind === 'number' ? BigInt(cell.text.replace('.', '')) : null),
-  };
-}
-
-function schemaOf(attributes: readonly Attribute[], kinds: readonly ParquetKind[]): SchemaElement[] {
+function schemaOf(attributes: readonly Attribute[], held: readonly ParquetColumn[]): SchemaElement[] {
   return [
     { name: 'root', num_children: attributes.length },
-    ...attributes.map(({ name, primaryKey }, place): SchemaElement => ({ ...kinds[place]?.element, name, repetition_type: primaryKey ? 'REQUIRED' : 'OPTIONAL' })),
+    ...attributes.map(({ name, primaryKey }, place): SchemaElement => ({ ...held[place]?.element, name, repetition_type: primaryKey ? 'REQUIRED' : 'OPTIONAL' })),
   ];
 }

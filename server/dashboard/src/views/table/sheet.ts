@@ -1,9 +1,9 @@
 // What the rows of a table are asked for.
 import type { Attribute, Heading, Table } from '../../api/generated/levada_api/v1/schema_pb';
-import { keyCondition, keyText, parsedKey } from '../../api/keys';
+import { keyCondition, keyText, readKey } from '../../api/keys';
+import { isHeavy } from '../../api/kinds';
 import { fullName, nameOf, relation, tableOperand, type Name, type Query } from '../../api/tables';
 import type { Relation } from '../../api/generated/levada_api/v1/relation_pb';
-import { schemas } from '../../api/clients';
 import { relatedRows } from './lineage';
 
 export const PAGE = 50;
@@ -17,11 +17,6 @@ export function orderOf(table: Table, filter: string): string {
   const indexed = table.indexes.map((index) => index.expressions[0] ?? '');
   const names = table.heading?.attributes.filter((one) => !one.primaryKey && indexed.includes(one.name)).map((one) => one.name);
   return names?.find((name) => new RegExp(`\\b${name}\\b`).test(filter)) ?? '';
-}
-
-/** Return whether values may be large, so that pages of rows leave them out. */
-export function isHeavy(attribute: Attribute): boolean {
-  return !attribute.type.includes('@') && /^<|^(tiny|medium|long)?blob|^(var)?binary|^bytes/.test(attribute.type);
 }
 
 /** Return the name under which a page says whether a heavy value is missing. */
@@ -39,12 +34,10 @@ export interface Source {
 /** Find the rows that an address asks for: `of` and `key` name a row of another table, up- or downstream. */
 export async function sourceOf(name: Name, query: Record<string, string>): Promise<Source> {
   const of = query['of'];
-  const key = parsedKey(query['key']);
+  const key = readKey(query['key']);
   if (!of || !key) return { relation: relation(tableOperand(name)), text: '' };
-  const { table } = await schemas.describeTable({ name: nameOf(of) });
-  const condition = keyCondition(key, table?.heading);
   for (const direction of ['up', 'down'] as const) {
-    const found = (await relatedRows(nameOf(of), condition, direction)).find((one) => fullName(one.table.name) === fullName(name));
+    const found = (await relatedRows(nameOf(of), keyCondition(key), direction)).find((one) => fullName(one.table.name) === fullName(name));
     const what = direction === 'up' ? 'that it comes from' : 'that depend on it';
     if (found) return { relation: found.rows, text: `${of}, ${keyText(key)}: the rows ${what}` };
   }
