@@ -60,7 +60,7 @@ class Round:
 
     seconds: list[float] = field(default_factory=list)
     transactions: list[float] = field(default_factory=list)
-    """Those of the transactions among them, each of which is a new stream."""
+    """The seconds of the transactions alone; each is a new stream."""
     errors: list[str] = field(default_factory=list)
     cpu_share: float = 0.0
 

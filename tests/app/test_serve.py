@@ -122,7 +122,7 @@ def test_a_taken_port_is_refused(database_url: str) -> None:
     assert f"127.0.0.1:{port}" in result.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over those who share a port")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over all that share a port")
 def test_calls_are_accepted_by_several_of_grpcs_servers(database_url: str) -> None:
     with serving("--database-url", database_url, "--listen", "127.0.0.1:0") as (process, address):
         port = int(address.rpartition(":")[2])
