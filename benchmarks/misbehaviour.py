@@ -59,6 +59,8 @@ class Round:
     """The seconds of the calls of one round, the statuses of the calls that failed, and how busy the server was."""
 
     seconds: list[float] = field(default_factory=list)
+    transactions: list[float] = field(default_factory=list)
+    """The seconds of the transactions alone; each is a new stream."""
     errors: list[str] = field(default_factory=list)
     cpu_share: float = 0.0
 
@@ -67,7 +69,8 @@ class Round:
         median, late = statistics.median(self.seconds), quantile(self.seconds)
         calls, errors = len(self.seconds), len(self.errors)
         times = f"median {median * 1000:.1f} ms, 99 % within {late * 1000:.0f} ms"
-        return f"{calls} calls, {times}, {errors} errors, server {self.cpu_share:.0%} busy"
+        alone = f"{statistics.median(self.transactions) * 1000:.0f} ms"
+        return f"{calls} calls, {times}, transactions {alone}, {errors} errors, server {self.cpu_share:.0%} busy"
 
 
 def quantile(seconds: Sequence[float]) -> float:
@@ -144,6 +147,8 @@ async def behave(
             calls = None
         if time.monotonic() >= counts:
             told.seconds.append(time.perf_counter() - began)
+            if number % TRANSACTION_EVERY == 0:
+                told.transactions.append(told.seconds[-1])
         await asyncio.sleep(PAUSE_S)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from levada_server import announcement
 from levada_server.config import store_folders
 from levada_server.embedded import data_folder, embedded
-from levada_server.errors import InvalidRequest, LevadaError, Unavailable
+from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.issuer import Issuer
 from levada_server.monitoring import alerts
 from levada_server.monitoring.alerts import Alerts
@@ -33,6 +33,7 @@ from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.reach import EVERY_S, Reach
 from levada_server.rpc.decoding.read_shapes import asked_again
 from levada_server.rpc.decoding.relations import stored_relation
+from levada_server.rpc.ports import check_free
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.tls import Certificate
 from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
@@ -325,16 +326,7 @@ def _port_to_share(settings: Settings) -> str:
         raise InvalidRequest("Several processes share a port, if the system allows it: use --listen host:port.")
     if settings.idle_timeout_s is not None:
         raise InvalidRequest("With several processes, none knows when all are idle; leave out --idle-timeout.")
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of ended connections are free
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            raise Unavailable(
-                f"The server cannot listen on {address} ({error.strerror}). Choose another address."
-            ) from error
+    check_free(address)
     return address
 
 

@@ -28,6 +28,7 @@ from levada_api.v1 import (
     server_service_pb2_grpc,
 )
 from levada_server.cli import main
+from levada_server.rpc.server import ACCEPTORS
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
@@ -119,6 +120,18 @@ def test_a_taken_port_is_refused(database_url: str) -> None:
         port = taken.getsockname()[1]
         result = refused("--database-url", database_url, "--listen", f"127.0.0.1:{port}")
     assert f"127.0.0.1:{port}" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over all that share a port")
+def test_calls_are_accepted_by_several_of_grpcs_servers(database_url: str) -> None:
+    with serving("--database-url", database_url, "--listen", "127.0.0.1:0") as (process, address):
+        port = int(address.rpartition(":")[2])
+        listening = [
+            each
+            for each in psutil.Process(process.pid).net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN and each.laddr.port == port
+        ]
+        assert len(listening) == ACCEPTORS
 
 
 def test_an_unreachable_database_is_told() -> None:

@@ -63,6 +63,62 @@ async def test_the_next_place_goes_to_whoever_has_the_fewest() -> None:
     await asyncio.gather(*waiting)
 
 
+class Clock:
+    """A clock that goes on when a test says so."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def test_many_users_who_hold_places_for_long_leave_some_for_the_others() -> None:
+    clock = Clock()
+    shares = FairShares(8, common_share=0.5, clock=clock)
+    idle = range(100, 120)
+    waiting = {user: [asyncio.create_task(shares.take(user)) for _ in range(3)] for user in idle}
+    await turns()
+    for _ in range(4):  # each gives way after a while, and all of them want more
+        clock.now_s += 5
+        holders = [user for user in idle if waiting[user][0].done() and shares.should_give_way(user)]
+        assert holders
+        for user in holders:
+            waiting[user].append(waiting[user].pop(0))
+            shares.give(user)
+        await turns()
+    for user in (GREEDY, MODEST, OTHER):
+        await asyncio.wait_for(shares.take(user), 1)
+    for task in (task for tasks in waiting.values() for task in tasks):
+        task.cancel()
+    await asyncio.gather(*(task for tasks in waiting.values() for task in tasks), return_exceptions=True)
+
+
+async def test_among_equals_the_next_place_goes_to_whoever_held_one_for_the_shortest_time() -> None:
+    clock = Clock()
+    shares = FairShares(1, clock=clock)
+    await shares.take(GREEDY)
+    clock.now_s += 5
+    again, modest = asyncio.create_task(shares.take(GREEDY)), asyncio.create_task(shares.take(MODEST))
+    await turns()
+    shares.give(GREEDY)
+    await asyncio.wait_for(modest, 1)
+    assert not again.done()
+    shares.give(MODEST)
+    await asyncio.wait_for(again, 1)
+
+
+async def test_a_long_use_is_forgotten_in_time() -> None:
+    clock = Clock()
+    shares = FairShares(2, common_share=0.5, clock=clock)
+    await shares.take(OTHER)
+    await shares.take(GREEDY)
+    clock.now_s += 20
+    shares.give(GREEDY)
+    assert shares.full(GREEDY)
+    clock.now_s += 120
+    assert not shares.full(GREEDY)
+
+
 async def test_a_place_does_not_go_to_a_user_who_was_cancelled_in_the_same_turn() -> None:
     shares = FairShares(1)
     await shares.take(GREEDY)

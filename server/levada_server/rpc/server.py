@@ -17,6 +17,7 @@ from levada_server.rpc.dispatch import Dispatcher
 from levada_server.rpc.guarded_reflection import GuardedReflection
 from levada_server.rpc.job_service import JobService
 from levada_server.rpc.object_service import ObjectService
+from levada_server.rpc.ports import check_free
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.schema_service import SchemaService
@@ -34,8 +35,24 @@ if TYPE_CHECKING:
     from levada_server.rpc.tls import Certificate
 
 _SERVICES = sorted({method.service for method in METHODS.values()})
+ACCEPTORS = 8
+"""How many of gRPC's servers share a port.
+
+Each accepts one call in some rounds of the event loop, in the order of arrival, so with one of them the many calls of a
+client would keep those of all others waiting for seconds.
+"""
 PENDING_CALLS = 10_000
-"""How many calls may wait to be accepted, one in each round of the event loop; past it gRPC begins to cancel calls."""
+"""How many calls may wait to be accepted by each; past it gRPC begins to cancel calls."""
+OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.so_reuseport", 1),
+    ("grpc.server.max_pending_requests", PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING_CALLS),
+    # Clients ping every 30 s, also between calls, so that proxies keep the connection.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),
+)
 BACKGROUND = "background."
 """The health of a background task is asked for by this and its name; it is unknown until the task first fails."""
 
@@ -57,18 +74,8 @@ class RpcServer:
         self._call_streams = CallStreams(self.activity, user_streams)
         self._health = CountedHealth(self.activity)
         self._ready = True
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", MESSAGE_BYTES),
-                ("grpc.max_send_message_length", MESSAGE_BYTES),
-                ("grpc.so_reuseport", int(shared_port)),
-                ("grpc.server.max_pending_requests", PENDING_CALLS),
-                ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING_CALLS),
-                # Clients ping every 30 s, also between calls, so that proxies keep the connection.
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),
-            ],
-        )
+        self._shared_port = shared_port
+        self._servers = [grpc.aio.server(options=OPTIONS) for _ in range(ACCEPTORS)]
         permissions = engine.gate.permissions
         front = Front(
             lambda path: self.dispatcher.browser_handler(path), permissions, engine.signer.server_id, read_page()
@@ -85,13 +92,12 @@ class RpcServer:
             AccessService(self.web),
         )
         self.dispatcher = Dispatcher(engine, self.activity, services)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflected = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-            GuardedReflection(reflected, permissions), self._server
-        )
-        # The last, because it answers calls of unknown methods too.
-        self._server.add_generic_rpc_handlers((self.dispatcher,))
+        reflected = GuardedReflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), permissions)
+        for server in self._servers:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, server)
+            # The last, because it answers calls of unknown methods too.
+            server.add_generic_rpc_handlers((self.dispatcher,))
 
     def listen(self, address: str, certificate: Certificate | None = None) -> str:
         """Add an address to listen on, before the start; return it with the port that was chosen.
@@ -104,20 +110,19 @@ class RpcServer:
         Raises:
             Unavailable: The address is in use or cannot be bound.
         """
-        try:
-            if certificate is None:
-                port = self._server.add_insecure_port(address)
-            else:
-                port = self._server.add_secure_port(address, certificate.credentials())
-        except RuntimeError as error:
-            raise Unavailable(
-                f"Cannot listen on {address}; another server may use it. Choose another address with --listen."
-            ) from error
-        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        if address.startswith("unix:"):
+            _add(self._servers[0], address, certificate)
+            return address
+        if not self._shared_port:
+            check_free(address)
+        for server in self._servers:  # the first chooses the port if it is 0
+            address = f"{address.rpartition(':')[0]}:{_add(server, address, certificate)}"
+        return address
 
     async def start(self) -> None:
         """Serve calls on the addresses of `listen`."""
-        await self._server.start()
+        for server in self._servers:
+            await server.start()
         await self._report_readiness()
 
     async def report(self, name: str, *, healthy: bool, ready: bool) -> None:
@@ -142,7 +147,20 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
         self._call_streams.end()
         self.dispatcher.end_endless()
-        await asyncio.gather(self._server.stop(grace_seconds), self.web.stop(grace_seconds))
+        stops = [server.stop(grace_seconds) for server in self._servers]
+        await asyncio.gather(*stops, self.web.stop(grace_seconds))
+
+
+def _add(server: grpc.aio.Server, address: str, certificate: Certificate | None) -> int:
+    """Add an address to one of gRPC's servers; return its port."""
+    try:
+        if certificate is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, certificate.credentials())
+    except RuntimeError as error:
+        raise Unavailable(
+            f"Cannot listen on {address}; another server may use it. Choose another address with --listen."
+        ) from error
 
 
 def _status(*, serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus:
