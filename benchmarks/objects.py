@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.objects", description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="the size of the file (default: 2)")
     parser.add_argument("--store", action="append", choices=STORES, help="default: all")
-    parser.add_argument("--collect", type=int, default=100_000, help="how many objects to collect (default: 100000)")
+    parser.add_argument(
+        "--collect", type=int, default=100_000, help="how many objects to list and collect (default: 100000)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="levada-objects-") as name:
         folder = Path(name)
@@ -101,7 +103,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
     size = source.stat().st_size
     with (
         serving(data, settings) as (pid, address),
-        counting(address) as (near, counted),
+        nullcontext((address, [0])) if settings is None else counting(address) as (near, counted),
         lv.config.override(stores={"main": {"location": "/nowhere"}}, download_path=str(data)),
         lv.Connection(near) as connection,
     ):
@@ -112,12 +114,15 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
         (things & {"id": 0}).to_dicts()[0]["file"].verify()
 
         def measured(direction: str, action: Callable[[], Any]) -> None:
+            os.sync()  # a measurement does not wait for what was written before it
             plain = timed(lambda: plain_copy(direction, settings, source, data / "plain.bin"))
+            os.sync()
             client, server = reset_peak("self"), reset_peak(pid)
             counted[0] = 0
             taken = timed(action)
             growth = (peak("self") - client) / 2**20, (peak(pid) - server) / 2**20
-            passed = f"{100 * counted[0] / size:.3f} % of the bytes passed through the server"
+            share = 100.0 if settings is None else 100 * counted[0] / size
+            passed = f"{share:.3f} % of the bytes passed through the server"
             print(
                 f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
                 f"({size / plain / 1e6:.0f} MB/s); memory + {growth[0]:.0f} MB in the client, + {growth[1]:.0f} MB in "
@@ -155,21 +160,29 @@ def plain_copy(direction: str, settings: BucketSettings | None, source: Path, ta
 
 
 def collection(store: str, settings: BucketSettings | None, data: Path, count: int) -> None:
-    """Let a server collect many objects that no row names, and list them."""
+    """Let a server list, measure and collect many objects that no row names."""
     with serving(data, settings) as (pid, address), lv.Connection(address) as connection:
         declare(connection)
         filled = timed(lambda: fill(settings, data, count))
-        reset_peak(pid)
-        before = peak(pid)
-        quarantined = timed(lambda: run_collect(address))
+        print(f"{store}: {count} objects made in {filled:.0f} s", flush=True)
+
+        def measured(work: str, command: str) -> None:
+            before = reset_peak(pid)
+            taken, client = run_command(command, address)
+            growth = (peak(pid) - before) / 2**20
+            print(
+                f"{store} {work}: {count} objects in {taken:.1f} s; {client / 2**20:.0f} MB in the client, "
+                f"memory + {growth:.0f} MB in the server",
+                flush=True,
+            )
+
+        measured("list", "list")
+        measured("usage", "usage")
+        measured("quarantine", "collect")
         asyncio.run(execute(data, "UPDATE levada.object SET quarantine_time = now() - interval '8 days'"))
-        removed = timed(lambda: run_collect(address))
+        measured("removal", "collect")
         left = asyncio.run(execute(data, "SELECT count(*) FROM levada.object"))
-        print(
-            f"{store} collect: {count} objects (made in {filled:.0f} s) quarantined in {quarantined:.1f} s, removed in "
-            f"{removed:.1f} s, {left} left; memory + {(peak(pid) - before) / 2**20:.0f} MB in the server",
-            flush=True,
-        )
+        print(f"{store}: {left} objects left", flush=True)
 
 
 def fill(settings: BucketSettings | None, data: Path, count: int) -> None:
@@ -204,10 +217,15 @@ async def put_all(settings: BucketSettings, prefix: str, paths: list[str]) -> No
     await asyncio.gather(*map(put, paths))
 
 
-def run_collect(address: str) -> None:
-    """Run the command that collects objects."""
-    command = [sys.executable, "-m", "levada", "objects", "collect", "--url", address]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+def run_command(word: str, address: str) -> tuple[float, int]:
+    """Run a command for objects; return its seconds, and the most memory that it used, in bytes."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "levada", "objects", word, "--url", address]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"levada objects {word} failed"
+    return time.perf_counter() - began, used.ru_maxrss * 1024
 
 
 async def execute(data: Path, statement: str, *arguments: Any) -> Any:

@@ -15,10 +15,11 @@ from levada_server.operations.objects.verification import NOBODY
 from levada_server.storage.objects import usage
 from levada_server.storage.postgres.database import Database
 from tests.support.make import ME, insert, make_table, named
-from tests.support.objects import put
+from tests.support.objects import EVERY_STORE, BucketFile, put, put_file, stored_files
 from tests.support.roles import make_caller
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from uuid import UUID
 
     from levada_server.operations.context import Engine
@@ -31,21 +32,27 @@ async def verify(engine: Engine, store: str = "", after: UUID = NOBODY) -> tuple
     return sum(some.object_count for some in found), [damage for some in found for damage in some.damages]
 
 
+def file_at(store_folders: StoreFolders, path: str) -> Path | BucketFile:
+    return next(
+        file for file in stored_files(store_folders) if file.parts[-path.count("/") - 1 :] == tuple(path.split("/"))
+    )
+
+
+@EVERY_STORE
 async def test_each_damage_is_reported_with_the_rows_that_have_it(engine: Engine, store_folders: StoreFolders) -> None:
     definition = "id : int32\nday : date\n---\nfile = null : <attach@main>\nmovie = null : <filepath@raw>"
     await make_table(engine, "Trace", definition)
-    (store_folders.folders["raw"] / "film").write_bytes(b"film")
+    put_file(store_folders, "raw", "film", b"film")
     film = await registration.register(engine, ME, Target(named("Trace"), "movie"), "film")
     kept, lost, changed = [await put(engine, "Trace", "file", content) for content in (b"kept", b"lost", b"seen")]
     for number, reference in enumerate((kept, lost, changed)):
         row = {"id": number, "day": "2026-01-02", "file": str(reference.id), "movie": None}
         await insert(engine, "Trace", [row | ({"movie": str(film.id)} if number == 2 else {})])
     assert await verify(engine) == (4, [])
-    folder = store_folders.folders["main"]
-    (folder / lost.path).unlink()
-    (folder / changed.path).chmod(0o644)
-    (folder / changed.path).write_bytes(b"SEEN")  # of the same size
-    (store_folders.folders["raw"] / "film").write_bytes(b"another film")
+    file_at(store_folders, lost.path).unlink()
+    file_at(store_folders, changed.path).chmod(0o644)
+    file_at(store_folders, changed.path).write_bytes(b"SEEN")  # of the same size
+    put_file(store_folders, "raw", "film", b"another film")
     count, damages = await verify(engine)
     assert count == 4
     assert {damage.reference.id: damage.problem.rpartition("` ")[2] for damage in damages} == {

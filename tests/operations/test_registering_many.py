@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,27 +10,23 @@ import pytest
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.operations.objects import registration
 from levada_server.operations.objects.objects import Target
-from levada_server.storage.objects.storage import StoreFolders
 from tests.support.make import ME, insert, make_table, named
-from tests.support.objects import get, put
+from tests.support.objects import EVERY_STORE, get, put, put_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from levada_server.operations.context import Engine
+    from levada_server.storage.objects.storage import StoreFolders
 
 TARGET = Target(named("Movie"), "file")
 FILES = ["2026/a/1", "2026/a/2", "2026/a-b", "2026/a.b", "2026/z", "shared/é", "shared/ü"]
 
 
 @pytest.fixture
-def store_folders(tmp_path: Path) -> StoreFolders:
-    """A store whose files the schema `lab` has in some folders."""
-    folder = tmp_path / "raw"
+def store_folders(store_folders: StoreFolders) -> StoreFolders:
+    """Stores; the schema `lab` may register files of some folders."""
     for path in [*FILES, "other/1", "top"]:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(path.encode())
-    return StoreFolders({"raw": folder}, "raw", registrable={"raw": {"lab": ("shared", "2026", "2026/a")}})
+        put_file(store_folders, "raw", path, path.encode())
+    return replace(store_folders, registrable={"raw": {"lab": ("shared", "2026", "2026/a")}})
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +39,7 @@ async def listed(engine: Engine, prefix: str = "", after: str = "") -> tuple[lis
     return [file.path for some in found for file in some.files], sum(some.skipped_count for some in found)
 
 
+@EVERY_STORE
 async def test_files_are_listed_in_the_order_of_their_paths(engine: Engine, store_folders: StoreFolders) -> None:
     expected = sorted(FILES, key=str.encode)
     assert await listed(engine) == (expected, 0)
@@ -63,13 +61,15 @@ async def test_links_and_names_that_no_path_has_are_counted(engine: Engine, stor
     assert await listed(engine, "shared") == (["shared/é", "shared/ü"], 4)
 
 
-async def test_the_servers_own_files_are_not_listed(engine: Engine, tmp_path: Path) -> None:
+@EVERY_STORE
+async def test_the_servers_own_files_are_not_listed(engine: Engine) -> None:
     await put(engine, "Movie", "copy", b"ours")
     engine.objects._registrable = {"raw": {"lab": ("",)}}  # noqa: SLF001  # as if configured so
     paths, _ = await listed(engine)
     assert paths == sorted([*FILES, "other/1", "top"], key=str.encode)
 
 
+@EVERY_STORE
 async def test_files_are_registered_with_a_reason_for_each_that_is_not(engine: Engine) -> None:
     paths = ["2026/z", "2026/none", "../z", "other/1", "shared/ü"]
     outcomes = await registration.register_files(engine, ME, TARGET, paths)

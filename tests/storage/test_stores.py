@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+from blake3 import blake3
 
 from levada_server.errors import (
     DamagedObject,
@@ -26,6 +27,7 @@ from levada_server.errors import (
     UnknownObject,
 )
 from levada_server.storage.objects import bucket_settings, signed_requests
+from levada_server.storage.objects import content as content_module
 from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
 from levada_server.storage.objects.storage import StoreFolders, open_stores
 from tests.support.bucket_services import SERVICES
@@ -98,6 +100,76 @@ def test_an_upload_becomes_a_file_at_its_place(store: Store, store_folders: Stor
     assert stored_files(store_folders) == []
     with pytest.raises(NotFound):
         store.open(PLACE)
+
+
+@EVERY_STORE
+def test_an_upload_that_changes_during_its_commit_is_not_published(store: Store, store_folders: StoreFolders) -> None:
+    """Its hash would be that of other bytes, which could then be shared as the content that they are not."""
+    upload = uuid4()
+    store.begin(upload, folder=False)
+    write(store, upload, "", b"content")
+    content = store.content(upload, folder=False)
+    store.write(upload, "", 0, b"another content")
+    with pytest.raises(Unavailable, match="during its commit"):
+        store.publish(upload, PLACE, content)
+    with pytest.raises(NotFound):
+        store.open(PLACE)
+    content = store.content(upload, folder=False)
+    assert content.hash == blake3(b"another content").hexdigest()
+    store.publish(upload, PLACE, content)
+    with store.open(PLACE) as file:
+        assert file.read() == b"another content"
+    assert len(stored_files(store_folders)) == 1
+
+
+def test_bytes_are_hashed_as_they_arrive(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload, pieces = uuid4(), [os.urandom(3 * MIB), os.urandom(MIB)]
+    store.begin(upload, folder=True)
+    write(store, upload, "a/b", *pieces)
+    write(store, upload, "empty")
+    store.rewind(upload, "a/b", 4 * MIB)  # a broken connection is back
+    store.write(upload, "a/b", 4 * MIB, b"end")
+
+    def read_again(_: object) -> None:
+        raise AssertionError("a file was read again")
+
+    monkeypatch.setattr(content_module, "_hash_of", read_again)
+    content = store.content(upload, folder=True)
+    assert content.files is not None
+    whole = blake3(b"".join([*pieces, b"end"])).hexdigest()
+    assert [(file.path, file.size_bytes, file.hash) for file in content.files] == [
+        ("a/b", 4 * MIB + 3, whole),
+        ("empty", 0, blake3(b"").hexdigest()),
+    ]
+
+
+def test_bytes_that_another_process_wrote_are_hashed_too(store_folders: StoreFolders) -> None:
+    """Each process has its own hashes; the one that commits must know what is in the file."""
+    first, second = (open_stores(store_folders)["main"] for _ in range(2))
+    upload = uuid4()
+    first.begin(upload, folder=False)
+    write(first, upload, "", b"one ", b"two ")
+    second.rewind(upload, "", 4)
+    second.write(upload, "", 4, b"three")
+    for store in (first, second):
+        assert store.content(upload, folder=False).hash == blake3(b"one three").hexdigest()
+    second.write(upload, "", 0, b"ONE")
+    first.rewind(upload, "", 9)
+    first.write(upload, "", 9, b"!")
+    second.write(upload, "", 4, b"THREE")  # after all, while the first process has its hash
+    for store in (first, second):
+        assert store.content(upload, folder=False).hash == blake3(b"ONE THREE!").hexdigest()
+
+
+def test_bytes_after_a_gap_or_before_the_end_are_hashed_with_the_rest(store: Store) -> None:
+    upload = uuid4()
+    store.begin(upload, folder=False)
+    write(store, upload, "", b"0123456789")
+    store.write(upload, "", 3, b"xyz")
+    assert store.content(upload, folder=False).hash == blake3(b"012xyz6789").hexdigest()
+    store.rewind(upload, "", 5)
+    store.write(upload, "", 5, b"end")
+    assert store.content(upload, folder=False).hash == blake3(b"012xyend").hexdigest()
 
 
 @EVERY_STORE

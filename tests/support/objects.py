@@ -75,9 +75,12 @@ async def states(engine: Engine) -> list[str]:
 
 
 def stored_files(stores: StoreFolders) -> list[Path | BucketFile]:
-    """List all files in all stores."""
+    """List all files in all stores, without the marks of uploads."""
     found: list[Path | BucketFile] = [
-        file for folder in stores.folders.values() for file in sorted(folder.rglob("*")) if file.is_file()
+        file
+        for folder in stores.folders.values()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not (file.name == "mark" and file.parent.parent.name == "staging")
     ]
     for settings in stores.buckets.values():
         bucket = open_bucket(settings)

@@ -72,6 +72,8 @@ class ObjectService:
                     case "header":
                         id_ = values.uuid("upload_id", request.header.upload_id)
                         if upload is None or upload.upload.id != id_:
+                            if upload is not None:
+                                await upload.flush()
                             upload = await objects.open_upload(call.engine, call.caller, id_)
                         if request.header.removed:
                             await upload.drop(request.header.path)

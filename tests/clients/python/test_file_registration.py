@@ -12,6 +12,7 @@ import levada as lv
 from levada._cli import main
 from levada._tables.file_registration import PathPattern
 from levada.errors import InvalidRequest
+from tests.support.objects import EVERY_STORE, put_file
 
 TESTS = ("levada._cli.main", "levada._tables.file_registration")
 
@@ -38,14 +39,13 @@ def movies(connection: lv.Connection) -> type[lv.Manual]:
 
 def write(store_folders: StoreFolders, *paths: str) -> None:
     for path in paths:
-        place = store_folders.folders["raw"] / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(path.encode())
+        put_file(store_folders, "raw", path, path.encode())
 
 
 PATTERN = "2026/{subject}/{session}_*.avi"
 
 
+@EVERY_STORE
 def test_a_registration_goes_on_where_it_was_cut_off(movies: type[lv.Manual], store_folders: StoreFolders) -> None:
     write(store_folders, "2026/ann/1_top.avi", "2026/ann/2_top.avi", "2026/ben/1_side.avi", "2026/notes.txt")
     planned = movies.register_files(PATTERN, folder="2026", dry_run=True)

@@ -85,7 +85,7 @@ async def _remove_all(engine: Engine) -> Counted:
 
     async def one(doomed: Upload) -> bool:
         async with turns:
-            return await remove_doomed(engine, doomed)
+            return await _remove_doomed_bytes(engine, doomed)
 
     while True:
         async with engine.objects.connection() as connection:
@@ -94,14 +94,18 @@ async def _remove_all(engine: Engine) -> Counted:
             return Counted(count, size_bytes)
         async with asyncio.TaskGroup() as group:
             removals = [group.create_task(one(doomed)) for doomed, _ in batch]
-        done = [size for removal, (_, size) in zip(removals, batch, strict=True) if removal.result()]
-        count, size_bytes, after = count + len(done), size_bytes + sum(done), batch[-1][0].id
+        done = [each for removal, each in zip(removals, batch, strict=True) if removal.result()]
+        async with engine.objects.connection() as connection:
+            await object_rows.delete_doomed(connection, [doomed.id for doomed, _ in done])
+        count, size_bytes = count + len(done), size_bytes + sum(size for _, size in done)
+        after = batch[-1][0].id
 
 
 async def _sweep(engine: Engine, store: Store) -> None:
     """Remove bytes of uploads that have no record any more: a sender, or this server, ended at a bad moment."""
     try:
-        for ids in await asyncio.to_thread(lambda: list(_batches(store.staged()))):
+        staged = _batches(store.staged())
+        while ids := await asyncio.to_thread(next, staged, None):
             async with engine.objects.connection() as connection:
                 known = await object_rows.known_uploads(connection, ids)
             for id_ in set(ids) - known:
@@ -109,7 +113,8 @@ async def _sweep(engine: Engine, store: Store) -> None:
         if (parts := store.part_uploads) is None:
             return
         before = dt.datetime.now(dt.UTC) - _ABANDONED
-        for begun in await asyncio.to_thread(lambda: list(_batches(parts.begun(before)))):
+        abandoned = _batches(parts.begun(before))
+        while begun := await asyncio.to_thread(next, abandoned, None):
             async with engine.objects.connection() as connection:
                 tokens = await object_rows.known_tokens(connection, [token for _, token in begun])
             for path, token in begun:
@@ -127,13 +132,20 @@ def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 
 async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
     """Remove the bytes of an object, then its record; return False to leave it for the next collection."""
+    if not await _remove_doomed_bytes(engine, doomed):
+        return False
+    async with engine.objects.connection() as connection:
+        await object_rows.delete_doomed(connection, [doomed.id])
+    return True
+
+
+async def _remove_doomed_bytes(engine: Engine, doomed: Upload) -> bool:
+    """Remove the bytes of an object; return False to leave it for the next collection."""
     try:
         await remove_bytes(engine, engine.objects.store(doomed.store), doomed)
     except (OSError, LevadaError) as error:
         _LOG.warning("the object %s in the store %s cannot be removed: %s", doomed.path, doomed.store, error)
         return False
-    async with engine.objects.connection() as connection:
-        await object_rows.delete_doomed(connection, doomed.id)
     return True
 
 

@@ -189,6 +189,7 @@ class OpenUpload:
         self._offset = 0
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._writing: asyncio.Task[None] | None = None
 
     async def received_bytes(self, path: str) -> int:
         """Return how much of a file has arrived."""
@@ -210,15 +211,27 @@ class OpenUpload:
         self._waiting.append(content)
         self._waiting_bytes += len(content)
         if self._waiting_bytes >= self.store.write_bytes:
-            await self.flush()
+            await self._write_waiting()
 
     async def flush(self) -> None:
-        """Write the bytes that were kept."""
-        content, offset = b"".join(self._waiting), self._offset
+        """Write the bytes that were kept, and wait until all are written."""
+        await self._write_waiting()
+        await self._written()
+
+    async def _write_waiting(self) -> None:
+        """Begin to write the bytes that were kept, once the ones before them are written; more may come meanwhile."""
+        content = b"".join(self._waiting)
         self._waiting, self._waiting_bytes = [], 0
+        await self._written()
         if content:
-            await asyncio.to_thread(self.store.write, self.upload.id, self._path, offset, content)
+            writing = asyncio.to_thread(self.store.write, self.upload.id, self._path, self._offset, content)
+            self._writing = asyncio.create_task(writing)
             self._offset += len(content)
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
 
     def check(self, path: str) -> None:
         """Check that a file of this path belongs to the upload.
@@ -343,7 +356,7 @@ async def _content(engine: Engine, upload: Upload, store: Store) -> tuple[Conten
         return streamed, True
     files = sorted([*streamed.files, *sent], key=lambda file: file.path.encode())
     check_tree({file.path for file in files})
-    return content_of_files(files), False
+    return replace(content_of_files(files), mark=streamed.mark), False
 
 
 def _npy_header(store: Store, upload: Upload, verified: bool) -> NpyHeader:
@@ -377,7 +390,7 @@ async def _drop(engine: Engine, upload: Upload, store: Store) -> None:
         await object_rows.doom_upload(connection, upload.id)
     await remove_bytes(engine, store, upload)
     async with engine.objects.connection() as connection:
-        await object_rows.delete_doomed(connection, upload.id)
+        await object_rows.delete_doomed(connection, [upload.id])
 
 
 async def _check_there(store: Store, found: StoredObject) -> None:

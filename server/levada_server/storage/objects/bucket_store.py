@@ -12,7 +12,7 @@ import io
 import re
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -21,7 +21,7 @@ import obstore
 from blake3 import blake3
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
+from levada_server.errors import DamagedObject, InvalidRequest, NotFound, Unavailable, UnknownObject
 from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
 from levada_server.storage.objects.bucket_errors import told_of
 from levada_server.storage.objects.bucket_settings import BucketKind, open_bucket
@@ -39,8 +39,10 @@ from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 from levada_server.storage.objects.store import URL_SECONDS, SignedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import BinaryIO
+
+    from obstore import ObjectMeta
 
     from levada_server.storage.objects.bucket_settings import BucketSettings
     from levada_server.storage.objects.store import PartUploads
@@ -124,9 +126,10 @@ class BucketStore:
             if "" not in staged:
                 raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload)
             file = self._hashed("", staged[""])
-            return Content(file.size_bytes, file.hash)
+            return Content(file.size_bytes, file.hash, mark=_mark(staged))
         check_tree(staged)
-        return content_of_files([self._hashed(path, pieces) for path, pieces in staged.items()])
+        content = content_of_files([self._hashed(path, pieces) for path, pieces in staged.items()])
+        return replace(content, mark=_mark(staged))
 
     def npy_header(self, upload: UUID) -> NpyHeader:
         """Read the header of an uploaded array.
@@ -137,12 +140,21 @@ class BucketStore:
         return read_npy_header(io.BufferedReader(_Pieces(self, self._staged(upload)[""]), 2**16))
 
     def publish(self, upload: UUID, path: str, content: Content) -> None:
-        """Join the pieces of an upload at its permanent place."""
+        """Join the pieces of an upload at its permanent place.
+
+        Raises:
+            Unavailable: Somebody has written into it since its content was read; do both again.
+        """
+        staged = self._staged(upload)
+        if staged and _mark(staged) != content.mark:
+            raise Unavailable("Another call wrote into the upload during its commit; commit it again.")
         with told_of(self.name):
-            for member, pieces in self._staged(upload).items():
+            for member, pieces in staged.items():
                 key = _checked_key(f"{path}/{member}" if member else path)
                 if len(pieces) == 1:
-                    obstore.copy(self._bucket, pieces[0].key, key)
+                    (piece,) = pieces
+                    whole = self.read(piece.key, 0, piece.size, piece.tag) if piece.size else b""
+                    obstore.put(self._bucket, key, whole, use_multipart=False)
                 else:
                     # Without its end, which an error here prevents, nothing of it is ever seen.
                     writer = obstore.open_writer(self._bucket, key, buffer_size=PIECE_BYTES, max_concurrency=2)
@@ -161,13 +173,13 @@ class BucketStore:
     def discard(self, upload: UUID) -> None:
         """Remove an upload that was not published."""
         with told_of(self.name):
-            self._delete(key for key, _ in self._list(f"{_STAGING}/{upload.hex}"))
+            self._delete(found["path"] for found in self._list(f"{_STAGING}/{upload.hex}"))
 
     def remove(self, path: str) -> None:
         """Remove an object from its place."""
         with told_of(self.name):
             self._delete([path, path + _LIST_SUFFIX])
-            self._delete(key for key, _ in self._list(path))
+            self._delete(found["path"] for found in self._list(path))
 
     def staged(self) -> Iterator[UUID]:
         """Yield the uploads that have a place in the bucket."""
@@ -190,18 +202,27 @@ class BucketStore:
     def scan(self, folder: str, after: str) -> Iterator[Scanned]:
         """Yield the files in a folder and below it, without the server's own, in byte order of their paths.
 
+        One folder at a time is in memory: some services list all files of a bucket in another order, which would leave
+        out files when a list is resumed.
+
         Args:
             folder: The folder, with `/`; empty for the whole bucket.
             after: Only files whose paths come after this one.
         """
         with told_of(self.name):
-            for batch in obstore.list(self._bucket, folder or None, offset=after or None):
-                for found in batch:
-                    path = found["path"]
-                    if path.encode() <= after.encode() or path.partition("/")[0] == MANAGED_FOLDER:
-                        continue
-                    allowed = all(wrong_name(part) is None for part in path.split("/"))
-                    yield Scanned(path, found["size"] if allowed else None)
+            found = obstore.list_with_delimiter(self._bucket, folder or None)
+        entries: list[tuple[str, int | None]] = [(one["path"], one["size"]) for one in found["objects"]]
+        entries += [(f"{path.rstrip('/')}/", None) for path in found["common_prefixes"]]
+        del found
+        for path, size in sorted(entries, key=lambda entry: entry[0].encode()):
+            inside = path.endswith("/") and after.startswith(path)
+            if path == f"{MANAGED_FOLDER}/" or (path.encode() <= after.encode() and not inside):
+                continue
+            if path.endswith("/"):
+                yield from self.scan(path.rstrip("/"), after)
+            else:
+                allowed = all(wrong_name(part) is None for part in path.split("/"))
+                yield Scanned(path, size if allowed else None)
 
     def read_content(self, path: str) -> Content:
         """Read a file to its end.
@@ -294,7 +315,7 @@ class BucketStore:
         with told_of(self.name):
             found = self._list(f"{_STAGING}/{upload.hex}")
             # Files that clients sent themselves may lie beside them.
-            for piece in _in_order(one for one in found if one[0].startswith((f"{prefix}/", f"{prefix}.at/"))):
+            for piece in _in_order(one for one in found if one["path"].startswith((f"{prefix}/", f"{prefix}.at/"))):
                 by_path[piece.place.removeprefix(prefix).removesuffix(".at").removeprefix("/")].append(piece)
         return {path: by_path[path] for path in sorted(by_path, key=str.encode)}
 
@@ -312,14 +333,13 @@ class BucketStore:
             if piece.start > at:
                 return
             for start in range(at - piece.start, piece.size, PIECE_BYTES):
-                yield self.read(piece.key, start, min(start + PIECE_BYTES, piece.size), None)
+                yield self.read(piece.key, start, min(start + PIECE_BYTES, piece.size), piece.tag)
             at = max(at, piece.end)
 
-    def _list(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Yield the keys below a folder, and their sizes."""
+    def _list(self, prefix: str) -> Iterator[ObjectMeta]:
+        """Yield what lies below a folder."""
         for batch in obstore.list(self._bucket, prefix):
-            for found in batch:
-                yield found["path"], found["size"]
+            yield from batch
 
     def _delete(self, keys: Iterable[str]) -> None:
         batch: list[str] = []
@@ -341,11 +361,12 @@ class BucketStore:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Bytes of an upload in one object: its key, the offset of its first byte, and its size in bytes."""
+    """Bytes of an upload in one object: its key, the offset of its first byte, its size in bytes, and its tag."""
 
     key: str
     start: int
     size: int
+    tag: str | None
 
     @property
     def end(self) -> int:
@@ -415,9 +436,18 @@ def _place(upload: UUID, path: str) -> str:
     return f"{_STAGING}/{upload.hex}/f{f'/{check_path(path)}' if path else ''}.at"
 
 
-def _in_order(found: Iterable[tuple[str, int]]) -> list[_Piece]:
+def _mark(staged: Mapping[str, list[_Piece]]) -> str:
+    """Return what changes with any byte of an upload: the hash of the pieces' places, sizes and tags."""
+    hasher = blake3()
+    for pieces in staged.values():
+        for piece in pieces:
+            hasher.update(f"{piece.key}\0{piece.size}\0{piece.tag}\n".encode())
+    return hasher.hexdigest()
+
+
+def _in_order(found: Iterable[ObjectMeta]) -> list[_Piece]:
     """Return pieces in the order of their offsets."""
-    pieces = [_Piece(key, int(key.rpartition("/")[2]), size) for key, size in found]
+    pieces = [_Piece(one["path"], int(one["path"].rpartition("/")[2]), one["size"], one["e_tag"]) for one in found]
     return sorted(pieces, key=lambda piece: piece.start)
 
 

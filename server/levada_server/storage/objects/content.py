@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from blake3 import blake3
 from levada_server.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from io import FileIO
     from typing import BinaryIO
 
@@ -44,16 +44,23 @@ class Content:
         size_bytes: The size of the file, or of all files.
         hash: The hash of the file, or of the list of files.
         files: The files of a folder, in the order of their paths' bytes; None for a file.
+        mark: By which a store knows whether an upload was changed since its content was read; empty for no upload.
     """
 
     size_bytes: int
     hash: str
     files: tuple[StoredFile, ...] | None = None
+    mark: str = field(default="", compare=False)
 
 
-def file_content(place: Path) -> Content:
-    """Read a file."""
-    return Content(*_hashed(place))
+def file_content(place: Path, known: tuple[int, str] | None = None) -> Content:
+    """Return the content of a file.
+
+    Args:
+        place: The file.
+        known: Its size and its hash, if they are known from its writing; a file of another size is read.
+    """
+    return Content(*_hashed(place, known))
 
 
 def opened_content(file: BinaryIO) -> Content:
@@ -61,13 +68,10 @@ def opened_content(file: BinaryIO) -> Content:
     return Content(*_hash_of(file))
 
 
-def folder_content(place: Path) -> Content:
-    """Read all files of a folder."""
-    files = tuple(
-        StoredFile(file.relative_to(place).as_posix(), *_hashed(file))
-        for file in sorted(files_of(place), key=lambda file: file.relative_to(place).as_posix().encode())
-    )
-    return content_of_files(files)
+def folder_content(place: Path, known: Mapping[str, tuple[int, str]]) -> Content:
+    """Return the content of all files of a folder; `known` has sizes and hashes by path, as for `file_content`."""
+    paths = sorted((file.relative_to(place).as_posix() for file in files_of(place)), key=str.encode)
+    return content_of_files([StoredFile(path, *_hashed(place / path, known.get(path))) for path in paths])
 
 
 def content_of_files(files: Sequence[StoredFile]) -> Content:
@@ -108,7 +112,9 @@ def read_listing(lines: Iterable[bytes]) -> list[StoredFile]:
     return [StoredFile(path, int(size), hash_) for hash_, size, path in parts]
 
 
-def _hashed(path: Path) -> tuple[int, str]:
+def _hashed(path: Path, known: tuple[int, str] | None) -> tuple[int, str]:
+    if known is not None and path.stat().st_size == known[0]:
+        return known
     with path.open("rb", buffering=0) as file:
         return _hash_of(file)
 

@@ -10,12 +10,21 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
+from levada_server.errors import (
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    PreconditionFailed,
+    Unavailable,
+    UnknownObject,
+)
 from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
+from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash
 from levada_server.storage.objects.content import (
     Content,
     Scanned,
@@ -31,10 +40,13 @@ from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
+_MARK = "mark"
+_READ_BYTES = 4 * 2**20
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = 0o444
@@ -62,6 +74,7 @@ class FolderStore:
             )
         self.name = name
         self.folder = folder.resolve()
+        self._arrivals = Arrivals()
 
     # --------------------------------------------------------------------------------------------- uploads
 
@@ -93,8 +106,20 @@ class FolderStore:
         with self._writing():
             if path:
                 target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("ab") as file:
+            with self._held(upload, changing=True) as arrival, target.open("ab") as file:
                 file.truncate(offset)
+                hashed = arrival.files.get(path)
+                if hashed is not None and hashed.size_bytes == offset:
+                    return
+                if offset == 0:
+                    arrival.begin(path, FileHash())
+                    return
+                mark = arrival.mark
+            # Another process, or an earlier one, wrote them.
+            hashed = _hash_of_first(target, offset)
+            with self._held(upload) as arrival:
+                if arrival.mark == mark:
+                    arrival.begin(path, hashed)
 
     def write(self, upload: UUID, path: str, offset: int, content: bytes) -> None:
         """Write bytes of a file; if that fails, none of them count as arrived.
@@ -102,27 +127,35 @@ class FolderStore:
         Raises:
             LimitReached: The disk is full.
         """
-        with self._writing(), self._staged(upload, path).open("r+b", buffering=0) as file:
+        with (
+            self._writing(),
+            self._held(upload, changing=True) as arrival,
+            self._staged(upload, path).open("r+b", buffering=0) as file,
+        ):
             try:
                 file.seek(offset)
                 written = 0
                 while written < len(content):
                     written += file.write(memoryview(content)[written:])
             except OSError:
+                arrival.files.pop(path, None)
                 file.truncate(offset)
                 raise
+            arrival.add(path, offset, content)
 
     def content(self, upload: UUID, *, folder: bool) -> Content:
-        """Read the content of an upload from the disk.
+        """Return the content of an upload; files that others wrote too are read from the disk.
 
         Raises:
             UnknownObject: Nothing has arrived.
         """
         place = self._staged(upload)
         try:
-            if not folder:
-                return file_content(place)
-            return folder_content(place)
+            with self._held(upload) as arrival:
+                mark = arrival.mark
+                known = {path: (hashed.size_bytes, hashed.hexdigest()) for path, hashed in arrival.files.items()}
+            content = folder_content(place, known) if folder else file_content(place, known.get(""))
+            return replace(content, mark=mark.hex())
         except FileNotFoundError:
             raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload) from None
 
@@ -140,6 +173,7 @@ class FolderStore:
 
         Raises:
             LimitReached: The disk is full.
+            Unavailable: Somebody has written into it since its content was read; do both again.
         """
         place, target = self._staged(upload), self.folder / path
         with self._writing():
@@ -148,20 +182,26 @@ class FolderStore:
                 _sync(file)
             for folder, _, _ in os.walk(place):
                 _sync(Path(folder))
-            _move(place, target)
+            with self._held(upload) as arrival:
+                if content.mark != arrival.mark.hex():
+                    raise Unavailable("Another call wrote into the upload during its commit; commit it again.")
+                _move(place, target)
             if content.files is not None:
                 listed = target.with_name(target.name + _LIST_SUFFIX)
                 listed.write_bytes(listing(content.files))
                 _sync(listed)
             _sync(target.parent)
-        place.parent.rmdir()
+        self.discard(upload)
 
     def drop(self, upload: UUID, path: str) -> None:
         """Remove a file of an upload."""
-        self._staged(upload, path).unlink(missing_ok=True)
+        with self._writing(), self._held(upload, changing=True) as arrival:
+            arrival.files.pop(path, None)
+            self._staged(upload, path).unlink(missing_ok=True)
 
     def discard(self, upload: UUID) -> None:
-        """Remove an upload that was not published."""
+        """Remove what is left of an upload."""
+        self._arrivals.forget(upload)
         shutil.rmtree(self._staged(upload).parent, ignore_errors=True)
 
     def remove(self, path: str) -> None:
@@ -283,6 +323,9 @@ class FolderStore:
         place = self.folder / _STAGING / upload.hex / _CONTENT
         return place / check_path(path) if path else place
 
+    def _held(self, upload: UUID, *, changing: bool = False) -> AbstractContextManager[Arrival]:
+        return self._arrivals.held(upload, self._staged(upload).with_name(_MARK), changing=changing)
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
@@ -299,6 +342,15 @@ class FolderStore:
                     store=self.name,
                 ) from error
             raise
+
+
+def _hash_of_first(place: Path, count: int) -> FileHash:
+    """Return the hash of the first bytes of a file."""
+    hashed = FileHash()
+    with place.open("rb", buffering=0) as file:
+        while chunk := file.read(min(_READ_BYTES, count - hashed.size_bytes)):
+            hashed.update(chunk)
+    return hashed
 
 
 def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:

@@ -316,9 +316,9 @@ async def read_doomed(connection: Connection, after: UUID, limit: int) -> list[t
     return [(_upload(row), row["size_bytes"] or 0) for row in rows]
 
 
-async def delete_doomed(connection: Connection, id_: UUID) -> None:
-    """Delete the record of an object that was removed."""
-    await connection.execute(_SQL["delete_doomed"], id_)
+async def delete_doomed(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Delete the records of objects that were removed."""
+    await connection.execute(_SQL["delete_doomed"], ids)
 
 
 def _upload(row: asyncpg.Record) -> Upload:

@@ -136,7 +136,7 @@ class Store(Protocol):
         ...
 
     def content(self, upload: UUID, *, folder: bool) -> Content:
-        """Read the content of an upload that came through the server.
+        """Return the content of an upload that came through the server; each byte was hashed, as it came or now.
 
         Raises:
             UnknownObject: Nothing has arrived.
@@ -156,6 +156,9 @@ class Store(Protocol):
 
         Args:
             content: The content of the object, with files that clients sent to their place themselves.
+
+        Raises:
+            Unavailable: Somebody has written into the upload since its content was read; do both again.
         """
         ...
 

@@ -237,4 +237,4 @@ SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM levada.object WHERE s
 SELECT * FROM levada.object WHERE state = 'doomed' AND id > $1 ORDER BY id LIMIT $2;
 
 -- name: delete_doomed
-DELETE FROM levada.object WHERE id = $1 AND state = 'doomed';
+DELETE FROM levada.object WHERE id = ANY($1::uuid[]) AND state = 'doomed';
