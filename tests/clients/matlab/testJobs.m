@@ -249,7 +249,7 @@ end
 function test_a_make_that_is_held_to_the_contract_inserts_into_its_own_tables_alone(connection)
 fill();
 count(lab.Stray);
-connection.request('SchemaService/UpdateSchema', struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
+levada.internal.api.updateSchema(connection, struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
 [~, errors] = populate(lab.Stray, 'session = 1');
 checkEqual(unique({errors.identifier}), {'levada:MakeContract'});
 checkEqual(count(lab.Subject), 2);
@@ -280,7 +280,7 @@ end
 function test_a_make_that_is_held_to_the_contract_opens_no_transaction(connection)
 fill();
 count(lab.Wanderer);
-connection.request('SchemaService/UpdateSchema', struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
+levada.internal.api.updateSchema(connection, struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
 levada.config('wandering', 'block');
 [~, errors] = populate(lab.Wanderer, 'session = 1');
 checkEqual(unique({errors.identifier}), {'levada:MakeContract'});

@@ -121,7 +121,6 @@ catch failure
 end
 insert(lab.Subject, struct('subject_id', 12));
 checkError('PreconditionFailed', @() connection.startTransaction());
-checkError('PreconditionFailed', @() connection.request('JobService/RefreshJobs', ...
-    struct('name', struct('schema', 'lab', 'table', 'Stat'))));
+checkError('PreconditionFailed', @() levada.internal.api.refreshJobs(connection, struct('name', struct('schema', 'lab', 'table', 'Stat'))));
 value = 5;
 end

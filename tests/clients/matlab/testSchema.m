@@ -40,10 +40,10 @@ schema = lab.getSchema();
 count(lab.Subject);
 request = struct('name', struct('schema', 'lab', 'table', 'Other'), 'tier', 'TABLE_TIER_MANUAL', 'definition', ...
     'a : int32');
-connection.request('SchemaService/DeclareTable', request);
+levada.internal.api.declareTable(connection, request);
 drop(lab.Subject);
 request.name.table = 'Subject';
-connection.request('SchemaService/DeclareTable', request);
+levada.internal.api.declareTable(connection, request);
 schema.reload();
 lastwarn('', '');
 checkEqual(primaryKey(lab.Subject), {'a'});
@@ -113,7 +113,7 @@ checkError('AlreadyExists', @() levada.createSchema('fresh', folder, 'fresh'));
 end
 
 function declare(connection, table, tier, definition)
-connection.request('SchemaService/DeclareTable', struct('name', struct('schema', 'fresh', 'table', table), ...
+levada.internal.api.declareTable(connection, struct('name', struct('schema', 'fresh', 'table', table), ...
     'tier', ['TABLE_TIER_' tier], 'definition', definition));
 end
 

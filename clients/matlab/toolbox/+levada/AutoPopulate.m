@@ -59,7 +59,7 @@ classdef AutoPopulate < levada.Table
             if ~isempty(source)
                 request.key_source = source.message();
             end
-            answer = conn(self).request('JobService/GetProgress', request);
+            answer = levada.internal.api.getProgress(conn(self), request);
             [remaining, total] = levada.internal.jobs.progressCounts(answer.progress{1});
             if nargout == 0
                 fprintf('%-30s completed %d of %d (%.1f %%)\n', class(self), total - remaining, total, ...

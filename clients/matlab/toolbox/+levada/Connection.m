@@ -53,7 +53,7 @@ classdef Connection < handle
             client = levada.internal.calls.clientName();
             self.Channel = levada.internal.calls.gateway('connect', url, token, trusted, client);
             try
-                info = levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct());
+                info = levada.internal.api.getServerInfo(self, struct());
                 levada.internal.calls.checkServer(info, url);
             catch failure
                 self.close();
@@ -81,8 +81,7 @@ classdef Connection < handle
             answer = false;
             if ~isempty(self.Channel)
                 try
-                    levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct(), ...
-                        probeSeconds);
+                    levada.internal.api.getServerInfo(self, struct(), probeSeconds);
                     answer = true;
                 catch failure
                     if ~any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:DeadlineExceeded'}))
@@ -185,14 +184,14 @@ classdef Connection < handle
                     return
                 end
             end
-            response = self.request('SchemaService/DescribeTable', struct('name', name));
+            response = levada.internal.api.describeTable(self, struct('name', name));
             table = response.table;
             self.Tables(key) = struct('version', levada.internal.calls.gateway('catalogVersion', self.Channel), ...
                 'table', table);
         end
 
         function response = request(self, method, message, varargin)
-            %REQUEST Call a method, in the open transaction if that serves it.
+            %REQUEST Call a method, in the open transaction if that serves it. The functions of `+api` call it.
             self.checkOpen();
             known = levada.internal.api.method(method);
             field = known.sessionField;
@@ -216,7 +215,7 @@ classdef Connection < handle
         end
 
         function response = send(self, method, messages)
-            %SEND Call a method that takes a stream of messages.
+            %SEND Call a method that takes a stream of messages. The functions of `+api` call it.
             self.checkOpen();
             known = levada.internal.api.method(method);
             field = known.sessionField;
@@ -232,7 +231,21 @@ classdef Connection < handle
                 return
             end
             self.checkOutsideTransaction(method, known);
-            response = levada.internal.rows.sendRows(self, method, messages);
+            response = levada.internal.calls.sendStream(self, ['/levada_api.v1.' method], messages);
+        end
+
+        function responses = receive(self, method, message)
+            %RECEIVE Call a method that answers with a stream, and return its messages as a cell. The functions of
+            % `+api` call it. Within a transaction, fetchColumns fetches.
+            self.checkOpen();
+            self.checkOutsideTransaction(method, levada.internal.api.method(method));
+            responses = levada.internal.calls.receiveStream(self, ['/levada_api.v1.' method], message);
+        end
+
+        function stream = open(self, method)
+            %OPEN Call a method both of whose sides are streams. The functions of `+api` call it.
+            self.checkOpen();
+            stream = levada.internal.calls.SessionStream(self.Channel, ['/levada_api.v1.' method]);
         end
 
         function result = fetchColumns(self, message, exact)
@@ -332,7 +345,7 @@ classdef Connection < handle
         end
 
         function tryToBegin(self, begin)
-            self.Session = levada.internal.calls.openSession(self);
+            self.Session = levada.internal.api.openSession(self);
             try
                 self.askSession({begin});
             catch failure

@@ -80,14 +80,14 @@ classdef Schema < handle
             %TABLES Return the tables of the schema from the catalog, parents first.
             self.create();
             request = struct('schema', self.dbname);
-            found = levada.internal.calls.listPages(self.conn(), 'SchemaService/ListTables', 'tables', request);
+            found = levada.internal.calls.listPages(self.conn(), @levada.internal.api.listTables, 'tables', request);
         end
 
         function answer = exists(self)
             %EXISTS Return whether the server has the schema.
             answer = true;
             try
-                self.conn().request('SchemaService/ListTables', struct('schema', self.dbname, 'page_size', 1));
+                levada.internal.api.listTables(self.conn(), struct('schema', self.dbname, 'page_size', 1));
             catch failure
                 if ~strcmp(failure.identifier, 'levada:UnknownSchema')
                     rethrow(failure)
@@ -111,7 +111,7 @@ classdef Schema < handle
             lines = [{sprintf('About to drop the schema `%s` with:', self.dbname)}, lines];
             if levada.internal.inputs.confirm(lines, sprintf('Drop the schema `%s`?', self.dbname), named.Prompt)
                 request = struct('name', self.dbname, 'request_id', levada.internal.calls.gateway('requestId'));
-                self.conn().request('SchemaService/DropSchema', request);
+                levada.internal.api.dropSchema(self.conn(), request);
                 self.forget();
             end
         end
@@ -151,7 +151,7 @@ classdef Schema < handle
             if ~isequal(self.CreatedOn, channel)
                 request = struct('name', self.dbname, 'allow_existing', true, 'request_id', ...
                     levada.internal.calls.gateway('requestId'));
-                self.conn().request('SchemaService/CreateSchema', request);
+                levada.internal.api.createSchema(self.conn(), request);
                 self.CreatedOn = channel;
             end
         end

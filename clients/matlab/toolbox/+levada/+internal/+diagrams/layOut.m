@@ -11,7 +11,7 @@ function layout = layOut(connection, tables)
 %           frames  cell of structs: schema, place
 
 names = cellfun(@(t) t.name, tables, 'UniformOutput', false);
-response = connection.request('SchemaService/LayOutGraph', struct('tables', {names}));
+response = levada.internal.api.layOutGraph(connection, struct('tables', {names}));
 layout = struct('width', 0, 'height', 0, 'boxes', {{}}, 'lines', {{}}, 'frames', {{}});
 if isfield(response, 'size')
     size = placeOf(response.size);

@@ -117,7 +117,7 @@ classdef JobWork < handle
                 header = struct('name', found{1}.name, 'options', found{1}.options, 'lease_token', ...
                     self.Lease.lease_token);
                 messages = [{struct('header', header)}, piecesOf(found{1})];
-                self.Connection.send('RowService/InsertRows', messages);
+                levada.internal.api.insertRows(self.Connection, messages);
             end
         end
 

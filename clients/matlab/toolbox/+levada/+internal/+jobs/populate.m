@@ -18,7 +18,7 @@ if ~isempty(source)
     wanted = jobs(table) & proj(source);
     reservation.restriction = wanted.message();
 end
-connection.request('JobService/RefreshJobs', refresh);
+levada.internal.api.refreshJobs(connection, refresh);
 session = levada.internal.jobs.WorkerSession(connection);
 ending = onCleanup(@() session.close());
 called = 0;

@@ -21,7 +21,7 @@ end
 leases = cell(1, mostLeases);
 while numel(leases) == mostLeases
     leases = {};
-    response = connection.request('JobService/LeaseResults', request);
+    response = levada.internal.api.leaseResults(connection, request);
     if isfield(response, 'leases')
         leases = response.leases;
     end
@@ -43,7 +43,7 @@ end
 function own = ownTables(connection, name)
 % The table and its parts, as the catalog has them.
 table = connection.describeTable(name);
-every = levada.internal.calls.listPages(connection, 'SchemaService/ListTables', 'tables', ...
+every = levada.internal.calls.listPages(connection, @levada.internal.api.listTables, 'tables', ...
     struct('schema', table.name.schema));
 prefix = [table.name.table '.'];
 own = every(cellfun(@(t) strcmp(t.name.table, table.name.table) || strncmp(t.name.table, prefix, numel(prefix)), every));

@@ -8,8 +8,7 @@ function [result, receipt] = fetchColumns(connection, request, exact)
 fewRows = 100;
 root = request.relation.nodes{end};
 if isfield(root, 'top') && isfield(root.top, 'limit') && root.top.limit <= fewRows
-    response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/FetchFewRows', struct('fetch', ...
-        request));
+    response = levada.internal.api.fetchFewRows(connection, struct('fetch', request));
     if ~response.too_large
         result = levada.internal.rows.decodeColumns({response.result.arrow_ipc}, exact);
         receipt = response.result.read_receipt;

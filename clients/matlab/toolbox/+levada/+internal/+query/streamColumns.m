@@ -4,7 +4,7 @@ function [columns, receipt] = streamColumns(connection, request, exact)
 %   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST, true) keeps the stored classes of numbers.
 %   [COLUMNS, RECEIPT] = STREAMCOLUMNS(...) also returns the receipt of a read under a lease, empty without one.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.QueryService/FetchRelation', request);
+responses = levada.internal.api.fetchRelation(connection, request);
 pieces = cellfun(@(response) response.arrow_ipc, responses, 'UniformOutput', false);
 columns = levada.internal.rows.decodeColumns(pieces, nargin > 2 && exact);
 receipt = responses{end}.read_receipt;

@@ -21,7 +21,7 @@ for field = reshape(fieldnames(row), 1, [])
     entries{end + 1} = struct('name', field{1}, 'value', {value}); %#ok<AGROW>
 end
 request = struct('name', tableName(table), 'row', {entries}, 'request_id', levada.internal.calls.gateway('requestId'));
-conn(table).request('RowService/UpdateRow', request);
+levada.internal.api.updateRow(conn(table), request);
 end
 
 function row = namedRow(table, inputs)

@@ -31,7 +31,7 @@ if computes
     request.retry_policy = retryPolicy(table);
     [request, fault] = addKeySource(request, table);
 end
-response = connection.request('SchemaService/DeclareTable', request);
+response = levada.internal.api.declareTable(connection, request);
 if isfield(response, 'differences') && ~isempty(response.differences)
     warning('levada:Warning', '%s exists with another definition; nothing was changed. Differences:\n  %s', ...
         levada.internal.schema.fullName(name), strjoin(response.differences, '\n  '));
