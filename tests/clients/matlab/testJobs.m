@@ -164,6 +164,112 @@ checkError('InvalidRequest', @() populate(lab.Stat & 'session = 1'));
 checkError('InvalidRequest', @() populate(levada.FreeTable('lab.Stat')));
 end
 
+function test_failed_jobs_are_retried_ignored_and_counted(~)
+fill();
+populate(lab.Stat, 'SuppressErrors', true);
+checkEqual(progress(jobs(lab.Stat)), ...
+    struct('pending', 0, 'reserved', 0, 'success', 3, 'error', 1, 'ignored', 0, 'total', 4));
+checkEqual(fetch1(errors(jobs(lab.Stat)), 'error_type'), 'NoRate');
+checkEqual(count(completed(jobs(lab.Stat))), 3);
+checkEqual(ignore(jobs(lab.Stat) & 'session = 3'), 1);
+checkEqual(fetch1(ignored(jobs(lab.Stat)), 'session'), 3);
+populate(lab.Stat);
+checkEqual(count(lab.Stat), 3);
+checkEqual(retry(jobs(lab.Stat) & 'session < 3'), 0);
+checkEqual(retry(jobs(lab.Stat)), 1);
+checkEqual([count(pending(jobs(lab.Stat))), count(reserved(jobs(lab.Stat)))], [1 0]);
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+populate(lab.Stat, 'ReserveJobs', true);
+checkEqual(count(lab.Stat), 4);
+end
+
+function test_deleting_a_failed_job_retries_it(~)
+fill();
+parpopulate(lab.Stat);
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+checkEqual(del(errors(jobs(lab.Stat))), 1);
+parpopulate(lab.Stat);
+checkEqual(count(lab.Stat), 4);
+end
+
+function test_the_job_of_a_key_can_be_ignored_before_it_exists(~)
+fill();
+checkEqual(ignore(jobs(lab.Stat), struct('subject_id', 1, 'session', 3)), 1);
+populate(lab.Stat);
+checkEqual(count(lab.Stat), 3);
+end
+
+function test_cancelled_jobs_are_errors_and_their_results_are_refused(connection)
+fill();
+count(lab.Stat);
+refresh(jobs(lab.Stat));
+session = levada.internal.jobs.WorkerSession(connection);
+ending = onCleanup(@() session.close());
+leases = session.reserve(struct('names', {{tableName(lab.Stat)}}, 'max_jobs', 1));
+checkEqual(numel(leases), 1);
+checkEqual(count(reserved(jobs(lab.Stat))), 1);
+checkEqual(cancel(jobs(lab.Stat)), 1);
+checkEqual([count(reserved(jobs(lab.Stat))), count(errors(jobs(lab.Stat)))], [0 1]);
+job = levada.internal.jobs.runJob(connection, lab.Stat, leases{1}, @(~) false, false, {});
+outcome = levada.internal.jobs.completeJobs(connection, {job}, 1);
+checkEqual(outcome{1}.identifier, 'levada:LeaseLost');
+end
+
+function test_jobs_are_refreshed_with_a_priority_and_a_delay(~)
+fill();
+counts = refresh(jobs(lab.Stat), 'session = 2', 'Priority', 1);
+checkEqual(counts, struct('added', 1, 'removed', 0, 'reset', 0));
+counts = refresh(jobs(lab.Stat), 'Delay', 3600);
+checkEqual(counts.added, 3);
+checkEqual(fetch1(jobs(lab.Stat) & 'session = 2', 'priority'), 1);
+checkEqual(count(atLeast(jobs(lab.Stat), 1)), 1);
+del(lab.Session & 'session = 2');
+populate(lab.Stat, 'Refresh', false);
+checkEqual(count(lab.Stat), 0);
+end
+
+function test_populate_takes_keys_order_limit_and_priority(~)
+fill();
+populate(lab.Stat, 'Keys', struct('subject_id', {1; 2}, 'session', {2; 1}), 'MaxCalls', 1);
+checkEqual(count(lab.Stat), 1);
+populate(lab.Stat, 'Keys', struct('subject_id', {1; 2}, 'session', {2; 1}));
+checkEqual(count(lab.Stat), 2);
+text = evalc('populate(lab.TrialCount, ''Order'', ''reverse'', ''Limit'', 2, ''Display'', true)');
+checkEqual(regexp(text, '"session":(\d)', 'tokens'), {{'2'}, {'1'}});
+checkEqual(count(lab.TrialCount), 2);
+populate(lab.TrialCount, 'Order', 'random');
+checkEqual(count(lab.TrialCount), 3);
+checkError('InvalidRequest', @() populate(lab.Stat, 'Order', 'backwards'));
+end
+
+function test_less_urgent_jobs_are_not_taken(~)
+fill();
+refresh(jobs(lab.Stat), 'subject_id = 1', 'Priority', 7);
+populate(lab.Stat, 'Priority', 3);
+checkEqual(fetchn(lab.Stat, 'subject_id'), 2);
+end
+
+function test_a_make_in_three_parts_takes_further_inputs(~)
+fill();
+levada.config('sliced_change', 'no');
+populate(lab.Sliced);
+checkEqual(fetchn(lab.Sliced, 'mean_rate', 'ORDER BY KEY'), [2; 5; 6]);
+del(lab.Sliced);
+populate(lab.Sliced, 'session = 2', 'MakeInputs', {10});
+checkEqual(fetch1(lab.Sliced, 'mean_rate'), 50);
+end
+
+function test_the_result_of_inputs_that_changed_meanwhile_is_refused(~)
+fill();
+levada.config('sliced_change', 'yes');
+[~, errors] = populate(lab.Sliced, 'session = 2');
+checkEqual(unique({errors.identifier}), {'levada:InputsChanged'});
+checkEqual(count(lab.Sliced), 0);
+levada.config('sliced_change', 'no');
+populate(lab.Sliced, 'session = 2');
+checkEqual(fetch1(lab.Sliced, 'mean_rate'), 150);
+end
+
 function test_makeTuples_popRel_and_parts_in_the_older_way(~)
 fill();
 populate(lab.TrialCount);

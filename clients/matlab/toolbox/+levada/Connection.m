@@ -255,6 +255,7 @@ classdef Connection < handle
             job = self.jobAsking(known);
             if ~isempty(job)
                 message = job.marked(known, message);
+                message.digest = job.Verifies;
             end
             if self.inTransaction()
                 answers = self.askSession({struct('fetch_relation', message)});
@@ -262,12 +263,12 @@ classdef Connection < handle
                 pieces = cellfun(@(a) a.fetch_relation, answers(isPiece), 'UniformOutput', false);
                 result = levada.internal.rows.decodeColumns(cellfun(@(p) p.arrow_ipc, pieces, 'UniformOutput', ...
                     false), exact);
-                receipt = pieces{end}.read_receipt;
+                last = pieces{end};
             else
-                [result, receipt] = levada.internal.query.fetchColumns(self, message, exact);
+                [result, last] = levada.internal.query.fetchColumns(self, message, exact);
             end
             if ~isempty(job)
-                job.take(struct('read_receipt', receipt));
+                job.takeRead(message.relation, last);
             end
         end
 

@@ -10,6 +10,7 @@ classdef JobWork < handle
         Inserts = {}   % a struct for each insert, with name, options, location and parts (a cell of columns)
         Receipt = []   % the server's, for all reads so far; the next read sends it, and gets one with that read added
         Open = false   % whether its transaction is open, so that inserts go into it
+        Verifies = false  % whether what is fetched now is read again when the job is completed, and must be the same
     end
 
     properties (Access = private)
@@ -17,6 +18,7 @@ classdef JobWork < handle
         IsCancelled   % function of a lease token: whether the job was cancelled
         Code          % the digest of the code that computes it, or ''
         IsBeside      % whether a result is stored that this one is to be compared with: nothing may be written
+        Verified = {} % reads to be checked then, in the form of the protocol
         Busy = false  % whether a request of this object is under way; it must not be marked again
     end
 
@@ -87,6 +89,19 @@ classdef JobWork < handle
         function messages = markedRows(self, messages)
             %MARKEDROWS Mark an insert that goes into the job's transaction.
             messages{1}.header.lease_token = self.Lease.lease_token;
+        end
+
+        function verify(self, answer)
+            %VERIFY Begin or end to have what is fetched checked when the job is completed.
+            self.Verifies = answer;
+        end
+
+        function takeRead(self, relation, last)
+            %TAKEREAD Keep the receipt and the digest that the last piece of a fetch carries.
+            self.take(last);
+            if self.Verifies
+                self.Verified{end + 1} = struct('relation', relation, 'digest', last.digest);
+            end
         end
 
         function take(self, response)
@@ -164,6 +179,9 @@ classdef JobWork < handle
                 'duration', levada.internal.values.durationMessage(seconds), 'code_version', self.Code);
             if ~isempty(self.Receipt)
                 header.read_receipts = {self.Receipt};
+            end
+            if ~isempty(self.Verified)
+                header.verified_reads = self.Verified;
             end
         end
 

@@ -34,8 +34,9 @@ classdef Refresher < handle
             end
         end
 
-        function request = reservation(self, drain)
-            %RESERVATION Return which jobs to reserve, or [] if `drain` is true and everything is computed.
+        function [request, isLast] = reservation(self, drain)
+            %RESERVATION Return which jobs to reserve, or [] if `drain` is true and everything is computed; others may come.
+            isLast = false;
             if self.Changed || secondsNow() >= self.Due
                 self.refresh();
             end

@@ -1,11 +1,12 @@
-function recomputeEach(table, results, tolerance, report)
+function recomputeEach(table, results, tolerance, makeInputs, report)
 %RECOMPUTEEACH Compute results again beside what is stored, one after the other, and compare each.
 %
-%   recomputeEach(table, results, tolerance, report)
+%   recomputeEach(table, results, tolerance, makeInputs, report)
 %
 %   table      the whole table
 %   results    a relation with attributes of the key of its jobs; [] for all results
 %   tolerance  struct: the largest absolute difference that counts as none, by attribute
+%   makeInputs cell of further inputs of make
 %   report     function of a job, as levada.internal.jobs.runJob returns it, and of its differences, as
 %              levada.internal.jobs.differences does; false ends it
 
@@ -27,7 +28,7 @@ while numel(leases) == mostLeases
     end
     for found = leases
         lease = found{1};
-        job = levada.internal.jobs.runJob(connection, table, lease, @(~) false, true);
+        job = levada.internal.jobs.runJob(connection, table, lease, @(~) false, true, makeInputs);
         compared = levada.internal.jobs.differences();
         if isempty(job.error)
             compared = compare(connection, own, job, tolerance);

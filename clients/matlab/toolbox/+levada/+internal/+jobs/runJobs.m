@@ -5,9 +5,10 @@ function runJobs(session, tables, reservation, limits, report)
 %
 %   session      a levada.internal.jobs.WorkerSession
 %   tables       containers.Map of the tables to compute, by full name
-%   reservation  function that returns the fields of ReserveJobsRequest that say which jobs; [] ends it
+%   reservation  function that returns the fields of ReserveJobsRequest that say which jobs ([] ends it), and whether to
+%                end if there are none
 %   limits       a struct with patience (seconds to keep trying to hand in a result while the server is out of reach),
-%                maxJobs, and waitSeconds (how long to wait for a job; 0: end if there is none)
+%                maxJobs, waitSeconds (how long to wait for a job) and makeInputs (a cell of further inputs of make)
 %   report       function of an outcome: a struct with state ('success', 'unready', 'error', 'lost' or 'released'),
 %                key, seconds, error; false ends it
 
@@ -17,14 +18,14 @@ remaining = limits.maxJobs;
 mostJobs = double(session.Connection.Limits.completion_jobs);  % a batch is completed together
 goOn = true;
 while goOn && remaining > 0
-    request = reservation();
+    [request, isLast] = reservation();
     if isempty(request)
         return
     end
     request.max_jobs = min(batchJobs, remaining);
     request.wait_duration = levada.internal.values.durationMessage(limits.waitSeconds);
     leases = session.reserve(request);
-    if isempty(leases) && limits.waitSeconds == 0
+    if isempty(leases) && isLast
         return
     end
     if ~isempty(leases)
@@ -53,7 +54,8 @@ for found = leases
     end
     lease = found{1};
     table = tables(levada.internal.schema.fullName(lease.table));
-    job = levada.internal.jobs.runJob(session.Connection, table, lease, @(token) session.isCancelled(token), false);
+    job = levada.internal.jobs.runJob(session.Connection, table, lease, @(token) session.isCancelled(token), false, ...
+        limits.makeInputs);
     number = number + 1;
     isSettled = ~isempty(job.error) || job.committed;
     if ~isSettled
