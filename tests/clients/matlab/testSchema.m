@@ -52,6 +52,58 @@ checkEqual(id, 'levada:Warning');
 check(~isempty(strfind(text, '`lab`.`subject`')), text);
 end
 
+function test_a_table_is_altered_to_its_class(~)
+levada.config('changing_definition', {'mouse : int16', '---', 'name : varchar(20)', 'weight = null : float32'});
+insert(lab.Changing, struct('mouse', 1, 'name', 'Ann', 'weight', 20.5));
+checkEqual(alter(lab.Changing, 'Prompt', false), false);
+levada.config('changing_definition', {'mouse : int16', '---', 'nickname : varchar(40)', 'weight = null : float32', ...
+    'sex = "U" : enum("F", "M", "U")'});
+plan = alter(lab.Changing, 'Rename', struct('nickname', 'name'), 'DryRun', true);
+check(numel(plan.Changes) >= 2, strjoin(plan.Changes, '; '));
+check(~isempty(strfind(evalc('disp(plan)'), 'About to alter `lab`.`changing`')));
+checkEqual(nonKeyFields(levada.FreeTable('lab.Changing')), {'name', 'weight'});
+plan.confirm();
+checkEqual(fetch1(lab.Changing, '*'), struct('mouse', 1, 'nickname', 'Ann', 'weight', 20.5, 'sex', 'U'));
+past = definitionHistory(lab.Changing);
+checkEqual(numel(past), 2);
+check(~isempty(strfind(past(1).definition, 'name : varchar(20)')), past(1).definition);
+check(~isempty(regexp(past(2).since, '^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d', 'once')), past(2).since);
+end
+
+function test_a_table_without_a_class_is_altered_by_a_definition(~)
+count(lab.SessionTrial);
+free = levada.FreeTable('lab.Session.Trial');
+checkError('InvalidRequest', @() alter(free));
+checkEqual(alter(free, 'Definition', strrep(describe(free), 'correct', 'right'), 'Rename', ...
+    struct('right', 'correct'), 'Prompt', false), true);
+checkEqual(nonKeyFields(free), {'right'});
+alter(free, 'Definition', describe(free), 'NewName', 'Attempt', 'Prompt', false);
+checkEqual(nonKeyFields(levada.FreeTable('lab.Session.Attempt')), {'right'});
+checkError('InvalidRequest', @() alter(free & 'trial = 1'));
+schema = lab.getSchema();
+schema.reload();
+end
+
+function test_a_schema_is_renamed(connection)
+schema = levada.Schema(connection, '', 'first_name');
+schema.create();
+levada.internal.api.declareTable(connection, struct('name', struct('schema', 'first_name', 'table', 'Mouse'), ...
+    'tier', 'TABLE_TIER_MANUAL', 'definition', 'a : int32'));
+rename(schema, 'second_name');
+checkEqual(schema.dbname, 'second_name');
+checkEqual(primaryKey(schema.v.Mouse), {'a'});
+checkEqual(exists(levada.Schema(connection, '', 'first_name')), false);
+checkError('UnknownSchema', @() rename(levada.Schema(connection, '', 'third_name'), 'fourth_name'));
+end
+
+function test_the_contract_of_make_is_set_for_a_schema(connection)
+schema = levada.Schema(connection, '', 'strict');
+checkError('UnknownSchema', @() makeContract(schema));
+makeContract(schema, 'on');
+checkEqual(makeContract(schema), 'on');
+checkError('InvalidRequest', @() makeContract(schema, 'perhaps'));
+end
+
 function test_tables_without_classes(connection)
 count(lab.SessionTrial);
 insert(lab.Subject, struct('subject_id', 7));
