@@ -270,6 +270,15 @@ populate(lab.Sliced, 'session = 2');
 checkEqual(fetch1(lab.Sliced, 'mean_rate'), 150);
 end
 
+function test_a_make_reads_what_lies_upstream_of_its_key(~)
+fill();
+schema = lab.getSchema();
+makeContract(schema, 'on');
+populate(lab.Downstream);
+checkEqual(fetchn(lab.Downstream, 'trials', 'ORDER BY KEY'), [3; 1; 0; 0]);
+checkError('InvalidRequest', @() upstream(lab.Downstream));
+end
+
 function test_makeTuples_popRel_and_parts_in_the_older_way(~)
 fill();
 populate(lab.TrialCount);

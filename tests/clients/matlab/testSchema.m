@@ -193,6 +193,17 @@ check(strncmp(fileread(file), '<svg', 4));
 checkError('InvalidRequest', @() levada.Diagram(5));
 end
 
+function test_a_diagram_counts_rows_and_jobs(~)
+insert(lab.Subject, struct('subject_id', {1; 2}));
+insert(lab.Session, {1 1 '2026-01-05' 1:3; 2 1 '2026-01-05' []});
+parpopulate(lab.Stat);
+text = svg(levada.Diagram(lab.getSchema()), 'Counts', true);
+for words = {'>2 rows</text>', '>1 of 2, 1 error</text>', '>3 rows</text>'}
+    check(~isempty(strfind(text, words{1})), [words{1} ' is not in ' text]);
+end
+check(isempty(strfind(svg(levada.Diagram(lab.getSchema())), 'rows')));
+end
+
 function test_settings(~)
 before = levada.config();
 restoring = onCleanup(@() levada.config('displayLimit', before.displayLimit));

@@ -86,6 +86,22 @@ classdef AutoPopulate < levada.Table
             end
         end
 
+        function found = upstream(self)
+            %UPSTREAM Find the rows that the current key depends on, within make: a levada.Lineage with all that make may read.
+            %
+            %   rate = fetch1(rows(upstream(self), lab.Session), 'rate');
+            %
+            %   Errors: levada:InvalidRequest (no make is running).
+            job = levada.internal.jobs.currentWork();
+            if isempty(job)
+                levada.internal.errors.fail('InvalidRequest', ...
+                    'upstream is only available inside make, where there is a key.');
+            end
+            connection = conn(self);
+            found = levada.Lineage.upOfKey(connection, job.Lease.table, ...
+                levada.internal.jobs.leaseKey(connection, job.Lease));
+        end
+
         function relation = jobs(self)
             %JOBS Return the jobs of the table as a relation: its key, then the state of each, with error_message.
             %

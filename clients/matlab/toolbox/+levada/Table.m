@@ -98,6 +98,27 @@ classdef Table < levada.Relation
             names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
+        function found = trace(self)
+            %TRACE Find the rows that these depend on, in all tables upstream: a levada.Lineage.
+            %
+            %   found = trace(lab.Stat & key);
+            %   fetch(rows(found, lab.Subject), '*')
+            found = levada.Lineage.up(self);
+        end
+
+        function found = cascade(self, varargin)
+            %CASCADE Find the rows that depend on these, in all tables downstream: a levada.Lineage.
+            %
+            %   found = cascade(lab.Subject & key);
+            %   found = cascade(..., 'PartIntegrity', 'cascade')   with the masters of parts, as del takes them
+            named = levada.internal.inputs.readOptions(struct('PartIntegrity', 'enforce'), varargin);
+            if ~any(strcmp(named.PartIntegrity, {'enforce', 'ignore', 'cascade'}))
+                levada.internal.errors.fail('InvalidRequest', ...
+                    'PartIntegrity is one of enforce, ignore, cascade, not %s.', jsonencode(named.PartIntegrity));
+            end
+            found = levada.Lineage.down(self, named.PartIntegrity);
+        end
+
         function changed = alter(self, varargin)
             %ALTER Give the table the definition that its class has now, after asking. Entities stay as they are.
             %
