@@ -24,7 +24,8 @@ while first <= number
 end
 
     function found = check(first, last)
-        named = struct('IgnoreExtraFields', ignoreExtraFields, 'Exact', true);
+        named = struct('IgnoreExtraFields', ignoreExtraFields, 'Exact', true, 'Stager', ...
+            levada.internal.objects.Stager(table));
         if byRow
             part = rows(first:last);
         else

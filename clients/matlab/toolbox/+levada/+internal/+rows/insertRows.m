@@ -21,6 +21,7 @@ if isa(rows, 'levada.Relation')
     rows = fetch(rows, '*', 'Exact', true);
     named.Exact = true;
 end
+named.Stager = levada.internal.objects.Stager(table);
 columns = levada.internal.rows.rowColumns(rows, heading(table), name.table, named);
 if isempty(columns) || numberOfRows(columns) == 0
     return
