@@ -44,6 +44,11 @@ SHOWN_BY: dict[str, tuple[str, str] | str] = {
         "test_failed_jobs_are_retried_ignored_and_counted",
     ),
     "workers": ("test_number_of_jobs_can_be_limited", "test_a_worker_computes_until_all_is_done"),
+    "inputs of several keys at once": (
+        "test_reads_of_several_keys_are_one_call",
+        "test_inputs_of_several_keys_come_at_once",
+    ),
+    "progress in one line": ("test_progress_is_shown", "test_progress_is_shown_in_one_line"),
     "stale results, and computing them again": (
         "test_results_are_stale_once_their_inputs_change",
         "test_recompute_compares_and_replaces_only_when_confirmed",

@@ -210,7 +210,7 @@ checkEqual(numel(leases), 1);
 checkEqual(count(reserved(jobs(lab.Stat))), 1);
 checkEqual(cancel(jobs(lab.Stat)), 1);
 checkEqual([count(reserved(jobs(lab.Stat))), count(errors(jobs(lab.Stat)))], [0 1]);
-job = levada.internal.jobs.runJob(connection, lab.Stat, leases{1}, @(~) false, false, {});
+job = levada.internal.jobs.runJob(connection, lab.Stat, leases{1}, @(~) false, false, {}, [], {});
 outcome = levada.internal.jobs.completeJobs(connection, {job}, 1);
 checkEqual(outcome{1}.identifier, 'levada:LeaseLost');
 end
@@ -277,6 +277,46 @@ makeContract(schema, 'on');
 populate(lab.Downstream);
 checkEqual(fetchn(lab.Downstream, 'trials', 'ORDER BY KEY'), [3; 1; 0; 0]);
 checkError('InvalidRequest', @() upstream(lab.Downstream));
+end
+
+function test_inputs_of_several_keys_come_at_once(~)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, struct('subject_id', 1, 'session', num2cell((1:40)'), 'day', '2026-01-05', 'rate', ...
+    num2cell([1:40; 2:41]', 2)));
+levada.config('eager_hits', 0);
+levada.config('eager_odd', 0);
+populate(lab.Eager);
+checkEqual(fetchn(lab.Eager, 'mean_rate', 'ORDER BY session'), (1.5:40.5)');
+check(levada.config('eager_hits') >= 40, sprintf('%d of 80 reads came ahead', levada.config('eager_hits')));
+checkEqual(count(stale(lab.Eager)), 0);
+checkEqual(unique(fetchn(staleness(lab.Eager), 'state')), {'fresh'});
+update(lab.Session & 'session = 30', 'rate', [5 5]);
+checkEqual(fetchn(stale(lab.Eager), 'session'), 30);
+del(lab.Eager);
+levada.config('eager_hits', 0);
+populate(lab.Eager, 'Prefetch', false);
+checkEqual([count(lab.Eager), levada.config('eager_hits')], [40 0]);
+end
+
+function test_a_read_that_differs_from_the_expected_one_is_asked_for(~)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, struct('subject_id', 1, 'session', num2cell((1:30)'), 'day', '2026-01-05', 'rate', ...
+    num2cell([1:30; 2:31]', 2)));
+levada.config('eager_hits', 0);
+levada.config('eager_odd', 20);
+restoring = onCleanup(@() levada.config('eager_odd', 0));
+populate(lab.Eager);
+expected = (1.5:30.5)';
+expected(20) = 1.5;
+checkEqual(fetchn(lab.Eager, 'mean_rate', 'ORDER BY session'), expected);
+end
+
+function test_progress_is_shown_in_one_line(~)
+fill();
+text = evalc('parpopulate(lab.Stat, ''Progress'', true)');
+check(~isempty(strfind(text, 'lab.Stat: [')), text);
+check(~isempty(strfind(text, '4 of 4, 1 failed')), text);
+checkEqual(text(end), char(10));
 end
 
 function test_makeTuples_popRel_and_parts_in_the_older_way(~)

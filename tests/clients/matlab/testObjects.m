@@ -145,3 +145,27 @@ checkEqual(numel(faults), 0);
 checkError('WrongValue', @() validate(lab.Recording, struct('recording', 1, 'notes', '/nowhere/at.all')));
 checkEqual(count(lab.Recording), 0);
 end
+
+function test_objects_that_are_computed_again_are_compared_by_their_hash(~)
+insert(lab.Recording, struct('recording', {1; 2}, 'trace', {1:3; 4:6}));
+populate(lab.Filtered);
+done = recompute(lab.Filtered);
+checkEqual([done.EqualCount, done.DifferentCount], [2 0]);
+update(lab.Recording & 'recording = 2', 'trace', [7 8 9]);
+done = recompute(lab.Filtered);
+checkEqual([done.EqualCount, done.DifferentCount], [1 1]);
+checkEqual(done.Differences.attribute, 'filtered');
+done.confirm();
+checkEqual(read(fetch1(lab.Filtered & 'recording = 2', 'filtered')), [14 16 18]);
+end
+
+function test_a_fetched_file_is_inserted_into_an_attribute_of_another_kind(~)
+[folder, cleanup] = newFolder();
+insert(lab.Recording, struct('recording', 1, 'label', written(folder, 'notes.txt', uint8('calm'))));
+label = fetch1(lab.Recording, 'label');
+insert(lab.Recording, struct('recording', 2, 'label', label, 'notes', label, 'raw', label));
+[again, notes, raw] = fetch1(lab.Recording & 'recording = 2', 'label', 'notes', 'raw');
+for object = {again, notes, raw}
+    checkEqual({object{1}.name, read(object{1})}, {'notes.txt', uint8('calm')});
+end
+end

@@ -15,10 +15,13 @@ classdef AutoPopulate < levada.Table
 %       fetched = makeFetch(self, key)               fetches, and returns one value
 %       computed = makeCompute(self, key, fetched)   computes; it does not use the server
 %       makeInsert(self, key, computed)              inserts
-%   What makeFetch fetched is read again when the job is completed: levada:InputsChanged if it is no longer the same.
+%   The rows that makeFetch fetched are read again when the job is completed: levada:InputsChanged if they are others.
 %
 %   An error of make is final, unless the class has the properties maxAttempts and retryDelay (in s; it doubles with
 %   each further error): then a job is tried again.
+%
+%   The inputs of several keys are fetched at once, up to a second before make asks for them, unless the class has the
+%   property prefetch = false.
 %
 %   See also levada.worker
 
@@ -51,7 +54,9 @@ classdef AutoPopulate < levada.Table
             %   Refresh         false: compute only keys that have a job already
             %   SuppressErrors  true: go on after errors, also without outputs; they are in jobs(lab.Stat)
             %   MakeInputs      a cell of further inputs of make, or of makeFetch
+            %   Prefetch        false: do not fetch the inputs of several keys at once; so does a property prefetch = false
             %   Display         true: show a line for each key
+            %   Progress        true: show how far it is, in one line
             %   Patience        how many seconds to keep trying to complete a job while the server is out of reach (60)
             [failedKeys, errors] = levada.internal.jobs.populate(self, varargin, ...
                 struct('SuppressErrors', nargout > 0, 'ReserveJobs', false));

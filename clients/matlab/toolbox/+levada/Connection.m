@@ -197,7 +197,13 @@ classdef Connection < handle
             field = known.sessionField;
             job = self.jobAsking(known);
             if ~isempty(job)
+                ahead = foreseen(job, method, message);
+                if ~isempty(ahead)
+                    response = ahead;
+                    return
+                end
                 message = job.marked(known, message);
+                began = tic();
             end
             if self.inTransaction() && ~isempty(field)
                 answers = self.askSession({struct(field, {message})});
@@ -210,6 +216,7 @@ classdef Connection < handle
                 response = levada.internal.calls.call(self, ['/levada_api.v1.' method], message, varargin{:});
             end
             if ~isempty(job)
+                job.waited(toc(began));
                 job.take(response);
             end
         end
@@ -254,8 +261,16 @@ classdef Connection < handle
             known = levada.internal.api.method('QueryService/FetchRelation');
             job = self.jobAsking(known);
             if ~isempty(job)
-                message = job.marked(known, message);
                 message.digest = job.Verifies;
+                ahead = job.foreseen('fetch', message);
+                if ~isempty(ahead)
+                    result = levada.internal.rows.decodeColumns({ahead.rows.arrow_ipc}, exact);
+                    job.takeAhead(ahead.rows);
+                    job.verifyRead(message.relation, ahead.rows);
+                    return
+                end
+                message = job.marked(known, message);
+                began = tic();
             end
             if self.inTransaction()
                 answers = self.askSession({struct('fetch_relation', message)});
@@ -268,7 +283,9 @@ classdef Connection < handle
                 [result, last] = levada.internal.query.fetchColumns(self, message, exact);
             end
             if ~isempty(job)
-                job.takeRead(message.relation, last);
+                job.waited(toc(began));
+                job.take(last);
+                job.verifyRead(message.relation, last);
             end
         end
 
@@ -390,4 +407,18 @@ classdef Connection < handle
             end
         end
     end
+end
+
+function answer = foreseen(job, method, message)
+% Return the answer to a count or a check of existence that came ahead, or [].
+answer = [];
+arms = struct('QueryService_CountRelation', 'count', 'QueryService_CheckExistence', 'existence');
+name = strrep(method, '/', '_');
+if isfield(arms, name)
+    ahead = job.foreseen(arms.(name), message);
+    if ~isempty(ahead)
+        answer = ahead.(arms.(name));
+        job.takeAhead(answer);
+    end
+end
 end

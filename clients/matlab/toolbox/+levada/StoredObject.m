@@ -69,6 +69,7 @@ classdef StoredObject
                     '%s exists already. Remove it, or download into another folder.', place);
             end
             draft = [place '.part'];
+            removing = onCleanup(@() removeDraft(draft));
             if isempty(self.file_count)
                 self.writeFile('', self.size_bytes, draft);
             else
@@ -144,6 +145,15 @@ classdef StoredObject
                 strcmp(self.Codec, codec) && ~isempty(wanted) && any(strcmp(wanted{1}, {'', self.store}));
         end
 
+        function value = content(self, place)
+            %CONTENT Return what to store elsewhere: an array, or the bytes of a file.
+            if ~isempty(self.file_count)
+                levada.internal.errors.fail('WrongValue', ...
+                    '%s: download this folder first, and insert its path; it lies in another store.', place);
+            end
+            value = read(self);
+        end
+
         function content = bytes(self, path, size)
             %BYTES Return the bytes of a file.
             if isempty(self.id)
@@ -188,6 +198,15 @@ function path = safe(path)
 parts = strsplit(strrep(path, '\', '/'), '/');
 if any(strcmp(parts, '..')) || isempty(parts{1}) || any(path == ':') || any(path == 0)
     levada.internal.errors.fail('DamagedObject', '''%s'' is not a name for a file here.', path);
+end
+end
+
+function removeDraft(draft)
+% Nothing is left of a download that failed.
+if exist(draft, 'dir')
+    rmdir(draft, 's');
+elseif exist(draft, 'file')
+    delete(draft);
 end
 end
 

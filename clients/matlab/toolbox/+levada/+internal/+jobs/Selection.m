@@ -36,6 +36,11 @@ classdef Selection < handle
             end
         end
 
+        function number = pendingCount(self, most)
+            %PENDINGCOUNT Return how many jobs there are to take, at most a number.
+            number = min(most, count(pending(self.Chosen)));
+        end
+
         function [request, isLast] = reservation(self)
             %RESERVATION Return which jobs to reserve next, and whether there are no others if it finds none.
             request = struct('names', {{self.Name}}, 'except_unready', true);

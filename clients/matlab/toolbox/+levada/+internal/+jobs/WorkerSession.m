@@ -27,8 +27,9 @@ classdef WorkerSession < handle
             request.lease_duration = levada.internal.values.durationMessage(leaseSeconds);
             response = levada.internal.api.createWorkerSession(self.Connection, request);
             self.Id = response.worker_session;
+            granted = double(response.lease_duration.seconds) + double(response.lease_duration.nanos) / 1e9;
             self.Heartbeat = levada.internal.calls.gateway('beatStart', self.Connection.Channel, self.Id, ...
-                leaseSeconds / beatsPerLease);
+                granted / beatsPerLease);
         end
 
         function leases = reserve(self, reservation)

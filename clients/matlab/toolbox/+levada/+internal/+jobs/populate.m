@@ -4,8 +4,9 @@ function [failedKeys, errors] = populate(table, inputs, defaults)
 %   defaults  struct with the options SuppressErrors and ReserveJobs, if none are given
 
 [restrictions, named] = levada.internal.inputs.takeOptions(inputs, struct('MaxCalls', Inf, 'Display', false, ...
-    'Patience', 60, 'Stale', false, 'SuppressErrors', defaults.SuppressErrors, 'ReserveJobs', defaults.ReserveJobs, ...
-    'Priority', [], 'Refresh', true, 'Order', 'original', 'Limit', Inf, 'Keys', [], 'MakeInputs', {{}}));
+    'Progress', false, 'Patience', 60, 'Stale', false, 'SuppressErrors', defaults.SuppressErrors, ...
+    'ReserveJobs', defaults.ReserveJobs, 'Priority', [], 'Refresh', true, 'Order', 'original', 'Limit', Inf, ...
+    'Keys', [], 'MakeInputs', {{}}, 'Prefetch', true));
 checkMake(table);
 checkWhole(table, 'populate');
 connection = conn(table);
@@ -31,10 +32,15 @@ called = 0;
 failedKeys = [];
 errors = struct('message', {}, 'identifier', {}, 'stack', {});
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxCalls, 'waitSeconds', 0, ...
-    'makeInputs', {named.MakeInputs});
+    'makeInputs', {named.MakeInputs}, 'prefetch', named.Prefetch);
 tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
 tables(levada.internal.schema.fullName(name)) = table;
 selection = levada.internal.jobs.Selection(table, source, named);
+progress = [];
+if named.Progress
+    progress = levada.internal.inputs.Progress(class(table), selection.pendingCount(named.MaxCalls));
+    showing = onCleanup(@() progress.finish());
+end
 levada.internal.jobs.runJobs(session, tables, @() selection.reservation(), limits, @report);
 if named.Stale && called < named.MaxCalls
     results = stale(table);
@@ -67,6 +73,9 @@ end
         called = called + 1;
         if named.Display
             fprintf('%s %s %s %.3f s\n', outcome.state, class(table), jsonencode(outcome.key), outcome.seconds);
+        end
+        if ~isempty(progress) && ~strcmp(outcome.state, 'released')
+            progress.advance(strcmp(outcome.state, 'error'));
         end
         if strcmp(outcome.state, 'error')
             if ~named.SuppressErrors

@@ -14,7 +14,7 @@ connection = conn(table);
 levada.internal.schema.declareParts(table);
 name = tableName(table);
 own = ownTables(connection, name);
-mostLeases = 100;
+mostLeases = double(connection.Limits.jobs);
 request = struct('name', name, 'after_job_id', int64(0), 'max_results', mostLeases);
 if ~isempty(results)
     request.results = results.message();
@@ -28,7 +28,7 @@ while numel(leases) == mostLeases
     end
     for found = leases
         lease = found{1};
-        job = levada.internal.jobs.runJob(connection, table, lease, @(~) false, true, makeInputs);
+        job = levada.internal.jobs.runJob(connection, table, lease, @(~) false, true, makeInputs, [], {});
         compared = levada.internal.jobs.differences();
         if isempty(job.error)
             compared = compare(connection, own, job, tolerance);
@@ -59,6 +59,6 @@ for target = own
     stored = levada.internal.query.fetchResult(rows, {'*', 'Exact', true});
     made = job.made(cellfun(@(m) strcmp(levada.internal.schema.fullName(m.name), fullName), job.made));
     parts = cellfun(@(m) m.parts, made, 'UniformOutput', false);
-    found = [found, levada.internal.jobs.differences(table, stored, [parts{:}], tolerance)]; %#ok<AGROW>
+    found = [found, levada.internal.jobs.differences(table, stored, [parts{:}], tolerance, job.hashes)]; %#ok<AGROW>
 end
 end

@@ -41,29 +41,48 @@ classdef Stager
         function id = stage(self, value, attribute, row, place)
             %STAGE Put one value into its store, and return the id of the object, or the bytes of an `<attach>`.
             %
+            %   A make that runs learns the hash of the object.
+            %
             %   row    struct with the key of its row, as far as it is known
             %   place  names the value in errors
             codec = codecOf(attribute.type);
             if isa(value, 'levada.StoredObject') && value.isShared(self.Connection, codec, attribute.type)
                 id = value.id;
+                noteHash(id, value.hash);
                 return
             end
             request = struct('name', self.Name, 'attribute', attribute.name);
             value = levada.internal.inputs.plainText(value);
+            if isa(value, 'levada.StoredObject')  % of another kind, or of another server
+                name = value.name;
+                value = value.content(place);
+            else
+                name = '';
+            end
             switch codec
                 case 'filepath'
                     request.path = strrep(pathOf(value, attribute, place), '\', '/');
                     response = levada.internal.api.registerFile(self.Connection, request);
                     id = response.object.id;
+                    noteHash(id, response.object.hash);
                     return
                 case 'attach'
-                    file = pathOf(value, attribute, place);
-                    request.file_name = nameOf(file);
+                    if isempty(name)
+                        path = pathOf(value, attribute, place);
+                        name = nameOf(path);
+                        value = [];
+                        sources = fileSource(path, place);
+                    else
+                        sources = byteSource(value);
+                    end
+                    request.file_name = name;
                     if ~any(attribute.type == '@')
-                        id = [unicode2native(request.file_name, 'UTF-8'), uint8(0), bytesOfFile(file, place)];
+                        if isempty(value)
+                            value = bytesOfFile(sources.file, place);
+                        end
+                        id = [unicode2native(name, 'UTF-8'), uint8(0), value];
                         return
                     end
-                    sources = fileSource(file, place);
                 case 'hash'
                     sources = byteSource(octets(value, attribute, place));
                 case 'blob'
@@ -78,7 +97,10 @@ classdef Stager
                 case 'object'
                     request.key = self.keyOf(row);
                     if isa(value, 'uint8')
-                        request.file_name = [attribute.name '.bin'];
+                        request.file_name = name;
+                        if isempty(name)
+                            request.file_name = [attribute.name '.bin'];
+                        end
                         sources = byteSource(octets(value, attribute, place));
                     else
                         path = pathOf(value, attribute, place);
@@ -94,7 +116,8 @@ classdef Stager
                     levada.internal.errors.fail('Unsupported', '%s: a %s cannot be inserted from MATLAB.', place, ...
                         attribute.type);
             end
-            id = levada.internal.objects.upload(self.Connection, request, sources);
+            [id, hash] = levada.internal.objects.upload(self.Connection, request, sources);
+            noteHash(id, hash);
         end
     end
 
@@ -111,6 +134,13 @@ classdef Stager
             end
         end
     end
+end
+
+function noteHash(id, hash)
+work = levada.internal.jobs.currentWork();
+if ~isempty(work)
+    work.takeObject(id, hash);
+end
 end
 
 function codec = codecOf(type)

@@ -1,7 +1,7 @@
-function id = upload(connection, request, sources)
-%UPLOAD Put an object into a store through the server, and return its id.
+function [id, hash] = upload(connection, request, sources)
+%UPLOAD Put an object into a store through the server, and return its id and hash.
 %
-%   id = upload(connection, request, sources)
+%   [id, hash] = upload(connection, request, sources)
 %
 %   request  a StageObjectRequest
 %   sources  struct array with path (within a folder), file (on this machine) or bytes, and size
@@ -13,6 +13,7 @@ staged = levada.internal.calls.repeatCall(@() levada.internal.api.stageObject(co
     @levada.internal.errors.isTransient);
 if isfield(staged, 'object')
     id = staged.object.id;
+    hash = staged.object.hash;
     return
 end
 for source = reshape(sources, 1, [])
@@ -22,6 +23,7 @@ commit = struct('upload_id', staged.upload_id, 'size_bytes', sum([sources.size])
 stored = levada.internal.calls.repeatCall(@() levada.internal.api.commitObject(connection, commit), patienceSeconds, ...
     @levada.internal.errors.isTransient);
 id = stored.object.id;
+hash = stored.object.hash;
 end
 
 function sendFile(connection, uploadId, source, patienceSeconds)

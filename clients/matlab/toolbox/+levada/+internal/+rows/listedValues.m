@@ -42,7 +42,7 @@ switch column.kind
             'The column `%s` is of the kind %s, which this version does not read.', ...
             column.name, column.kind);
 end
-if isfield(column, 'connection')
+if isfield(column, 'connection') && ~isempty(column.connection)
     values = some(values, nulls, @(value) levada.internal.objects.fetchedObject(value, column, exact));
 end
 if ~isempty(nulls)
