@@ -230,6 +230,8 @@ end
 
 function test_populate_takes_keys_order_limit_and_priority(~)
 fill();
+populate(lab.Stat, 'Keys', struct('subject_id', {}, 'session', {}));
+checkEqual(count(lab.Stat), 0);
 populate(lab.Stat, 'Keys', struct('subject_id', {1; 2}, 'session', {2; 1}), 'MaxCalls', 1);
 checkEqual(count(lab.Stat), 1);
 populate(lab.Stat, 'Keys', struct('subject_id', {1; 2}, 'session', {2; 1}));
@@ -296,6 +298,14 @@ del(lab.Eager);
 levada.config('eager_hits', 0);
 populate(lab.Eager, 'Prefetch', false);
 checkEqual([count(lab.Eager), levada.config('eager_hits')], [40 0]);
+end
+
+function test_reads_are_equal_only_with_values_of_one_class(~)
+read = @(value) struct('method', 'count', 'message', struct('relation', struct('nodes', {{}}, 'conditions', ...
+    {{struct('mapping', struct('entries', {{struct('name', 'a', 'value', {value})}}))}})));
+same = @levada.internal.jobs.Prefetch.isSame;
+checkEqual([same(read('A'), read('A')), same(read('A'), read(int64(65))), same(read(true), read(int64(1)))], ...
+    [true false false]);
 end
 
 function test_a_read_that_differs_from_the_expected_one_is_asked_for(~)

@@ -108,6 +108,19 @@ classdef Prefetch < handle
         end
     end
 
+    methods (Static)
+        function answer = isSame(read, other)
+            %ISSAME Return whether two reads are equal, with the classes of their values.
+            answer = strcmp(read.method, other.method);
+            if answer
+                [bare, values] = split(read.message);
+                [otherBare, otherValues] = split(other.message);
+                answer = isequal(bare, otherBare) && numel(values) == numel(otherValues) && ...
+                    all(cellfun(@same, values, otherValues));
+            end
+        end
+    end
+
     methods (Access = private)
         function keep(self, number)
             if number > 0

@@ -12,7 +12,7 @@ checkWhole(table, 'populate');
 connection = conn(table);
 levada.internal.schema.declareParts(table);
 name = tableName(table);
-if ~isempty(named.Keys)
+if isstruct(named.Keys)  % also if there are none
     restrictions{end + 1} = named.Keys;
 end
 source = sourceFor(table, restrictions);
@@ -39,7 +39,6 @@ selection = levada.internal.jobs.Selection(table, source, named);
 progress = [];
 if named.Progress
     progress = levada.internal.inputs.Progress(class(table), selection.pendingCount(named.MaxCalls));
-    showing = onCleanup(@() progress.finish());
 end
 levada.internal.jobs.runJobs(session, tables, @() selection.reservation(), limits, @report);
 if named.Stale && called < named.MaxCalls
@@ -49,6 +48,13 @@ if named.Stale && called < named.MaxCalls
     end
     levada.internal.jobs.recomputeEach(table, results, struct(), named.MakeInputs, @replace);
 end
+finishProgress();
+
+    function finishProgress()
+        if ~isempty(progress)
+            progress.finish();
+        end
+    end
 
     function goOn = replace(job, differences)
         state = 'success';
@@ -79,6 +85,7 @@ end
         end
         if strcmp(outcome.state, 'error')
             if ~named.SuppressErrors
+                finishProgress();
                 levada.internal.errors.raise(outcome.error);
             end
             failedKeys = [failedKeys; outcome.key];
