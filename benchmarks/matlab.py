@@ -36,7 +36,7 @@ id : int32
 words : varchar(40)
 """
 PREPARATION = """
-    connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
+    connection = levada.internal.calls.Caller(address, '', '');
     name = @(table) struct('name', struct('schema', 'matlab', 'table', table));
     relation = @(table) struct('relation', struct('nodes', {{struct('table', name(table))}}));
     fetch = @(table) levada.internal.query.streamColumns(connection, relation(table));

@@ -37,10 +37,11 @@ _SCALARS = {
     _Field.TYPE_BYTES: "uint8",
 }
 _CALLS = {
-    # By whether the requests and the responses are streams: the calling function, its arguments, and their names.
-    (False, False): ("call", "connection, method, request, varargin{:}", "request"),
-    (False, True): ("receiveStream", "connection, method, request", "request"),
-    (True, False): ("sendStream", "connection, method, requests", "requests"),
+    # By whether the requests and the responses are streams: the connection's method, and its arguments but the first.
+    (False, False): ("request", "request, varargin{:}"),
+    (False, True): ("receive", "request"),
+    (True, False): ("send", "requests"),
+    (True, True): ("open", ""),
 }
 
 
@@ -169,25 +170,21 @@ def _stub(
     comment: str,
     fields: dict[str, list[str]],
 ) -> str:
-    path = f"/{_PACKAGE}.{service}/{method.name}"
+    caller, passed = _CALLS[method.client_streaming, method.server_streaming]
+    arguments = ", ".join(["connection", *filter(None, [passed.replace("varargin{:}", "varargin")])])
+    given = ", ".join([f"'{service}/{method.name}'", *filter(None, [passed])])
+    shown = arguments.upper().replace("VARARGIN", "SECONDS")
     if method.client_streaming and method.server_streaming:
-        result, arguments = "session", "connection"
-        body = "session = levada.internal.calls.openSession(connection);\n"
-        usage = f"SESSION = {name.upper()}(CONNECTION) opens the stream of {service}.{method.name}."
+        result = "session"
+        usage = f"SESSION = {name.upper()}({shown}) opens the stream of {service}.{method.name}."
         usage += " ASKSESSION speaks through it."
     else:
-        caller, passed, request = _CALLS[method.client_streaming, method.server_streaming]
         result = "responses" if method.server_streaming else "response"
-        arguments = passed.replace("method, ", "").replace("varargin{:}", "varargin")
-        quoted = f"'{path}'"
-        body = f"{result} = levada.internal.calls.{caller}({passed.replace('method', quoted)});\n"
-        if len(body) > _WIDTH:
-            body = body.replace(", request", ", ...\n    request")
-        many = [f"{what.upper()} is a cell" for what in (request, result) if what.endswith("s")]
-        shown = arguments.upper().replace("VARARGIN", "SECONDS")
         usage = f"{result.upper()} = {name.upper()}({shown}) calls {service}.{method.name}."
         usage += " SECONDS is a deadline, and may be left out." if "SECONDS" in shown else ""
-        usage += "".join(f" {line}." for line in many)
+        many = [what.upper() for what in (passed.partition(",")[0], result) if what.endswith("s")]
+        usage += "".join(f" {what} is a cell." for what in many)
+    body = f"{result} = connection.{caller}({given});\n"
     first, _, rest = comment.partition(". ")
     summary = textwrap.wrap(f"{name.upper()} {first.rstrip('.')}.", _WIDTH - 1, subsequent_indent="   ")
     lines = [f"function {result} = {name}({arguments})", *(f"%{line}" for line in summary)]

@@ -29,6 +29,16 @@ def test_the_table_says_what_a_method_is() -> None:
     assert "JobService_ReserveJobs = described(false, false, '', '', false, false);\n" in text
 
 
+def test_the_toolbox_calls_the_server_by_the_stubs_alone() -> None:
+    named = re.compile(r"^[^%\n]*?'[/\w.]*?(\w+Service/\w+)'", re.MULTILINE)
+    described = "api.method('"  # asks what a method is, and calls nothing
+    toolbox = generate_stubs.API.parents[1]
+    for path in toolbox.rglob("*.m"):
+        if path.parent != generate_stubs.API:
+            calls = [found[1] for found in named.finditer(path.read_text()) if described not in found[0]]
+            assert not calls, f"{path.relative_to(toolbox)} calls {calls[0]} by its name; use its function in +api"
+
+
 def test_the_toolbox_has_the_version_of_the_project() -> None:
     version = re.search(r'^version = "(.+)"', (generate_stubs.ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version is not None

@@ -33,7 +33,7 @@ end
 
 function declare(connection, schemaName, case_)
 % Classes would need a file for each table, and send the same requests.
-connection.request('SchemaService/CreateSchema', struct('name', schemaName, 'allow_existing', true));
+levada.internal.api.createSchema(connection, struct('name', schemaName, 'allow_existing', true));
 for table = items(case_, 'tables')
     tier = 'manual';
     if isfield(table{1}, 'tier')
@@ -49,7 +49,7 @@ end
 function declareOne(connection, schemaName, name, tier, definition)
 request = struct('name', struct('schema', schemaName, 'table', name), 'tier', ['TABLE_TIER_' upper(tier)]);
 request.definition = strjoin(reshape(cellstr(definition), 1, []), char(10));
-connection.request('SchemaService/DeclareTable', request);
+levada.internal.api.declareTable(connection, request);
 end
 
 % ----------------------------------------------------------------------------------------------------- steps

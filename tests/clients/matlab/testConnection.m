@@ -156,7 +156,7 @@ end
 function ids = test_failed_calls_have_ids(connection)
 insert(lab.Subject, struct('subject_id', 1));
 insert(lab.Session, {1 1 '2026-01-05' []});
-ask = @() connection.request('SchemaService/DescribeTable', struct('name', struct('schema', 'lab', 'table', 'Nothing')));
+ask = @() levada.internal.api.describeTable(connection, struct('name', struct('schema', 'lab', 'table', 'Nothing')));
 checkError('UnknownTable', ask);
 ids.separate = levada.failedCall();
 connection.startTransaction();

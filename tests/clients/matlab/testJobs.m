@@ -164,6 +164,171 @@ checkError('InvalidRequest', @() populate(lab.Stat & 'session = 1'));
 checkError('InvalidRequest', @() populate(levada.FreeTable('lab.Stat')));
 end
 
+function test_failed_jobs_are_retried_ignored_and_counted(~)
+fill();
+populate(lab.Stat, 'SuppressErrors', true);
+checkEqual(progress(jobs(lab.Stat)), ...
+    struct('pending', 0, 'reserved', 0, 'success', 3, 'error', 1, 'ignored', 0, 'total', 4));
+checkEqual(fetch1(errors(jobs(lab.Stat)), 'error_type'), 'NoRate');
+checkEqual(count(completed(jobs(lab.Stat))), 3);
+checkEqual(ignore(jobs(lab.Stat) & 'session = 3'), 1);
+checkEqual(fetch1(ignored(jobs(lab.Stat)), 'session'), 3);
+populate(lab.Stat);
+checkEqual(count(lab.Stat), 3);
+checkEqual(retry(jobs(lab.Stat) & 'session < 3'), 0);
+checkEqual(retry(jobs(lab.Stat)), 1);
+checkEqual([count(pending(jobs(lab.Stat))), count(reserved(jobs(lab.Stat)))], [1 0]);
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+populate(lab.Stat, 'ReserveJobs', true);
+checkEqual(count(lab.Stat), 4);
+end
+
+function test_deleting_a_failed_job_retries_it(~)
+fill();
+parpopulate(lab.Stat);
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+checkEqual(del(errors(jobs(lab.Stat))), 1);
+parpopulate(lab.Stat);
+checkEqual(count(lab.Stat), 4);
+end
+
+function test_the_job_of_a_key_can_be_ignored_before_it_exists(~)
+fill();
+checkEqual(ignore(jobs(lab.Stat), struct('subject_id', 1, 'session', 3)), 1);
+populate(lab.Stat);
+checkEqual(count(lab.Stat), 3);
+end
+
+function test_cancelled_jobs_are_errors_and_their_results_are_refused(connection)
+fill();
+count(lab.Stat);
+refresh(jobs(lab.Stat));
+session = levada.internal.jobs.WorkerSession(connection);
+ending = onCleanup(@() session.close());
+leases = session.reserve(struct('names', {{tableName(lab.Stat)}}, 'max_jobs', 1));
+checkEqual(numel(leases), 1);
+checkEqual(count(reserved(jobs(lab.Stat))), 1);
+checkEqual(cancel(jobs(lab.Stat)), 1);
+checkEqual([count(reserved(jobs(lab.Stat))), count(errors(jobs(lab.Stat)))], [0 1]);
+job = levada.internal.jobs.runJob(connection, lab.Stat, leases{1}, @(~) false, false, {}, [], {});
+outcome = levada.internal.jobs.completeJobs(connection, {job}, 1);
+checkEqual(outcome{1}.identifier, 'levada:LeaseLost');
+end
+
+function test_jobs_are_refreshed_with_a_priority_and_a_delay(~)
+fill();
+counts = refresh(jobs(lab.Stat), 'session = 2', 'Priority', 1);
+checkEqual(counts, struct('added', 1, 'removed', 0, 'reset', 0));
+counts = refresh(jobs(lab.Stat), 'Delay', 3600);
+checkEqual(counts.added, 3);
+checkEqual(fetch1(jobs(lab.Stat) & 'session = 2', 'priority'), 1);
+checkEqual(count(atLeast(jobs(lab.Stat), 1)), 1);
+del(lab.Session & 'session = 2');
+populate(lab.Stat, 'Refresh', false);
+checkEqual(count(lab.Stat), 0);
+end
+
+function test_populate_takes_keys_order_limit_and_priority(~)
+fill();
+populate(lab.Stat, 'Keys', struct('subject_id', {}, 'session', {}));
+checkEqual(count(lab.Stat), 0);
+populate(lab.Stat, 'Keys', struct('subject_id', {1; 2}, 'session', {2; 1}), 'MaxCalls', 1);
+checkEqual(count(lab.Stat), 1);
+populate(lab.Stat, 'Keys', struct('subject_id', {1; 2}, 'session', {2; 1}));
+checkEqual(count(lab.Stat), 2);
+text = evalc('populate(lab.TrialCount, ''Order'', ''reverse'', ''Limit'', 2, ''Display'', true)');
+checkEqual(regexp(text, '"session":(\d)', 'tokens'), {{'2'}, {'1'}});
+checkEqual(count(lab.TrialCount), 2);
+populate(lab.TrialCount, 'Order', 'random');
+checkEqual(count(lab.TrialCount), 3);
+checkError('InvalidRequest', @() populate(lab.Stat, 'Order', 'backwards'));
+end
+
+function test_less_urgent_jobs_are_not_taken(~)
+fill();
+refresh(jobs(lab.Stat), 'subject_id = 1', 'Priority', 7);
+populate(lab.Stat, 'Priority', 3);
+checkEqual(fetchn(lab.Stat, 'subject_id'), 2);
+end
+
+function test_a_make_in_three_parts_takes_further_inputs(~)
+fill();
+levada.config('sliced_change', 'no');
+populate(lab.Sliced);
+checkEqual(fetchn(lab.Sliced, 'mean_rate', 'ORDER BY KEY'), [2; 5; 6]);
+del(lab.Sliced);
+populate(lab.Sliced, 'session = 2', 'MakeInputs', {10});
+checkEqual(fetch1(lab.Sliced, 'mean_rate'), 50);
+end
+
+function test_the_result_of_inputs_that_changed_meanwhile_is_refused(~)
+fill();
+levada.config('sliced_change', 'yes');
+[~, errors] = populate(lab.Sliced, 'session = 2');
+checkEqual(unique({errors.identifier}), {'levada:InputsChanged'});
+checkEqual(count(lab.Sliced), 0);
+levada.config('sliced_change', 'no');
+populate(lab.Sliced, 'session = 2');
+checkEqual(fetch1(lab.Sliced, 'mean_rate'), 150);
+end
+
+function test_a_make_reads_what_lies_upstream_of_its_key(~)
+fill();
+schema = lab.getSchema();
+makeContract(schema, 'on');
+populate(lab.Downstream);
+checkEqual(fetchn(lab.Downstream, 'trials', 'ORDER BY KEY'), [3; 1; 0; 0]);
+checkError('InvalidRequest', @() upstream(lab.Downstream));
+end
+
+function test_inputs_of_several_keys_come_at_once(~)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, struct('subject_id', 1, 'session', num2cell((1:12)'), 'day', '2026-01-05', 'rate', ...
+    num2cell([1:12; 2:13]', 2)));
+levada.config('eager_hits', 0);
+levada.config('eager_odd', 0);
+populate(lab.Eager);
+checkEqual(fetchn(lab.Eager, 'mean_rate', 'ORDER BY session'), (1.5:12.5)');
+check(levada.config('eager_hits') > 0, 'no read came ahead');
+checkEqual(count(stale(lab.Eager)), 0);
+checkEqual(unique(fetchn(staleness(lab.Eager), 'state')), {'fresh'});
+update(lab.Session & 'session = 8', 'rate', [5 5]);
+checkEqual(fetchn(stale(lab.Eager), 'session'), 8);
+del(lab.Eager);
+levada.config('eager_hits', 0);
+populate(lab.Eager, 'Prefetch', false);
+checkEqual([count(lab.Eager), levada.config('eager_hits')], [12 0]);
+end
+
+function test_reads_are_equal_only_with_values_of_one_class(~)
+read = @(value) struct('method', 'count', 'message', struct('relation', struct('nodes', {{}}, 'conditions', ...
+    {{struct('mapping', struct('entries', {{struct('name', 'a', 'value', {value})}}))}})));
+same = @levada.internal.jobs.Prefetch.isSame;
+checkEqual([same(read('A'), read('A')), same(read('A'), read(int64(65))), same(read(true), read(int64(1)))], ...
+    [true false false]);
+end
+
+function test_a_read_that_differs_from_the_expected_one_is_asked_for(~)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, struct('subject_id', 1, 'session', num2cell((1:12)'), 'day', '2026-01-05', 'rate', ...
+    num2cell([1:12; 2:13]', 2)));
+levada.config('eager_hits', 0);
+levada.config('eager_odd', 8);
+restoring = onCleanup(@() levada.config('eager_odd', 0));
+populate(lab.Eager);
+expected = (1.5:12.5)';
+expected(8) = 1.5;
+checkEqual(fetchn(lab.Eager, 'mean_rate', 'ORDER BY session'), expected);
+end
+
+function test_progress_is_shown_in_one_line(~)
+fill();
+text = evalc('parpopulate(lab.Stat, ''Progress'', true)');
+check(~isempty(strfind(text, 'lab.Stat: [')), text);
+check(~isempty(strfind(text, '4 of 4, 1 failed')), text);
+checkEqual(text(end), char(10));
+end
+
 function test_makeTuples_popRel_and_parts_in_the_older_way(~)
 fill();
 populate(lab.TrialCount);
@@ -249,7 +414,7 @@ end
 function test_a_make_that_is_held_to_the_contract_inserts_into_its_own_tables_alone(connection)
 fill();
 count(lab.Stray);
-connection.request('SchemaService/UpdateSchema', struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
+levada.internal.api.updateSchema(connection, struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
 [~, errors] = populate(lab.Stray, 'session = 1');
 checkEqual(unique({errors.identifier}), {'levada:MakeContract'});
 checkEqual(count(lab.Subject), 2);
@@ -280,7 +445,7 @@ end
 function test_a_make_that_is_held_to_the_contract_opens_no_transaction(connection)
 fill();
 count(lab.Wanderer);
-connection.request('SchemaService/UpdateSchema', struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
+levada.internal.api.updateSchema(connection, struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
 levada.config('wandering', 'block');
 [~, errors] = populate(lab.Wanderer, 'session = 1');
 checkEqual(unique({errors.identifier}), {'levada:MakeContract'});

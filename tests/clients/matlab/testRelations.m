@@ -167,3 +167,31 @@ for i = 1:300
 end
 checkError('QueryTooDeep', @() count(q));
 end
+
+function test_rows_are_traced_to_what_they_depend_on(~)
+insert(lab.Subject, struct('subject_id', {1; 2}, 'species', 'mouse'));
+insert(lab.Session, struct('subject_id', {1; 1; 2}, 'session', {1; 2; 1}, 'day', '2026-01-05'));
+insert(lab.SessionTrial, {1 1 1 true; 1 2 1 true; 2 1 1 false});
+found = trace(lab.SessionTrial & 'subject_id = 1 and session = 2');
+checkEqual(fetch(rows(found, lab.Session)), struct('subject_id', 1, 'session', 2));
+checkEqual(fetchn(rows(found, 'lab.Subject'), 'subject_id'), 1);
+checkEqual({counts(found).table}, {'`lab`.`species`', '`lab`.`subject`', '`lab`.`session`', '`lab`.`session__trial`'});
+checkEqual([counts(found).count], [1 1 1 1]);
+check(~isempty(strfind(evalc('disp(found)'), '1 in `lab`.`session`')));
+checkError('InvalidRequest', @() rows(found, lab.Trip));
+end
+
+function test_rows_are_followed_to_what_depends_on_them(~)
+insert(lab.Subject, struct('subject_id', {1; 2; 3}));
+insert(lab.Session, struct('subject_id', {1; 1; 2}, 'session', {1; 2; 1}, 'day', '2026-01-05'));
+insert(lab.SessionTrial, {1 1 1 true; 1 2 1 true; 2 1 1 false});
+insert(lab.Trip, struct('first', {1; 3; 3}, 'second', {2; 1; 2}));
+found = cascade(lab.Subject & 'subject_id = 1');
+checkEqual([count(rows(found, lab.Session)), count(rows(found, lab.SessionTrial))], [2 2]);
+checkEqual(fetch(rows(found, lab.Trip), 'ORDER BY first'), struct('first', {1; 3}, 'second', {2; 1}));
+found = cascade(lab.SessionTrial & 'session = 2');
+checkEqual({counts(found).table}, {'`lab`.`session__trial`'});
+found = cascade(lab.SessionTrial & 'session = 2', 'PartIntegrity', 'cascade');
+checkEqual(fetchn(rows(found, lab.Session), 'session'), 2);
+checkError('InvalidRequest', @() cascade(lab.Subject, 'PartIntegrity', 'perhaps'));
+end

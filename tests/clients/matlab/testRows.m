@@ -121,7 +121,24 @@ catch failure
 end
 insert(lab.Subject, struct('subject_id', 12));
 checkError('PreconditionFailed', @() connection.startTransaction());
-checkError('PreconditionFailed', @() connection.request('JobService/RefreshJobs', ...
-    struct('name', struct('schema', 'lab', 'table', 'Stat'))));
+checkError('PreconditionFailed', @() levada.internal.api.refreshJobs(connection, struct('name', struct('schema', 'lab', 'table', 'Stat'))));
 value = 5;
+end
+
+function test_rows_at_fault_are_found_before_they_are_inserted(~)
+insert(lab.Subject, struct('subject_id', {1; 2}));
+rows = struct('subject_id', {1; 3; 2; 4}, 'session', 1, 'day', '2026-01-05');
+faults = validate(lab.Session, rows);
+checkEqual([faults.row], [2 4]);
+checkEqual(unique({faults.identifier}), {'levada:MissingParent'});
+checkEqual(count(lab.Session), 0);
+insert(lab.Session, rows([1 3]));
+faults = validate(lab.Session, rows);
+checkEqual({faults.identifier}, strcat({'levada:'}, {'DuplicateEntity', 'MissingParent', 'DuplicateEntity', 'MissingParent'}));
+checkEqual(numel(validate(lab.Subject, {9 []; 10 []})), 0);
+many = struct('subject_id', num2cell((1:2500)'));
+faults = validate(lab.Subject, many);
+checkEqual([faults.row], [1 2]);
+checkError('UnknownAttribute', @() validate(lab.Subject, struct('subject_id', 5, 'colour', 'red')));
+checkEqual(numel(validate(lab.Subject, struct('subject_id', 5, 'colour', 'red'), 'IgnoreExtraFields', true)), 0);
 end

@@ -40,16 +40,68 @@ schema = lab.getSchema();
 count(lab.Subject);
 request = struct('name', struct('schema', 'lab', 'table', 'Other'), 'tier', 'TABLE_TIER_MANUAL', 'definition', ...
     'a : int32');
-connection.request('SchemaService/DeclareTable', request);
+levada.internal.api.declareTable(connection, request);
 drop(lab.Subject);
 request.name.table = 'Subject';
-connection.request('SchemaService/DeclareTable', request);
+levada.internal.api.declareTable(connection, request);
 schema.reload();
 lastwarn('', '');
 checkEqual(primaryKey(lab.Subject), {'a'});
 [text, id] = lastwarn();
 checkEqual(id, 'levada:Warning');
 check(~isempty(strfind(text, '`lab`.`subject`')), text);
+end
+
+function test_a_table_is_altered_to_its_class(~)
+levada.config('changing_definition', {'mouse : int16', '---', 'name : varchar(20)', 'weight = null : float32'});
+insert(lab.Changing, struct('mouse', 1, 'name', 'Ann', 'weight', 20.5));
+checkEqual(alter(lab.Changing, 'Prompt', false), false);
+levada.config('changing_definition', {'mouse : int16', '---', 'nickname : varchar(40)', 'weight = null : float32', ...
+    'sex = "U" : enum("F", "M", "U")'});
+plan = alter(lab.Changing, 'Rename', struct('nickname', 'name'), 'DryRun', true);
+check(numel(plan.Changes) >= 2, strjoin(plan.Changes, '; '));
+check(~isempty(strfind(evalc('disp(plan)'), 'About to alter `lab`.`changing`')));
+checkEqual(nonKeyFields(levada.FreeTable('lab.Changing')), {'name', 'weight'});
+plan.confirm();
+checkEqual(fetch1(lab.Changing, '*'), struct('mouse', 1, 'nickname', 'Ann', 'weight', 20.5, 'sex', 'U'));
+past = definitionHistory(lab.Changing);
+checkEqual(numel(past), 2);
+check(~isempty(strfind(past(1).definition, 'name : varchar(20)')), past(1).definition);
+check(~isempty(regexp(past(2).since, '^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d', 'once')), past(2).since);
+end
+
+function test_a_table_without_a_class_is_altered_by_a_definition(~)
+count(lab.SessionTrial);
+free = levada.FreeTable('lab.Session.Trial');
+checkError('InvalidRequest', @() alter(free));
+checkEqual(alter(free, 'Definition', strrep(describe(free), 'correct', 'right'), 'Rename', ...
+    struct('right', 'correct'), 'Prompt', false), true);
+checkEqual(nonKeyFields(free), {'right'});
+alter(free, 'Definition', describe(free), 'NewName', 'Attempt', 'Prompt', false);
+checkEqual(nonKeyFields(levada.FreeTable('lab.Session.Attempt')), {'right'});
+checkError('InvalidRequest', @() alter(free & 'trial = 1'));
+schema = lab.getSchema();
+schema.reload();
+end
+
+function test_a_schema_is_renamed(connection)
+schema = levada.Schema(connection, '', 'first_name');
+schema.create();
+levada.internal.api.declareTable(connection, struct('name', struct('schema', 'first_name', 'table', 'Mouse'), ...
+    'tier', 'TABLE_TIER_MANUAL', 'definition', 'a : int32'));
+rename(schema, 'second_name');
+checkEqual(schema.dbname, 'second_name');
+checkEqual(primaryKey(schema.v.Mouse), {'a'});
+checkEqual(exists(levada.Schema(connection, '', 'first_name')), false);
+checkError('UnknownSchema', @() rename(levada.Schema(connection, '', 'third_name'), 'fourth_name'));
+end
+
+function test_the_contract_of_make_is_set_for_a_schema(connection)
+schema = levada.Schema(connection, '', 'strict');
+checkError('UnknownSchema', @() makeContract(schema));
+makeContract(schema, 'on');
+checkEqual(makeContract(schema), 'on');
+checkError('InvalidRequest', @() makeContract(schema, 'perhaps'));
 end
 
 function test_tables_without_classes(connection)
@@ -113,7 +165,7 @@ checkError('AlreadyExists', @() levada.createSchema('fresh', folder, 'fresh'));
 end
 
 function declare(connection, table, tier, definition)
-connection.request('SchemaService/DeclareTable', struct('name', struct('schema', 'fresh', 'table', table), ...
+levada.internal.api.declareTable(connection, struct('name', struct('schema', 'fresh', 'table', table), ...
     'tier', ['TABLE_TIER_' tier], 'definition', definition));
 end
 
@@ -139,6 +191,17 @@ removing = onCleanup(@() delete(file));
 draw(diagram, file);
 check(strncmp(fileread(file), '<svg', 4));
 checkError('InvalidRequest', @() levada.Diagram(5));
+end
+
+function test_a_diagram_counts_rows_and_jobs(~)
+insert(lab.Subject, struct('subject_id', {1; 2}));
+insert(lab.Session, {1 1 '2026-01-05' 1:3; 2 1 '2026-01-05' []});
+parpopulate(lab.Stat);
+text = svg(levada.Diagram(lab.getSchema()), 'Counts', true);
+for words = {'>2 rows</text>', '>1 of 2, 1 error</text>', '>3 rows</text>'}
+    check(~isempty(strfind(text, words{1})), [words{1} ' is not in ' text]);
+end
+check(isempty(strfind(svg(levada.Diagram(lab.getSchema())), 'rows')));
 end
 
 function test_settings(~)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CONNECT = """
     call = @levada.internal.calls.call;
-    connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
+    connection = levada.internal.calls.Caller(address, '', '');
     name = struct('schema', 'lab', 'table', 'mouse');
     mice = struct('nodes', {{struct('table', struct('name', name))}});
     function expect(condition, text)
@@ -102,7 +102,7 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
         one = levada.internal.rows.encodeColumns(one);
         insert = {struct('insert_rows', struct('header', struct('name', name)), 'more', true), ...
                   struct('insert_rows', struct('arrow_ipc', one{1}))};
-        session = levada.internal.calls.openSession(connection);
+        session = levada.internal.api.openSession(connection);
         ask = @(varargin) levada.internal.calls.askSession(session, varargin);
         count = struct('count_relation', struct('relation', mice));
         told = fieldnames(ask(struct('begin', struct())){1});
@@ -117,7 +117,7 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
         expect(outside.entity_count == 0, 'others do not');
         levada.internal.calls.endSession(session);
         levada.internal.calls.endSession(session);
-        session = levada.internal.calls.openSession(connection);
+        session = levada.internal.api.openSession(connection);
         levada.internal.calls.askSession(session, {struct('begin', struct())});
         levada.internal.calls.askSession(session, insert);
         levada.internal.calls.askSession(session, {struct('commit', struct())});
@@ -192,7 +192,7 @@ def test_addresses(octave: Octave) -> None:
 def test_a_server_at_a_socket_stays_while_a_client_is_present(database_url: str, tmp_path: Path) -> None:
     address = f"unix:{tmp_path / 'socket'}"
     with Prompt(address) as prompt:
-        prompt.type("connection.Channel = levada.internal.calls.gateway('connect', address, '', '');")
+        prompt.type("connection = levada.internal.calls.Caller(address, '', '');")
         with serving(database_url, 0, "--listen", address, "--idle-timeout", "2") as process:
             method = "'/levada_api.v1.ServerService/GetServerInfo'"
             information = f"levada.internal.calls.call(connection, {method}, struct());"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.clients.matlab.conftest import Octave
 
 _HELPERS = """
-    connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
+    connection = levada.internal.calls.Caller(address, '', '');
     name = struct('schema', 'lab', 'table', 'everything');
     relation = struct('relation', struct('nodes', {{struct('table', struct('name', name))}}));
     function expect(condition, text)

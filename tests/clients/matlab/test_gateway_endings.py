@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.clients.matlab.conftest import Octave
 
-_CONNECT = "connection.Channel = levada.internal.calls.gateway('connect', address, '', '');"
+_CONNECT = "connection = levada.internal.calls.Caller(address, '', '');"
 _COUNT = "levada.internal.calls.call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', few))"
 # Each number with each other, and that again: more rows than anybody waits for.
 _RELATIONS = """
@@ -163,7 +163,7 @@ def test_an_interpreter_may_be_cleared_and_ended_at_any_time(octave: Octave) -> 
         for i = 1:5
             fetch = {connection.Channel, '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60};
             id = levada.internal.calls.gateway('start', fetch{:});
-            session = levada.internal.calls.openSession(connection);
+            session = levada.internal.api.openSession(connection);
             levada.internal.calls.gateway('poll', id, 0.02);
             clear mex
             clear functions

@@ -85,10 +85,10 @@ def test_tls_and_token(octave: Octave) -> None:
             end
             information = '/levada_api.v1.ServerService/GetServerInfo';
             certificates = fileread(file);
-            trusting.Channel = levada.internal.calls.gateway('connect', address, token, certificates);
+            trusting = levada.internal.calls.Caller(address, token, certificates);
             answer = levada.internal.calls.call(trusting, information, struct());
             if isempty(answer.version), error('test:Failed', 'no answer'); end
-            strange.Channel = levada.internal.calls.gateway('connect', address, '', '');
+            strange = levada.internal.calls.Caller(address, '', '');
             told = refusal(@() levada.internal.calls.call(strange, information, struct(), 5));
             if ~strcmp(told.identifier, 'levada:Unavailable'), error('test:Failed', told.message); end
             """,

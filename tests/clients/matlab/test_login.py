@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _SCRIPT = """
 setenv('LEVADA_URL', address);
 connection = levada.login();
-caller = connection.request('AccessService/GetCaller', struct());
+caller = levada.internal.api.getCaller(connection, struct());
 printf('%s\\n', caller.user.name);
 connection.close();
 connection = levada.connect(address);
-caller = connection.request('AccessService/GetCaller', struct());
+caller = levada.internal.api.getCaller(connection, struct());
 printf('%s\\n', caller.user.name);
 connection.close();
 """

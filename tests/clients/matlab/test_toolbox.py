@@ -11,7 +11,7 @@ from tests.clients.matlab.m_tests import names_of_tests
 if TYPE_CHECKING:
     from tests.clients.matlab.m_tests import MTests
 
-FILES = ("testRelations", "testRows", "testSchema", "testJobs", "testConnection")
+FILES = ("testRelations", "testRows", "testSchema", "testJobs", "testObjects", "testConnection")
 
 
 @pytest.mark.parametrize(("file", "test"), [(file, test) for file in FILES for test in names_of_tests(file)])

@@ -284,6 +284,22 @@ mxArray* tensors_of(const Column& column, const ArrayType& array_type, bool exac
   return array;
 }
 
+// One flat row of all elements, and how many each value has. Only lists of int64 come: the shapes of stored arrays.
+void set_lists(StructBuilder& fields, const Column& column) {
+  std::vector<int64_t> elements;
+  mxArray* lengths = column_vector(column.rows, mxDOUBLE_CLASS);
+  column.each_value([&](const ArrowArrayView& chunk, int64_t i, size_t row) {
+    const int64_t begin = ArrowArrayViewListChildOffset(&chunk, chunk.offset + i);
+    const int64_t end = ArrowArrayViewListChildOffset(&chunk, chunk.offset + i + 1);
+    mxGetPr(lengths)[row] = static_cast<double>(end - begin);
+    for (int64_t at = begin; at < end; ++at) elements.push_back(ArrowArrayViewGetIntUnsafe(chunk.children[0], at));
+  });
+  mxArray* values = numeric_array({1, static_cast<mwSize>(elements.size())}, mxINT64_CLASS);
+  if (!elements.empty()) std::memcpy(mxGetData(values), elements.data(), elements.size() * sizeof(int64_t));
+  fields.set("values", values);
+  fields.set("lengths", lengths);
+}
+
 mxArray* column_structs(const Column& parent, bool exact);
 
 // Sets `kind` and the fields of that kind; this is the only table of column types.
@@ -353,6 +369,11 @@ void set_content(StructBuilder& fields, const Column& column, bool exact) {
     case NANOARROW_TYPE_DURATION:
       kind("duration");
       fields.set("values", counts_of(column));
+      return;
+    case NANOARROW_TYPE_LIST:
+      if (column.child(0).type.type != NANOARROW_TYPE_INT64) throw unsupported();
+      kind("list");
+      set_lists(fields, column);
       return;
     case NANOARROW_TYPE_STRUCT:
       kind("struct");

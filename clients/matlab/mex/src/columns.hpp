@@ -21,6 +21,7 @@ namespace levada {
 //                  values: int64 column of microseconds, from midnight or from 1970-01-01
 //     dictionary   values: codes from 1, 0 for a missing one; dictionary: cell column of texts
 //     tensor       values: one array, the row as its last index
+//     list         values: one flat int64 row; lengths: a column of double
 //     struct       columns: as above
 mxArray* columns_of(const mxArray* pieces, Exactness exactness);
 

@@ -6,7 +6,9 @@
 #include <cctype>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
+#include "balancing.hpp"
 #include "private_socket.hpp"
 #include "protocol.hpp"
 
@@ -25,7 +27,7 @@ constexpr char kClient[] = "levada-client";
 constexpr size_t kWaitingWarnings = 64;  // more are dropped: only heartbeats could pile them up, between two calls
 
 struct Target {
-  std::string name;
+  std::vector<std::string> places;  // `host:port` of each server, or one `unix:/path`
   bool encrypted;
 };
 
@@ -40,21 +42,41 @@ size_t port_of(const std::string& place) {
   return colon;
 }
 
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts(1);
+  for (const char letter : text) {
+    if (letter == ',') {
+      parts.emplace_back();
+    } else if (letter != ' ') {
+      parts.back() += letter;
+    }
+  }
+  return parts;
+}
+
 Target target_of(const std::string& address) {
-  const Error wrong =
-      invalid_request("`" + address + "` is not a server address; use host:port, https://host or unix:/path.");
-  if (address.rfind("unix:", 0) == 0) return {address, false};
+  const Error wrong = invalid_request("`" + address +
+                                      "` is not a server address; use host:port, https://host or unix:/path. Commas "
+                                      "separate several servers of one database: host1:port,host2:port.");
+  if (address.rfind("unix:", 0) == 0) return {{address}, false};
   const size_t scheme_end = address.find("://");
   if (scheme_end == std::string::npos) {
-    if (port_of(address) == std::string::npos) throw wrong;
-    return {address, !is_loopback(address)};  // beyond this machine there is only TLS
+    const std::vector<std::string> places = split(address);
+    for (const std::string& place : places) {
+      if (port_of(place) == std::string::npos) throw wrong;
+    }
+    return {places, !std::all_of(places.begin(), places.end(), is_loopback)};  // beyond this machine there is only TLS
   }
   const std::string scheme = address.substr(0, scheme_end);
   const std::string rest = address.substr(scheme_end + 3);
-  const std::string place = rest.substr(0, rest.find('/'));
   const bool encrypted = scheme == "https" || scheme == "grpcs";
-  if (place.empty() || (!encrypted && scheme != "http" && scheme != "grpc")) throw wrong;
-  return {port_of(place) != std::string::npos ? place : place + (encrypted ? ":443" : ":80"), encrypted};
+  if (!encrypted && scheme != "http" && scheme != "grpc") throw wrong;
+  std::vector<std::string> places = split(rest.substr(0, rest.find('/')));
+  for (std::string& place : places) {
+    if (place.empty()) throw wrong;
+    if (port_of(place) == std::string::npos) place += encrypted ? ":443" : ":80";
+  }
+  return {places, encrypted};
 }
 
 // gRPC's codes of statuses without an ErrorInfo: these come from the channel or from a proxy, not from the server.
@@ -130,11 +152,12 @@ Error error_of_status(const std::string& serialized) {
 Connection::Connection(std::string address, std::string token, const std::string& root_certificates, std::string client)
     : address_(std::move(address)), token_(std::move(token)), client_(std::move(client)) {
   Target target = target_of(address_);
+  const bool here = std::all_of(target.places.begin(), target.places.end(), is_loopback);
   if (token_.empty()) {
-    const std::string socket = find_private_socket(target.name);
-    if (!socket.empty()) target = {socket, false};
-  } else if (!target.encrypted && target.name.rfind("unix:", 0) != 0 && !is_loopback(target.name)) {
-    throw invalid_request("A token would travel to " + address_ + " in the clear; use https://" + target.name +
+    const std::string socket = target.places.size() == 1 ? find_private_socket(target.places.front()) : "";
+    if (!socket.empty()) target = {{socket}, false};
+  } else if (!target.encrypted && target.places.front().rfind("unix:", 0) != 0 && !here) {
+    throw invalid_request("A token would travel to " + address_ + " in the clear; use https://" + target.places.front() +
                           ", where it is encrypted.");
   }
   grpc::ChannelArguments arguments;
@@ -143,7 +166,7 @@ Connection::Connection(std::string address, std::string token, const std::string
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  if (target.name.rfind("unix:", 0) != 0) {
+  if (target.places.front().rfind("unix:", 0) != 0) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   }
@@ -153,7 +176,8 @@ Connection::Connection(std::string address, std::string token, const std::string
     options.pem_root_certs = root_certificates;
     credentials = grpc::SslCredentials(options);
   }
-  channel_ = grpc::CreateCustomChannel(target.name, credentials, arguments);
+  const std::string name = route(target.places, arguments);
+  channel_ = grpc::CreateCustomChannel(name, credentials, arguments);
 }
 
 void Connection::prepare(grpc::ClientContext& context) const {

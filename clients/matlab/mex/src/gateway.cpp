@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -312,6 +313,24 @@ void sha256(const Arguments& in) {
   in.give(0, text_array(hexadecimal));
 }
 
+// checksum = ('crc32', bytes): as zlib computes it, a double.
+void crc32(const Arguments& in) {
+  static const std::array<uint32_t, 256> table = [] {
+    std::array<uint32_t, 256> made{};
+    for (uint32_t byte = 0; byte < 256; ++byte) {
+      uint32_t rest = byte;
+      for (int bit = 0; bit < 8; ++bit) rest = (rest & 1) != 0 ? 0xEDB88320U ^ (rest >> 1) : rest >> 1;
+      made[byte] = rest;
+    }
+    return made;
+  }();
+  uint32_t checksum = 0xFFFFFFFFU;
+  for (const char byte : bytes_of(in.at(0), "The bytes to check")) {
+    checksum = table[(checksum ^ static_cast<unsigned char>(byte)) & 0xFFU] ^ (checksum >> 8);
+  }
+  in.give(0, double_array(checksum ^ 0xFFFFFFFFU));
+}
+
 // [ours, othersWrite] = ('folderRights', folder)
 void folder_rights_of(const Arguments& in) {
   const FolderRights found = folder_rights(in.text(0, "The folder"));
@@ -377,6 +396,7 @@ const std::unordered_map<std::string, Command>& commands() {
       {"beatStop", beat_stop},
       {"requestId", request_id},
       {"sha256", sha256},
+      {"crc32", crc32},
       {"folderRights", folder_rights_of},
       {"keepPrivately", keep_privately},
       {"lastError", last_error},

@@ -11,8 +11,17 @@ classdef AutoPopulate < levada.Table
 %   it has ended, all or nothing. The key source is the join of the tables in the primary key, unless the
 %   class has a property keySource, or the older popRel.
 %
+%   A make in three parts computes outside of the job's transaction, on inputs that are checked at its end:
+%       fetched = makeFetch(self, key)               fetches, and returns one value
+%       computed = makeCompute(self, key, fetched)   computes; it does not use the server
+%       makeInsert(self, key, computed)              inserts
+%   The rows that makeFetch fetched are read again when the job is completed: levada:InputsChanged if they are others.
+%
 %   An error of make is final, unless the class has the properties maxAttempts and retryDelay (in s; it doubles with
 %   each further error): then a job is tried again.
+%
+%   The inputs of several keys are fetched at once, up to a second before make asks for them, unless the class has the
+%   property prefetch = false.
 %
 %   See also levada.worker
 
@@ -27,16 +36,30 @@ classdef AutoPopulate < levada.Table
             %
             %   populate(lab.Stat)
             %   populate(lab.Stat, restriction, ...)     only keys that meet all of these
-            %   populate(..., 'MaxCalls', 10, 'Display', false, 'Patience', 60)
+            %   populate(..., 'Option', value, ...)      options below
             %   populate(..., 'Stale', true)             then also computes stale results again, and replaces each
             %   [failedKeys, errors] = populate(...)     goes on after errors, and returns them
             %
             %   It works under leases, beside other populates and workers in MATLAB and Python: no key is computed
             %   twice. Without outputs the first error ends it. Keys that failed before are tried again.
             %
-            %   Patience  how many seconds to keep trying to complete a job while the server is out of reach
-            %   errors    a struct array with message, identifier and stack
-            [failedKeys, errors] = levada.internal.jobs.populate(self, varargin, nargout > 0, true);
+            %   errors  a struct array with message, identifier and stack
+            %
+            %   Keys            only these keys, a struct array
+            %   Limit           consider at most this many keys
+            %   MaxCalls        call make at most this often
+            %   Order           'original' (the most urgent first), 'reverse' or 'random'
+            %   Priority        the urgency of new jobs, 0 first; less urgent jobs are not taken
+            %   ReserveJobs     true: leave keys alone that failed before
+            %   Refresh         false: compute only keys that have a job already
+            %   SuppressErrors  true: go on after errors, also without outputs; they are in jobs(lab.Stat)
+            %   MakeInputs      a cell of further inputs of make, or of makeFetch
+            %   Prefetch        false: do not fetch the inputs of several keys at once; so does a property prefetch = false
+            %   Display         true: show a line for each key
+            %   Progress        true: show how far it is, in one line
+            %   Patience        how many seconds to keep trying to complete a job while the server is out of reach (60)
+            [failedKeys, errors] = levada.internal.jobs.populate(self, varargin, ...
+                struct('SuppressErrors', nargout > 0, 'ReserveJobs', false));
             if nargout == 0
                 clear failedKeys errors
             end
@@ -46,7 +69,7 @@ classdef AutoPopulate < levada.Table
             %PARPOPULATE Compute as populate does, but go on after errors, and skip keys that failed before.
             %
             %   Run it in as many MATLABs at once as there are processors. The failed keys are in jobs(lab.Stat).
-            levada.internal.jobs.populate(self, varargin, true, false);
+            levada.internal.jobs.populate(self, varargin, struct('SuppressErrors', true, 'ReserveJobs', true));
         end
 
         function [remaining, total] = progress(self, varargin)
@@ -59,7 +82,7 @@ classdef AutoPopulate < levada.Table
             if ~isempty(source)
                 request.key_source = source.message();
             end
-            answer = conn(self).request('JobService/GetProgress', request);
+            answer = levada.internal.api.getProgress(conn(self), request);
             [remaining, total] = levada.internal.jobs.progressCounts(answer.progress{1});
             if nargout == 0
                 fprintf('%-30s completed %d of %d (%.1f %%)\n', class(self), total - remaining, total, ...
@@ -68,13 +91,30 @@ classdef AutoPopulate < levada.Table
             end
         end
 
+        function found = upstream(self)
+            %UPSTREAM Find the rows that the current key depends on, within make: a levada.Lineage with all that make may read.
+            %
+            %   rate = fetch1(rows(upstream(self), lab.Session), 'rate');
+            %
+            %   Errors: levada:InvalidRequest (no make is running).
+            job = levada.internal.jobs.currentWork();
+            if isempty(job)
+                levada.internal.errors.fail('InvalidRequest', ...
+                    'upstream is only available inside make, where there is a key.');
+            end
+            connection = conn(self);
+            found = levada.Lineage.upOfKey(connection, job.Lease.table, ...
+                levada.internal.jobs.leaseKey(connection, job.Lease));
+        end
+
         function relation = jobs(self)
             %JOBS Return the jobs of the table as a relation: its key, then the state of each, with error_message.
             %
-            %   fetch(jobs(lab.Stat) & 'state = "error"', '*')
-            reference = getfield(getfield(levada.internal.query.tableNode(node(self)), 'body'), 'reference');
-            made = levada.internal.query.makeNode('nodes', 'job_table', struct('reference', reference));
-            relation = levada.Relation(made);
+            %   fetch(errors(jobs(lab.Stat)), '*')
+            %   retry(jobs(lab.Stat) & 'error_type = "NoRate"')
+            %
+            %   See also levada.Jobs
+            relation = levada.Jobs(self);
         end
 
         function relation = staleness(self)
@@ -114,11 +154,13 @@ classdef AutoPopulate < levada.Table
             %   make runs beside what is stored, and nobody else notices. Only results of jobs can be computed again, not
             %   rows that were inserted by hand.
             %
-            %   Tolerance  the largest absolute difference that counts as none, by attribute, also within arrays
-            %   done       a levada.Recomputation, which shows itself
+            %   Tolerance   the largest absolute difference that counts as none, by attribute, also within arrays
+            %   MakeInputs  a cell of further inputs of make, or of makeFetch
+            %   done        a levada.Recomputation, which shows itself
             %
             %   Errors: levada:PreconditionFailed if make changes other rows or reads what it has inserted.
-            named = levada.internal.inputs.readOptions(struct('Tolerance', struct(), 'SuppressErrors', false), varargin);
+            named = levada.internal.inputs.readOptions(struct('Tolerance', struct(), 'SuppressErrors', false, ...
+                'MakeInputs', {{}}), varargin);
             checkMake(self);
             whole = feval(class(self));
             results = [];
@@ -126,7 +168,7 @@ classdef AutoPopulate < levada.Table
                 results = proj(self);
             end
             done = levada.Recomputation(conn(self), class(self));
-            levada.internal.jobs.recomputeEach(whole, results, named.Tolerance, @take);
+            levada.internal.jobs.recomputeEach(whole, results, named.Tolerance, named.MakeInputs, @take);
 
             function goOn = take(job, differences)
                 goOn = true;
@@ -178,7 +220,7 @@ classdef AutoPopulate < levada.Table
 
         function answer = hasMake(self)
             %HASMAKE Return whether the class has a make.
-            answer = ismethod(self, 'make') || ...
+            answer = ismethod(self, 'make') || isInParts(self) || ...
                 ~strcmp(levada.internal.schema.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
         end
 
@@ -186,23 +228,37 @@ classdef AutoPopulate < levada.Table
             %CHECKMAKE Refuse a class without a make.
             if ~hasMake(self)
                 levada.internal.errors.fail('InvalidRequest', ...
-                    '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', ...
-                    class(self));
+                    ['`%s` has no make, so there is nothing to populate: give its class a method make(self, key), or ' ...
+                    'makeFetch, makeCompute and makeInsert.'], class(self));
             end
         end
 
-        function runMake(self, key)
-            %RUNMAKE Call the make of the class.
+        function runMake(self, key, work, inputs)
+            %RUNMAKE Call the make of the class, whole or in its parts.
+            %
+            %   work    the levada.internal.jobs.JobWork of the job
+            %   inputs  cell of further inputs
             if ismethod(self, 'make')
-                self.make(key);
+                self.make(key, inputs{:});
+            elseif isInParts(self)
+                work.verify(true);
+                fetched = self.makeFetch(key, inputs{:});
+                work.verify(false);
+                self.makeInsert(key, self.makeCompute(key, fetched));
             else
-                self.makeTuples(key);
+                self.makeTuples(key, inputs{:});
             end
         end
     end
 
+    methods (Access = private)
+        function answer = isInParts(self)
+            answer = ismethod(self, 'makeFetch') && ismethod(self, 'makeCompute') && ismethod(self, 'makeInsert');
+        end
+    end
+
     methods (Access = protected)
-        function makeTuples(self, ~)
+        function makeTuples(self, varargin)
             %MAKETUPLES Compute one entity. A class overrides this method, or has `make`.
             checkMake(self);
         end

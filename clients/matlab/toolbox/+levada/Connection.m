@@ -53,7 +53,7 @@ classdef Connection < handle
             client = levada.internal.calls.clientName();
             self.Channel = levada.internal.calls.gateway('connect', url, token, trusted, client);
             try
-                info = levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct());
+                info = levada.internal.api.getServerInfo(self, struct());
                 levada.internal.calls.checkServer(info, url);
             catch failure
                 self.close();
@@ -81,8 +81,7 @@ classdef Connection < handle
             answer = false;
             if ~isempty(self.Channel)
                 try
-                    levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct(), ...
-                        probeSeconds);
+                    levada.internal.api.getServerInfo(self, struct(), probeSeconds);
                     answer = true;
                 catch failure
                     if ~any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:DeadlineExceeded'}))
@@ -185,20 +184,26 @@ classdef Connection < handle
                     return
                 end
             end
-            response = self.request('SchemaService/DescribeTable', struct('name', name));
+            response = levada.internal.api.describeTable(self, struct('name', name));
             table = response.table;
             self.Tables(key) = struct('version', levada.internal.calls.gateway('catalogVersion', self.Channel), ...
                 'table', table);
         end
 
         function response = request(self, method, message, varargin)
-            %REQUEST Call a method, in the open transaction if that serves it.
+            %REQUEST Call a method, in the open transaction if that serves it. The functions of `+api` call it.
             self.checkOpen();
             known = levada.internal.api.method(method);
             field = known.sessionField;
             job = self.jobAsking(known);
             if ~isempty(job)
+                ahead = foreseen(job, method, message);
+                if ~isempty(ahead)
+                    response = ahead;
+                    return
+                end
                 message = job.marked(known, message);
+                began = tic();
             end
             if self.inTransaction() && ~isempty(field)
                 answers = self.askSession({struct(field, {message})});
@@ -211,12 +216,13 @@ classdef Connection < handle
                 response = levada.internal.calls.call(self, ['/levada_api.v1.' method], message, varargin{:});
             end
             if ~isempty(job)
+                job.waited(toc(began));
                 job.take(response);
             end
         end
 
         function response = send(self, method, messages)
-            %SEND Call a method that takes a stream of messages.
+            %SEND Call a method that takes a stream of messages. The functions of `+api` call it.
             self.checkOpen();
             known = levada.internal.api.method(method);
             field = known.sessionField;
@@ -232,7 +238,21 @@ classdef Connection < handle
                 return
             end
             self.checkOutsideTransaction(method, known);
-            response = levada.internal.rows.sendRows(self, method, messages);
+            response = levada.internal.calls.sendStream(self, ['/levada_api.v1.' method], messages);
+        end
+
+        function responses = receive(self, method, message)
+            %RECEIVE Call a method that answers with a stream, and return its messages as a cell. The functions of
+            % `+api` call it. Within a transaction, fetchColumns fetches.
+            self.checkOpen();
+            self.checkOutsideTransaction(method, levada.internal.api.method(method));
+            responses = levada.internal.calls.receiveStream(self, ['/levada_api.v1.' method], message);
+        end
+
+        function stream = open(self, method)
+            %OPEN Call a method both of whose sides are streams. The functions of `+api` call it.
+            self.checkOpen();
+            stream = levada.internal.calls.SessionStream(self.Channel, ['/levada_api.v1.' method]);
         end
 
         function result = fetchColumns(self, message, exact)
@@ -241,7 +261,16 @@ classdef Connection < handle
             known = levada.internal.api.method('QueryService/FetchRelation');
             job = self.jobAsking(known);
             if ~isempty(job)
+                message.digest = job.Verifies;
+                ahead = job.foreseen('fetch', message);
+                if ~isempty(ahead)
+                    result = levada.internal.rows.decodeColumns({ahead.rows.arrow_ipc}, exact);
+                    job.takeAhead(ahead.rows);
+                    job.verifyRead(message.relation, ahead.rows);
+                    return
+                end
                 message = job.marked(known, message);
+                began = tic();
             end
             if self.inTransaction()
                 answers = self.askSession({struct('fetch_relation', message)});
@@ -249,12 +278,14 @@ classdef Connection < handle
                 pieces = cellfun(@(a) a.fetch_relation, answers(isPiece), 'UniformOutput', false);
                 result = levada.internal.rows.decodeColumns(cellfun(@(p) p.arrow_ipc, pieces, 'UniformOutput', ...
                     false), exact);
-                receipt = pieces{end}.read_receipt;
+                last = pieces{end};
             else
-                [result, receipt] = levada.internal.query.fetchColumns(self, message, exact);
+                [result, last] = levada.internal.query.fetchColumns(self, message, exact);
             end
             if ~isempty(job)
-                job.take(struct('read_receipt', receipt));
+                job.waited(toc(began));
+                job.take(last);
+                job.verifyRead(message.relation, last);
             end
         end
 
@@ -332,7 +363,7 @@ classdef Connection < handle
         end
 
         function tryToBegin(self, begin)
-            self.Session = levada.internal.calls.openSession(self);
+            self.Session = levada.internal.api.openSession(self);
             try
                 self.askSession({begin});
             catch failure
@@ -376,4 +407,18 @@ classdef Connection < handle
             end
         end
     end
+end
+
+function answer = foreseen(job, method, message)
+% Return the answer to a count or a check of existence that came ahead, or [].
+answer = [];
+arms = struct('QueryService_CountRelation', 'count', 'QueryService_CheckExistence', 'existence');
+name = strrep(method, '/', '_');
+if isfield(arms, name)
+    ahead = job.foreseen(arms.(name), message);
+    if ~isempty(ahead)
+        answer = ahead.(arms.(name));
+        job.takeAhead(answer);
+    end
+end
 end

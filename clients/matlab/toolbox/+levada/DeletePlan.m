@@ -23,7 +23,7 @@ classdef DeletePlan
             self.Connection = conn(table);
             self.OwnTable = fullTableName(table);
             self.Request = struct('relation', table.message(), 'part_integrity', integrity(partIntegrity));
-            response = self.Connection.request('RowService/PlanDelete', self.Request);
+            response = levada.internal.api.planDelete(self.Connection, self.Request);
             self.Counts = countsOf(response);
             if isfield(response, 'digest')
                 self.Digest = response.digest;
@@ -66,7 +66,7 @@ end
 
 function number = run(connection, request, ownTable)
 request.request_id = levada.internal.calls.gateway('requestId');
-counts = countsOf(connection.request('RowService/DeleteRows', request));
+counts = countsOf(levada.internal.api.deleteRows(connection, request));
 number = 0;
 if ~isempty(counts)
     number = sum([counts(strcmp({counts.table}, ownTable)).count]);

@@ -7,6 +7,7 @@ classdef Diagram
 %   draw(diagram)                             as a figure
 %   draw(diagram, 'pipeline.svg')             as a file
 %   text = svg(diagram)
+%   draw(diagram, ..., 'Counts', true)        with the number of entities, and how far computations are
 %
 %   The server lays it out. Colours are tiers, frames are schemas, and parts stand in the box of their master. A thick line
 %   leads to a table whose whole primary key is that of the parent, a solid line to one whose primary key contains it, a
@@ -72,25 +73,35 @@ classdef Diagram
             text = cellfun(@(t) levada.internal.schema.fullName(t.name), self.Tables, 'UniformOutput', false);
         end
 
-        function text = svg(self)
+        function text = svg(self, varargin)
             %SVG Return the diagram as SVG.
-            text = levada.internal.diagrams.svgText(layout(self));
+            %
+            %   text = svg(diagram)
+            %   text = svg(diagram, 'Counts', true)
+            named = levada.internal.inputs.readOptions(struct('Counts', false), varargin);
+            text = levada.internal.diagrams.svgText(layout(self, named.Counts));
         end
 
-        function draw(self, file)
+        function draw(self, varargin)
             %DRAW Draw as a figure, or into an SVG file if a name is given or there is no display.
             %
             %   draw(diagram)
             %   draw(diagram, 'pipeline.svg')
-            if nargin < 2 && levada.internal.diagrams.hasDisplay()
-                levada.internal.diagrams.drawFigure(layout(self));
+            %   draw(..., 'Counts', true)    with the number of entities; for computed tables, how far they are
+            [words, named] = levada.internal.inputs.takeOptions(varargin, struct('Counts', false));
+            if isempty(words) && levada.internal.diagrams.hasDisplay()
+                levada.internal.diagrams.drawFigure(layout(self, named.Counts));
                 return
             end
-            if nargin < 2
+            file = '';
+            if ~isempty(words)
+                file = words{1};
+            end
+            if isempty(file)
                 file = 'diagram.svg';
                 fprintf('There is no display; the diagram is in %s.\n', fullfile(pwd(), file));
             end
-            levada.internal.schema.writeText(file, {svg(self)});
+            levada.internal.schema.writeText(file, {svg(self, 'Counts', named.Counts)});
         end
 
         function disp(self)
@@ -103,8 +114,8 @@ classdef Diagram
     end
 
     methods (Access = private)
-        function result = layout(self)
-            result = levada.internal.diagrams.layOut(self.Connection, self.Tables);
+        function result = layout(self, withCounts)
+            result = levada.internal.diagrams.layOut(self.Connection, self.Tables, withCounts);
         end
 
         function result = widened(self, ancestorSteps, descendantSteps)

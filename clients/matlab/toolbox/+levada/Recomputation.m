@@ -52,7 +52,7 @@ classdef Recomputation < handle
             session = levada.internal.jobs.WorkerSession(self.Connection);
             ending = onCleanup(@() session.close());
             messages = cellfun(@(job) messagesOf(job, session.Id), self.Jobs, 'UniformOutput', false);
-            response = self.Connection.send('JobService/ReplaceResults', [messages{:}]);
+            response = levada.internal.api.replaceResults(self.Connection, [messages{:}]);
             number = double(response.result_count);
             self.IsConfirmed = true;
             self.Jobs = {};

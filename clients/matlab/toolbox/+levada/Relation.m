@@ -175,7 +175,7 @@ classdef Relation
 
         function number = count(self)
             %COUNT Return the number of entities.
-            response = ask(self, 'CountRelation');
+            response = ask(self, @levada.internal.api.countRelation);
             number = 0;
             if isfield(response, 'entity_count')
                 number = double(response.entity_count);
@@ -184,7 +184,7 @@ classdef Relation
 
         function answer = exists(self)
             %EXISTS Return whether there is any entity.
-            response = ask(self, 'CheckExistence');
+            response = ask(self, @levada.internal.api.checkExistence);
             answer = isfield(response, 'found') && response.found;
         end
 
@@ -259,7 +259,7 @@ classdef Relation
 
         function found = heading(self)
             %HEADING Return the attributes in the form of the protocol, a cell of structs.
-            response = ask(self, 'DescribeRelation');
+            response = ask(self, @levada.internal.api.describeRelation);
             found = {};
             if isfield(response.heading, 'attributes')
                 found = response.heading.attributes;
@@ -267,11 +267,11 @@ classdef Relation
         end
 
         function response = ask(self, method)
-            %ASK Call a method of the server with this relation.
+            %ASK Call a method of the server with this relation: ask(self, @levada.internal.api.countRelation).
             root = node(self);
             connection = levada.internal.query.connectionOf(root);
             request = struct('relation', levada.internal.query.encodeRelation(root));
-            response = connection.request(['QueryService/' method], request);
+            response = method(connection, request);
         end
 
         function result = restricted(self, condition, negated, semanticCheck)

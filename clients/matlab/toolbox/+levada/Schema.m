@@ -80,14 +80,14 @@ classdef Schema < handle
             %TABLES Return the tables of the schema from the catalog, parents first.
             self.create();
             request = struct('schema', self.dbname);
-            found = levada.internal.calls.listPages(self.conn(), 'SchemaService/ListTables', 'tables', request);
+            found = levada.internal.calls.listPages(self.conn(), @levada.internal.api.listTables, 'tables', request);
         end
 
         function answer = exists(self)
             %EXISTS Return whether the server has the schema.
             answer = true;
             try
-                self.conn().request('SchemaService/ListTables', struct('schema', self.dbname, 'page_size', 1));
+                levada.internal.api.listTables(self.conn(), struct('schema', self.dbname, 'page_size', 1));
             catch failure
                 if ~strcmp(failure.identifier, 'levada:UnknownSchema')
                     rethrow(failure)
@@ -101,6 +101,46 @@ classdef Schema < handle
             [varargout{1:nargout}] = self.conn().transaction(action);
         end
 
+        function contract = makeContract(self, contract)
+            %MAKECONTRACT Return or set what happens if a make reads or writes tables that it should not.
+            %
+            %   contract = makeContract(schema)
+            %   makeContract(schema, 'on')
+            %
+            %   A make reads what its own table depends on, and writes its table and parts. 'off': anything else is
+            %   allowed. 'warn': it warns, once for each table. 'on': an error. Setting it changes it for everybody.
+            if nargin > 1
+                contract = levada.internal.inputs.plainText(contract);
+                if ~any(strcmp(contract, {'off', 'warn', 'on'}))
+                    levada.internal.errors.fail('InvalidRequest', ...
+                        'The contract of make is ''off'', ''warn'' or ''on'', not %s.', jsonencode(contract));
+                end
+                self.create();
+                levada.internal.api.updateSchema(self.conn(), struct('name', self.dbname, ...
+                    'make_contract', ['MAKE_CONTRACT_' upper(contract)]));
+            end
+            every = levada.internal.calls.listPages(self.conn(), @levada.internal.api.listSchemas, 'schemas', struct());
+            own = every(cellfun(@(s) strcmp(s.name, self.dbname), every));
+            if isempty(own)
+                levada.internal.errors.fail('UnknownSchema', 'There is no schema `%s`.', self.dbname);
+            end
+            contract = lower(regexprep(own{1}.make_contract, '^MAKE_CONTRACT_', ''));
+            if nargin > 1 && nargout == 0
+                clear contract
+            end
+        end
+
+        function rename(self, newName)
+            %RENAME Rename the schema at the server; references to its tables follow. Then change its name in getSchema.m.
+            %
+            %   Errors: levada:AlreadyExists (the name is taken).
+            newName = levada.internal.inputs.plainText(newName);
+            levada.internal.api.renameSchema(self.conn(), struct('name', self.dbname, 'new_name', newName, ...
+                'request_id', levada.internal.calls.gateway('requestId')));
+            self.dbname = newName;
+            self.forget();
+        end
+
         function drop(self, varargin)
             %DROP Drop the schema with its tables and rows, after asking.
             %
@@ -111,7 +151,7 @@ classdef Schema < handle
             lines = [{sprintf('About to drop the schema `%s` with:', self.dbname)}, lines];
             if levada.internal.inputs.confirm(lines, sprintf('Drop the schema `%s`?', self.dbname), named.Prompt)
                 request = struct('name', self.dbname, 'request_id', levada.internal.calls.gateway('requestId'));
-                self.conn().request('SchemaService/DropSchema', request);
+                levada.internal.api.dropSchema(self.conn(), request);
                 self.forget();
             end
         end
@@ -151,7 +191,7 @@ classdef Schema < handle
             if ~isequal(self.CreatedOn, channel)
                 request = struct('name', self.dbname, 'allow_existing', true, 'request_id', ...
                     levada.internal.calls.gateway('requestId'));
-                self.conn().request('SchemaService/CreateSchema', request);
+                levada.internal.api.createSchema(self.conn(), request);
                 self.CreatedOn = channel;
             end
         end

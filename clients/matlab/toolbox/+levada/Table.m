@@ -5,7 +5,7 @@ classdef Table < levada.Relation
 %   is available by its name: levada.FreeTable, or v of levada.Schema.
 %
 %   insert, inserti, update, del, delQuick    change rows
-%   describe, drop, parents, children, ...    the catalog
+%   describe, alter, drop, parents, ...       the catalog
 %
 %   See also levada.Relation, levada.Schema
 
@@ -98,6 +98,71 @@ classdef Table < levada.Relation
             names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
+        function found = trace(self)
+            %TRACE Find the rows that these depend on, in all tables upstream: a levada.Lineage.
+            %
+            %   found = trace(lab.Stat & key);
+            %   fetch(rows(found, lab.Subject), '*')
+            found = levada.Lineage.up(self);
+        end
+
+        function found = cascade(self, varargin)
+            %CASCADE Find the rows that depend on these, in all tables downstream: a levada.Lineage.
+            %
+            %   found = cascade(lab.Subject & key);
+            %   found = cascade(..., 'PartIntegrity', 'cascade')   with the masters of parts, as del takes them
+            named = levada.internal.inputs.readOptions(struct('PartIntegrity', 'enforce'), varargin);
+            if ~any(strcmp(named.PartIntegrity, {'enforce', 'ignore', 'cascade'}))
+                levada.internal.errors.fail('InvalidRequest', ...
+                    'PartIntegrity is one of enforce, ignore, cascade, not %s.', jsonencode(named.PartIntegrity));
+            end
+            found = levada.Lineage.down(self, named.PartIntegrity);
+        end
+
+        function changed = alter(self, varargin)
+            %ALTER Give the table the definition that its class has now, after asking. Entities stay as they are.
+            %
+            %   alter(lab.Session)
+            %   alter(lab.Session, 'Prompt', false)
+            %   alter(..., 'Rename', struct('new', 'old'))   attributes with new names: others are dropped and added
+            %   alter(..., 'NewName', 'Visit')               renames the table; then rename its class, too
+            %   alter(..., 'Definition', text)               another definition than that of the class
+            %   plan = alter(..., 'DryRun', true)            alters nothing, and returns a levada.AlterationPlan
+            %   changed = alter(...)                         whether anything was altered
+            %
+            %   MATLAB may go on with the class as it was: after an edit of its file, run `clear classes` first.
+            %
+            %   Errors: levada:InvalidDefinition, levada:Conflict (the table stayed in use, and nothing changed).
+            named = levada.internal.inputs.readOptions(struct('Prompt', levada.config('safemode'), 'Rename', struct(), ...
+                'NewName', '', 'Definition', '', 'DryRun', false), varargin);
+            checkWhole(self, 'alter');
+            plan = levada.AlterationPlan(self, named);
+            if named.DryRun
+                changed = plan;
+                return
+            end
+            wanted = ~isempty(plan.Changes) && levada.internal.inputs.confirm(plan.lines(), 'Proceed?', named.Prompt);
+            if wanted
+                plan.confirm();
+            end
+            if nargout > 0
+                changed = wanted;
+            end
+        end
+
+        function past = definitionHistory(self)
+            %DEFINITIONHISTORY Return every definition that the table had, the present one last.
+            %
+            %   past = definitionHistory(lab.Session)   a struct array with since (in UTC) and definition
+            response = levada.internal.api.describeTable(conn(self), struct('name', tableName(self), ...
+                'include_history', true));
+            past = struct('since', {}, 'definition', {});
+            for found = response.history
+                past(end + 1, 1) = struct('since', levada.internal.values.momentText(found{1}.create_time), ...
+                    'definition', found{1}.definition); %#ok<AGROW>
+            end
+        end
+
         function drop(self, varargin)
             %DROP Drop the table and all that depend on it, after asking.
             %
@@ -156,6 +221,19 @@ classdef Table < levada.Relation
             %
             %   [] and NaN set the default. Errors: levada:NotFound (no such entity), levada:WrongValue.
             levada.internal.rows.updateRow(self, varargin);
+        end
+
+        function faults = validate(self, rows, varargin)
+            %VALIDATE Find the rows that insert would refuse, and why. No row is kept.
+            %
+            %   faults = validate(table, rows)
+            %   faults = validate(table, rows, 'IgnoreExtraFields', true)
+            %
+            %   faults  a struct array with row (an index into rows), attribute ('' for the row as a whole), identifier
+            %           and message; of each thousand rows at most the first 20. Empty if all can be inserted.
+            named = levada.internal.inputs.readOptions(struct('IgnoreExtraFields', ...
+                levada.config('ignoreExtraFields')), varargin);
+            faults = levada.internal.rows.checkRows(self, rows, named.IgnoreExtraFields);
         end
 
         function count = del(self, varargin)

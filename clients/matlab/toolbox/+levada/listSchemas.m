@@ -7,6 +7,6 @@ function names = listSchemas(connection)
 if nargin == 0
     connection = levada.conn();
 end
-schemas = levada.internal.calls.listPages(connection, 'SchemaService/ListSchemas', 'schemas', struct());
+schemas = levada.internal.calls.listPages(connection, @levada.internal.api.listSchemas, 'schemas', struct());
 names = reshape(cellfun(@(s) s.name, schemas, 'UniformOutput', false), [], 1);
 end

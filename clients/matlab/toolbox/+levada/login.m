@@ -42,7 +42,7 @@ if ~isempty(source.certificates)
 end
 credential.token = levada.internal.credentials.issuedToken(source.url, credential.authority);
 opened = levada.Connection(source.url, credential.token, '', credential.authority);
-caller = opened.request('AccessService/GetCaller', struct());
+caller = levada.internal.api.getCaller(opened, struct());
 levada.internal.credentials.keepCredential(source.url, credential);
 levada.internal.calls.defaultConnection(opened);
 fprintf('You are %s at %s; the token is kept for this address.\n', caller.user.name, source.url);

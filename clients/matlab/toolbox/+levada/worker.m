@@ -20,7 +20,8 @@ crew = levada.internal.jobs.Refresher(tablesToServe(tables));
 session = levada.internal.jobs.WorkerSession(crew.connection());
 ending = onCleanup(@() session.close());
 waitSeconds = 5;
-limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds);
+limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds, 'makeInputs', {{}}, ...
+    'prefetch', true);
 computed = 0;
 levada.internal.calls.repeatCall(@serve, Inf, @mayGoOn);
 

@@ -22,5 +22,5 @@ function response = alterTable(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/AlterTable', request, varargin{:});
+response = connection.request('SchemaService/AlterTable', request, varargin{:});
 end

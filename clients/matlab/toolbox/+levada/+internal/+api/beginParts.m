@@ -18,5 +18,5 @@ function response = beginParts(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/BeginParts', request, varargin{:});
+response = connection.request('ObjectService/BeginParts', request, varargin{:});
 end

@@ -12,5 +12,5 @@ function response = cancelJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/CancelJobs', request, varargin{:});
+response = connection.request('JobService/CancelJobs', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = checkExistence(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/CheckExistence', request, varargin{:});
+response = connection.request('QueryService/CheckExistence', request, varargin{:});
 end

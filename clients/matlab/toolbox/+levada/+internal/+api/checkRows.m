@@ -15,5 +15,5 @@ function response = checkRows(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/CheckRows', request, varargin{:});
+response = connection.request('RowService/CheckRows', request, varargin{:});
 end

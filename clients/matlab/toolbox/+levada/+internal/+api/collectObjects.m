@@ -15,5 +15,5 @@ function response = collectObjects(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/CollectObjects', request, varargin{:});
+response = connection.request('ObjectService/CollectObjects', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = commitObject(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/CommitObject', request, varargin{:});
+response = connection.request('ObjectService/CommitObject', request, varargin{:});
 end

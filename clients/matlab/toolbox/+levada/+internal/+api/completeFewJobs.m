@@ -12,5 +12,5 @@ function response = completeFewJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/CompleteFewJobs', request, varargin{:});
+response = connection.request('JobService/CompleteFewJobs', request, varargin{:});
 end

@@ -13,5 +13,5 @@ function response = completeJobs(connection, requests)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.sendStream(connection, '/levada_api.v1.JobService/CompleteJobs', requests);
+response = connection.send('JobService/CompleteJobs', requests);
 end

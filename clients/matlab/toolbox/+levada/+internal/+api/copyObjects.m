@@ -20,5 +20,5 @@ function responses = copyObjects(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.ObjectService/CopyObjects', request);
+responses = connection.receive('ObjectService/CopyObjects', request);
 end

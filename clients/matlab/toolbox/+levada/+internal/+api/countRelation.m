@@ -14,5 +14,5 @@ function response = countRelation(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/CountRelation', request, varargin{:});
+response = connection.request('QueryService/CountRelation', request, varargin{:});
 end

@@ -13,6 +13,5 @@ function response = createBrowserSession(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/CreateBrowserSession', ...
-    request, varargin{:});
+response = connection.request('AccessService/CreateBrowserSession', request, varargin{:});
 end

@@ -16,5 +16,5 @@ function response = createSchema(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/CreateSchema', request, varargin{:});
+response = connection.request('SchemaService/CreateSchema', request, varargin{:});
 end

@@ -17,5 +17,5 @@ function response = createToken(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/CreateToken', request, varargin{:});
+response = connection.request('AccessService/CreateToken', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = createUser(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/CreateUser', request, varargin{:});
+response = connection.request('AccessService/CreateUser', request, varargin{:});
 end

@@ -16,6 +16,5 @@ function response = createWorkerSession(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/CreateWorkerSession', ...
-    request, varargin{:});
+response = connection.request('JobService/CreateWorkerSession', request, varargin{:});
 end

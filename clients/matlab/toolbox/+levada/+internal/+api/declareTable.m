@@ -37,5 +37,5 @@ function response = declareTable(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/DeclareTable', request, varargin{:});
+response = connection.request('SchemaService/DeclareTable', request, varargin{:});
 end

@@ -12,6 +12,5 @@ function response = deleteBrowserSession(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/DeleteBrowserSession', ...
-    request, varargin{:});
+response = connection.request('AccessService/DeleteBrowserSession', request, varargin{:});
 end

@@ -17,5 +17,5 @@ function response = deleteRows(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/DeleteRows', request, varargin{:});
+response = connection.request('RowService/DeleteRows', request, varargin{:});
 end

@@ -16,6 +16,5 @@ function response = deleteWorkerSession(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/DeleteWorkerSession', ...
-    request, varargin{:});
+response = connection.request('JobService/DeleteWorkerSession', request, varargin{:});
 end

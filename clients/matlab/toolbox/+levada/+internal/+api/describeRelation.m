@@ -12,6 +12,5 @@ function response = describeRelation(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/DescribeRelation', ...
-    request, varargin{:});
+response = connection.request('QueryService/DescribeRelation', request, varargin{:});
 end

@@ -18,5 +18,5 @@ function response = describeTable(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/DescribeTable', request, varargin{:});
+response = connection.request('SchemaService/DescribeTable', request, varargin{:});
 end

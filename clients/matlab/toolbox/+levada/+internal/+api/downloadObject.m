@@ -20,5 +20,5 @@ function responses = downloadObject(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.ObjectService/DownloadObject', request);
+responses = connection.receive('ObjectService/DownloadObject', request);
 end

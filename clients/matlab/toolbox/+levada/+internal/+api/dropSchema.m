@@ -13,5 +13,5 @@ function response = dropSchema(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/DropSchema', request, varargin{:});
+response = connection.request('SchemaService/DropSchema', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = dropTables(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/DropTables', request, varargin{:});
+response = connection.request('SchemaService/DropTables', request, varargin{:});
 end

@@ -22,5 +22,5 @@ function response = eraseRows(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/EraseRows', request, varargin{:});
+response = connection.request('RowService/EraseRows', request, varargin{:});
 end

@@ -13,5 +13,5 @@ function response = exchangeCode(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/ExchangeCode', request, varargin{:});
+response = connection.request('AccessService/ExchangeCode', request, varargin{:});
 end

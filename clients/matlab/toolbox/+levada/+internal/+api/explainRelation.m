@@ -13,5 +13,5 @@ function response = explainRelation(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/ExplainRelation', request, varargin{:});
+response = connection.request('QueryService/ExplainRelation', request, varargin{:});
 end

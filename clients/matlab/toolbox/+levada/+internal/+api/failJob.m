@@ -22,5 +22,5 @@ function response = failJob(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/FailJob', request, varargin{:});
+response = connection.request('JobService/FailJob', request, varargin{:});
 end

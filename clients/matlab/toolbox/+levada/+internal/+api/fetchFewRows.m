@@ -13,5 +13,5 @@ function response = fetchFewRows(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/FetchFewRows', request, varargin{:});
+response = connection.request('QueryService/FetchFewRows', request, varargin{:});
 end

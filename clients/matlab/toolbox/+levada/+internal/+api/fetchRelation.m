@@ -22,5 +22,5 @@ function responses = fetchRelation(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.QueryService/FetchRelation', request);
+responses = connection.receive('QueryService/FetchRelation', request);
 end

@@ -13,5 +13,5 @@ function response = getCaller(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/GetCaller', request, varargin{:});
+response = connection.request('AccessService/GetCaller', request, varargin{:});
 end

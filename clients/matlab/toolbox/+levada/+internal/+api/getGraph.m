@@ -14,5 +14,5 @@ function response = getGraph(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/GetGraph', request, varargin{:});
+response = connection.request('SchemaService/GetGraph', request, varargin{:});
 end

@@ -19,5 +19,5 @@ function response = getJobHistory(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/GetJobHistory', request, varargin{:});
+response = connection.request('JobService/GetJobHistory', request, varargin{:});
 end

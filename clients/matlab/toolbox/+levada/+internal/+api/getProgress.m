@@ -14,5 +14,5 @@ function response = getProgress(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/GetProgress', request, varargin{:});
+response = connection.request('JobService/GetProgress', request, varargin{:});
 end

@@ -20,5 +20,5 @@ function response = getServerInfo(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ServerService/GetServerInfo', request, varargin{:});
+response = connection.request('ServerService/GetServerInfo', request, varargin{:});
 end

@@ -13,5 +13,5 @@ function response = getUpload(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/GetUpload', request, varargin{:});
+response = connection.request('ObjectService/GetUpload', request, varargin{:});
 end

@@ -12,5 +12,5 @@ function response = grantRole(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/GrantRole', request, varargin{:});
+response = connection.request('AccessService/GrantRole', request, varargin{:});
 end

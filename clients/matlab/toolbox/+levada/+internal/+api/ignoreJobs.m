@@ -12,5 +12,5 @@ function response = ignoreJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/IgnoreJobs', request, varargin{:});
+response = connection.request('JobService/IgnoreJobs', request, varargin{:});
 end

@@ -12,5 +12,5 @@ function response = insertFewRows(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/InsertFewRows', request, varargin{:});
+response = connection.request('RowService/InsertFewRows', request, varargin{:});
 end

@@ -17,5 +17,5 @@ function response = insertRelation(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/InsertRelation', request, varargin{:});
+response = connection.request('RowService/InsertRelation', request, varargin{:});
 end

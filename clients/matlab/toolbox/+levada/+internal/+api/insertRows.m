@@ -15,5 +15,5 @@ function response = insertRows(connection, requests)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.sendStream(connection, '/levada_api.v1.RowService/InsertRows', requests);
+response = connection.send('RowService/InsertRows', requests);
 end

@@ -27,5 +27,5 @@ function response = layOutGraph(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/LayOutGraph', request, varargin{:});
+response = connection.request('SchemaService/LayOutGraph', request, varargin{:});
 end

@@ -16,5 +16,5 @@ function response = leaseResults(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/LeaseResults', request, varargin{:});
+response = connection.request('JobService/LeaseResults', request, varargin{:});
 end

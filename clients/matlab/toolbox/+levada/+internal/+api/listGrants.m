@@ -15,5 +15,5 @@ function response = listGrants(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/ListGrants', request, varargin{:});
+response = connection.request('AccessService/ListGrants', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = listJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ListJobs', request, varargin{:});
+response = connection.request('JobService/ListJobs', request, varargin{:});
 end

@@ -15,6 +15,5 @@ function response = listObjectFiles(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/ListObjectFiles', ...
-    request, varargin{:});
+response = connection.request('ObjectService/ListObjectFiles', request, varargin{:});
 end

@@ -14,6 +14,5 @@ function response = listObjectUsage(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/ListObjectUsage', ...
-    request, varargin{:});
+response = connection.request('ObjectService/ListObjectUsage', request, varargin{:});
 end

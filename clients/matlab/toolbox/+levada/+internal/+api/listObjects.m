@@ -15,5 +15,5 @@ function response = listObjects(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/ListObjects', request, varargin{:});
+response = connection.request('ObjectService/ListObjects', request, varargin{:});
 end

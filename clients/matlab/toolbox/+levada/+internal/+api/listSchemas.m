@@ -13,5 +13,5 @@ function response = listSchemas(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/ListSchemas', request, varargin{:});
+response = connection.request('SchemaService/ListSchemas', request, varargin{:});
 end

@@ -17,5 +17,5 @@ function responses = listStoreFiles(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.ObjectService/ListStoreFiles', request);
+responses = connection.receive('ObjectService/ListStoreFiles', request);
 end

@@ -13,5 +13,5 @@ function response = listStores(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/ListStores', request, varargin{:});
+response = connection.request('ObjectService/ListStores', request, varargin{:});
 end

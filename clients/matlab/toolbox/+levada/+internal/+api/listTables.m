@@ -14,5 +14,5 @@ function response = listTables(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/ListTables', request, varargin{:});
+response = connection.request('SchemaService/ListTables', request, varargin{:});
 end

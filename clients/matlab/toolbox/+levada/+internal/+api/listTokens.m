@@ -13,5 +13,5 @@ function response = listTokens(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/ListTokens', request, varargin{:});
+response = connection.request('AccessService/ListTokens', request, varargin{:});
 end

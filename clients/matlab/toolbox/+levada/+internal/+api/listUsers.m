@@ -14,5 +14,5 @@ function response = listUsers(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/ListUsers', request, varargin{:});
+response = connection.request('AccessService/ListUsers', request, varargin{:});
 end

@@ -14,5 +14,5 @@ function response = listWorkers(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ListWorkers', request, varargin{:});
+response = connection.request('JobService/ListWorkers', request, varargin{:});
 end

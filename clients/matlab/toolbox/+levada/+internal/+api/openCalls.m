@@ -32,5 +32,5 @@ function session = openCalls(connection)
 %
 %   Written by generate_stubs.py from proto/.
 
-session = levada.internal.calls.openSession(connection);
+session = connection.open('SessionService/OpenCalls');
 end

@@ -14,5 +14,5 @@ function response = openDashboard(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/OpenDashboard', request, varargin{:});
+response = connection.request('AccessService/OpenDashboard', request, varargin{:});
 end

@@ -47,5 +47,5 @@ function session = openSession(connection)
 %
 %   Written by generate_stubs.py from proto/.
 
-session = levada.internal.calls.openSession(connection);
+session = connection.open('SessionService/OpenSession');
 end

@@ -23,5 +23,5 @@ function response = planAlteration(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/PlanAlteration', request, varargin{:});
+response = connection.request('SchemaService/PlanAlteration', request, varargin{:});
 end

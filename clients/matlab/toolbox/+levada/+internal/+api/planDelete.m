@@ -13,5 +13,5 @@ function response = planDelete(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/PlanDelete', request, varargin{:});
+response = connection.request('RowService/PlanDelete', request, varargin{:});
 end

@@ -13,5 +13,5 @@ function response = planDrop(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/PlanDrop', request, varargin{:});
+response = connection.request('SchemaService/PlanDrop', request, varargin{:});
 end

@@ -14,5 +14,5 @@ function response = pollLogin(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/PollLogin', request, varargin{:});
+response = connection.request('AccessService/PollLogin', request, varargin{:});
 end

@@ -14,5 +14,5 @@ function response = prefetchReads(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/PrefetchReads', request, varargin{:});
+response = connection.request('QueryService/PrefetchReads', request, varargin{:});
 end

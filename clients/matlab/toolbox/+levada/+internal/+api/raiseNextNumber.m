@@ -14,6 +14,5 @@ function response = raiseNextNumber(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/RaiseNextNumber', ...
-    request, varargin{:});
+response = connection.request('SchemaService/RaiseNextNumber', request, varargin{:});
 end

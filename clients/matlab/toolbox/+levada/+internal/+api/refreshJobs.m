@@ -25,5 +25,5 @@ function response = refreshJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/RefreshJobs', request, varargin{:});
+response = connection.request('JobService/RefreshJobs', request, varargin{:});
 end

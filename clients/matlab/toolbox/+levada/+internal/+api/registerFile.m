@@ -15,5 +15,5 @@ function response = registerFile(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/RegisterFile', request, varargin{:});
+response = connection.request('ObjectService/RegisterFile', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = registerFiles(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/RegisterFiles', request, varargin{:});
+response = connection.request('ObjectService/RegisterFiles', request, varargin{:});
 end

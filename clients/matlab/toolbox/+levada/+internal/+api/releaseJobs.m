@@ -11,5 +11,5 @@ function response = releaseJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ReleaseJobs', request, varargin{:});
+response = connection.request('JobService/ReleaseJobs', request, varargin{:});
 end

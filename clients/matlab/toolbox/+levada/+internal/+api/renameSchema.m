@@ -14,5 +14,5 @@ function response = renameSchema(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/RenameSchema', request, varargin{:});
+response = connection.request('SchemaService/RenameSchema', request, varargin{:});
 end

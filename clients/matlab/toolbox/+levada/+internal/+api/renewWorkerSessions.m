@@ -16,6 +16,5 @@ function response = renewWorkerSessions(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/RenewWorkerSessions', ...
-    request, varargin{:});
+response = connection.request('JobService/RenewWorkerSessions', request, varargin{:});
 end

@@ -14,5 +14,5 @@ function response = replaceResults(connection, requests)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.sendStream(connection, '/levada_api.v1.JobService/ReplaceResults', requests);
+response = connection.send('JobService/ReplaceResults', requests);
 end

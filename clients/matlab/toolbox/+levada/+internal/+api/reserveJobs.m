@@ -21,5 +21,5 @@ function response = reserveJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ReserveJobs', request, varargin{:});
+response = connection.request('JobService/ReserveJobs', request, varargin{:});
 end

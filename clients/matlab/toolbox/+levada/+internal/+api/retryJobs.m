@@ -12,5 +12,5 @@ function response = retryJobs(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/RetryJobs', request, varargin{:});
+response = connection.request('JobService/RetryJobs', request, varargin{:});
 end

@@ -12,5 +12,5 @@ function response = revokeRole(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/RevokeRole', request, varargin{:});
+response = connection.request('AccessService/RevokeRole', request, varargin{:});
 end

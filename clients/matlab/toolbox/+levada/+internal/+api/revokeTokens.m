@@ -14,5 +14,5 @@ function response = revokeTokens(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/RevokeTokens', request, varargin{:});
+response = connection.request('AccessService/RevokeTokens', request, varargin{:});
 end

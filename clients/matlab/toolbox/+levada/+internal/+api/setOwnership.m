@@ -15,5 +15,5 @@ function response = setOwnership(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/SetOwnership', request, varargin{:});
+response = connection.request('SchemaService/SetOwnership', request, varargin{:});
 end

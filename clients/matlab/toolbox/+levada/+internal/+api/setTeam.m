@@ -13,5 +13,5 @@ function response = setTeam(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/SetTeam', request, varargin{:});
+response = connection.request('AccessService/SetTeam', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = signParts(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/SignParts', request, varargin{:});
+response = connection.request('ObjectService/SignParts', request, varargin{:});
 end

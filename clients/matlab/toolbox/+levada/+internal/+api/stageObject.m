@@ -24,5 +24,5 @@ function response = stageObject(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/StageObject', request, varargin{:});
+response = connection.request('ObjectService/StageObject', request, varargin{:});
 end

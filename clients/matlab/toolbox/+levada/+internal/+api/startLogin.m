@@ -17,5 +17,5 @@ function response = startLogin(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/StartLogin', request, varargin{:});
+response = connection.request('AccessService/StartLogin', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = updateRow(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/UpdateRow', request, varargin{:});
+response = connection.request('RowService/UpdateRow', request, varargin{:});
 end

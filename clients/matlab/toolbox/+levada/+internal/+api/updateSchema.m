@@ -14,5 +14,5 @@ function response = updateSchema(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/UpdateSchema', request, varargin{:});
+response = connection.request('SchemaService/UpdateSchema', request, varargin{:});
 end

@@ -18,5 +18,5 @@ function response = updateUser(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.AccessService/UpdateUser', request, varargin{:});
+response = connection.request('AccessService/UpdateUser', request, varargin{:});
 end

@@ -14,5 +14,5 @@ function response = uploadObject(connection, requests)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.sendStream(connection, '/levada_api.v1.ObjectService/UploadObject', requests);
+response = connection.send('ObjectService/UploadObject', requests);
 end

@@ -17,5 +17,5 @@ function responses = verifyObjects(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.ObjectService/VerifyObjects', request);
+responses = connection.receive('ObjectService/VerifyObjects', request);
 end

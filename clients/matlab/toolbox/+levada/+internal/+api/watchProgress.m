@@ -10,5 +10,5 @@ function responses = watchProgress(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.JobService/WatchProgress', request);
+responses = connection.receive('JobService/WatchProgress', request);
 end

@@ -1,5 +1,5 @@
 classdef SessionStream < handle
-%SESSIONSTREAM Stream of a transaction: requests and answers take turns.
+%SESSIONSTREAM Stream on which requests and answers take turns, such as that of a transaction; ENDSESSION ends it.
 
     properties
         Call
@@ -8,9 +8,8 @@ classdef SessionStream < handle
     end
 
     methods
-        function self = SessionStream(channel)
-            self.Call = levada.internal.calls.gateway('start', channel, '/levada_api.v1.SessionService/OpenSession', ...
-                [], Inf);
+        function self = SessionStream(channel, method)
+            self.Call = levada.internal.calls.gateway('start', channel, method, [], Inf);
         end
 
         function delete(self)

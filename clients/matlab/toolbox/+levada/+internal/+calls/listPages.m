@@ -1,11 +1,11 @@
-function items = listPages(connection, method, field, request)
+function items = listPages(connection, list, field, request)
 %LISTPAGES Return all items of a list that comes in pages.
-%   ITEMS = LISTPAGES(CONNECTION, 'SchemaService/ListTables', 'tables', REQUEST) is a cell row of what the field of each
-%   page has, in order.
+%   ITEMS = LISTPAGES(CONNECTION, @levada.internal.api.listTables, 'tables', REQUEST) is a cell row of what the field of
+%   each page has, in order.
 
 items = {};
 while true
-    page = connection.request(method, request);
+    page = list(connection, request);
     if isfield(page, field)
         items = [items, page.(field)]; %#ok<AGROW>
     end

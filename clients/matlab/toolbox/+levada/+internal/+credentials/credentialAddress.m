@@ -9,18 +9,17 @@ if strncmp(url, 'unix:', 5)
 end
 % Octave leaves out what an optional group of a pattern does not match, so each part has its own.
 given = lower(regexp(url, '^\w+(?=://)', 'match', 'once'));
-place = regexprep(regexprep(url, '^\w+://', ''), '/.*$', '');
-host = regexprep(place, ':\d+$', '');
-here = any(strcmp(host, {'127.0.0.1', 'localhost', '[::1]'}));
+places = strtrim(strsplit(regexprep(regexprep(url, '^\w+://', ''), '/.*$', ''), ','));  % of several servers
+hosts = regexprep(places, ':\d+$', '');
+here = all(ismember(hosts, {'127.0.0.1', 'localhost', '[::1]'}));
 encrypted = any(strcmp(given, {'https', 'grpcs'})) || (isempty(given) && ~here);
 scheme = 'http';
-port = '80';
+port = ':80';
 if encrypted
     scheme = 'https';
-    port = '443';
+    port = ':443';
 end
-if ~strcmp(host, place)
-    port = place(numel(host) + 2:end);
-end
-address = lower([scheme '://' host ':' port]);
+isShort = strcmp(hosts, places);
+places(isShort) = strcat(places(isShort), port);
+address = lower([scheme '://' strjoin(places, ',')]);
 end

@@ -7,9 +7,7 @@ function token = issuedToken(url, authority)
 %
 %   See also levada.login
 
-client = levada.internal.calls.clientName();
-caller = struct('Channel', levada.internal.calls.gateway('connect', url, '', authority, client));
-closing = onCleanup(@() levada.internal.calls.gateway('close', caller.Channel));
+caller = levada.internal.calls.Caller(url, '', authority);
 started = levada.internal.api.startLogin(caller, struct());
 printable = @(text) text(text >= ' ' & text ~= char(127));
 show('Log in at %s in any browser, and type the code %s.\n', printable(started.page), printable(started.code));

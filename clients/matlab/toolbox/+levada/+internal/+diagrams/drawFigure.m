@@ -25,6 +25,9 @@ for box = layout.boxes
     place = box{1}.place;
     rectangle(area, 'Position', place, 'FaceColor', colour(fill), 'EdgeColor', colour(edge), 'Curvature', 0.1);
     texts = [{box{1}.label}, box{1}.parts];
+    if ~isempty(box{1}.count)
+        texts{end + 1} = box{1}.count; %#ok<AGROW>
+    end
     for row = 1:numel(texts)
         text(place(1) + place(3) / 2, place(2) + 14 + 15 * (row - 1), texts{row}, 'Parent', area, ...
             'HorizontalAlignment', 'center', 'Interpreter', 'none');

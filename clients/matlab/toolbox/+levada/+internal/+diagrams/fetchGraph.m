@@ -9,7 +9,7 @@ function tables = fetchGraph(connection, schemas, names, ancestorSteps, descenda
 
 request = struct('schemas', {schemas}, 'tables', {names}, 'ancestor_steps', ancestorSteps, ...
     'descendant_steps', descendantSteps);
-response = connection.request('SchemaService/GetGraph', request);
+response = levada.internal.api.getGraph(connection, request);
 tables = {};
 if isfield(response, 'tables')
     tables = response.tables;

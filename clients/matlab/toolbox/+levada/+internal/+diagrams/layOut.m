@@ -1,32 +1,41 @@
-function layout = layOut(connection, tables)
+function layout = layOut(connection, tables, withCounts)
 %LAYOUT Ask the server where the boxes, lines and frames of a diagram stand. Lengths are pixels, from the upper left.
 %
-%   layout = layOut(connection, tables)
+%   layout = layOut(connection, tables, withCounts)
 %
 %   tables  cell of tables in the form of the protocol
 %   layout  struct with width, height and
-%           boxes   cell of structs: label, tier, comment, parts (cell of names), place ([left top width height])
+%           boxes   cell of structs: label, tier, comment, parts (cell of names), count (text; '' if none is asked for),
+%                   place ([left top width height])
 %           lines   cell of structs: points (n-by-2: a start; then two control points and an end for each curve),
 %                   strength ('extends', 'primary' or 'secondary')
 %           frames  cell of structs: schema, place
 
 names = cellfun(@(t) t.name, tables, 'UniformOutput', false);
-response = connection.request('SchemaService/LayOutGraph', struct('tables', {names}));
+response = levada.internal.api.layOutGraph(connection, struct('tables', {names}, ...
+    'include_counts', withCounts));
 layout = struct('width', 0, 'height', 0, 'boxes', {{}}, 'lines', {{}}, 'frames', {{}});
 if isfield(response, 'size')
     size = placeOf(response.size);
     layout.width = size(3);
     layout.height = size(4);
 end
-layout.boxes = cellfun(@boxOf, listOf(response, 'boxes'), 'UniformOutput', false);
+counted = containers.Map();
+for found = listOf(response, 'counts')
+    counted([found{1}.table.schema '.' found{1}.table.table]) = levada.internal.diagrams.countText(found{1});
+end
+layout.boxes = cellfun(@(b) boxOf(b, counted), listOf(response, 'boxes'), 'UniformOutput', false);
 layout.lines = cellfun(@lineOf, listOf(response, 'lines'), 'UniformOutput', false);
 layout.frames = cellfun(@(f) struct('schema', f.schema, 'place', placeOf(f.place)), listOf(response, 'frames'), ...
     'UniformOutput', false);
 end
 
-function box = boxOf(message)
+function box = boxOf(message, counted)
 box = struct('label', message.label, 'tier', 'schema', 'comment', valueOf(message, 'comment', ''), ...
-    'parts', {listOf(message, 'parts')}, 'place', placeOf(message.place));
+    'parts', {listOf(message, 'parts')}, 'count', '', 'place', placeOf(message.place));
+if isKey(counted, message.name)
+    box.count = counted(message.name);
+end
 if isfield(message, 'tier')
     box.tier = lower(regexprep(message.tier, '^TABLE_TIER_', ''));
 end

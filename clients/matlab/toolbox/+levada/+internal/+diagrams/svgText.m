@@ -8,7 +8,7 @@ lines = {
     sprintf('<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="%d %d %.0f %.0f">', ...
         width, height, -margin, -margin, width, height)
     ['<style>text{font:13px Helvetica,Arial,sans-serif;fill:#1f2328}.part{font-size:11px;fill:#59636e}' ...
-        '.schema{font-size:12px;font-weight:bold;fill:#59636e}.line{fill:none;stroke:#7d8590}</style>']
+        '.count{font-size:11px}.schema{font-size:12px;font-weight:bold;fill:#59636e}.line{fill:none;stroke:#7d8590}</style>']
     sprintf('<rect x="%d" y="%d" width="%.0f" height="%.0f" fill="#fff"/>', -margin, -margin, width, height)};
 for frame = layout.frames
     lines{end + 1, 1} = rectangle(frame{1}.place, 10, '#f6f8fa', '#d1d9e0'); %#ok<AGROW>
@@ -30,10 +30,15 @@ end
 function text = boxText(box)
 [edge, fill] = levada.internal.diagrams.tierColour(box.tier);
 texts = [{box.label}, box.parts];
+if ~isempty(box.count)
+    texts{end + 1} = box.count;
+end
 pieces = {sprintf('<g><title>%s: %s</title>', box.tier, escaped(box.comment)), rectangle(box.place, 6, fill, edge)};
 for row = 1:numel(texts)
     style = '';
-    if row > 1
+    if row > 1 + numel(box.parts)
+        style = ' class="count"';
+    elseif row > 1
         style = ' class="part"';
     end
     pieces{end + 1} = sprintf('<text%s x="%.1f" y="%.1f" text-anchor="middle">%s</text>', style, ...

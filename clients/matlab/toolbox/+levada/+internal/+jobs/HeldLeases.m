@@ -26,7 +26,7 @@ classdef HeldLeases < handle
                     self.Leases, 'UniformOutput', false);
                 self.Leases = {};
                 try
-                    self.Connection.request('JobService/ReleaseJobs', struct('leases', {names}));
+                    levada.internal.api.releaseJobs(self.Connection, struct('leases', {names}));
                 catch failure
                     if ~levada.internal.errors.isTransient(failure)
                         rethrow(failure)

@@ -10,6 +10,11 @@ classdef JobWork < handle
         Inserts = {}   % a struct for each insert, with name, options, location and parts (a cell of columns)
         Receipt = []   % the server's, for all reads so far; the next read sends it, and gets one with that read added
         Open = false   % whether its transaction is open, so that inserts go into it
+        Reads = {}       % its reads before its first change: structs with method and message
+        ReadSeconds = 0  % how long it waited for answers
+        Hashes           % containers.Map: the hashes of the objects that it has put into stores, by their ids
+        Hits = 0         % how many of its reads had been answered ahead
+        Verifies = false  % whether what is fetched now is read again when the job is completed, and must be the same
     end
 
     properties (Access = private)
@@ -17,6 +22,10 @@ classdef JobWork < handle
         IsCancelled   % function of a lease token: whether the job was cancelled
         Code          % the digest of the code that computes it, or ''
         IsBeside      % whether a result is stored that this one is to be compared with: nothing may be written
+        Receipts = {} % the receipts of reads that were answered ahead
+        Answers = []  % the answers to its first reads, if they were fetched ahead
+        IsForeseeable = true  % whether nothing has changed yet, so that reads may be answered ahead
+        Verified = {} % reads to be checked then, in the form of the protocol
         Busy = false  % whether a request of this object is under way; it must not be marked again
     end
 
@@ -28,6 +37,48 @@ classdef JobWork < handle
             self.IsCancelled = isCancelled;
             self.Code = code;
             self.IsBeside = isBeside;
+            self.Hashes = containers.Map();
+        end
+
+        function takeObject(self, id, hash)
+            %TAKEOBJECT Note the hash of an object that was put into a store for it.
+            self.Hashes(id) = hash;
+        end
+
+        function foresee(self, answers)
+            %FORESEE Use answers that levada.internal.jobs.Prefetch fetched ahead.
+            self.Answers = answers;
+        end
+
+        function answer = foreseen(self, method, message)
+            %FORESEEN Return the answer to a read if it came ahead, else []: the server is asked then.
+            %
+            %   method  'fetch', 'count' or 'existence'
+            answer = [];
+            if ~self.IsForeseeable
+                return
+            end
+            self.checkWanted();
+            read = struct('method', method, 'message', message);
+            self.Reads{end + 1} = read;
+            ahead = self.Answers;
+            self.Answers = [];  % after another read than expected, the rest is older than that
+            if isempty(ahead) || isempty(ahead.reads) || ...
+                    ~levada.internal.jobs.Prefetch.isSame(ahead.reads{1}, read) || ...
+                    toc(ahead.began) > ahead.keptSeconds || ...
+                    ahead.version ~= levada.internal.calls.gateway('catalogVersion', self.Connection.Channel)
+                return
+            end
+            answer = ahead.answers{1};
+            ahead.reads(1) = [];
+            ahead.answers(1) = [];
+            self.Answers = ahead;
+            self.Hits = self.Hits + 1;
+        end
+
+        function waited(self, seconds)
+            %WAITED Note how long a read took.
+            self.ReadSeconds = self.ReadSeconds + seconds;
         end
 
         function answer = asks(self, connection)
@@ -52,6 +103,7 @@ classdef JobWork < handle
         function insert(self, name, options, columns)
             %INSERT Keep the columns of one insert.
             self.checkComplete(name, columns);
+            self.IsForeseeable = false;  % further reads may depend on it
             location = callerLocation();
             if ~isempty(self.Inserts)
                 last = self.Inserts{end};
@@ -89,6 +141,23 @@ classdef JobWork < handle
             messages{1}.header.lease_token = self.Lease.lease_token;
         end
 
+        function verify(self, answer)
+            %VERIFY Begin or end to have what is fetched checked when the job is completed.
+            self.Verifies = answer;
+        end
+
+        function takeAhead(self, response)
+            %TAKEAHEAD Keep the receipt of a read that was answered ahead.
+            self.Receipts{end + 1} = response.read_receipt;
+        end
+
+        function verifyRead(self, relation, last)
+            %VERIFYREAD Keep the digest that the last piece of a fetch carries, if it is to be checked.
+            if self.Verifies
+                self.Verified{end + 1} = struct('relation', relation, 'digest', last.digest);
+            end
+        end
+
         function take(self, response)
             %TAKE Keep the receipt that an answer carries.
             if isfield(response, 'read_receipt') && ~isempty(response.read_receipt)
@@ -104,6 +173,7 @@ classdef JobWork < handle
                     'what is stored. Delete the result and populate again.'], self.Lease.table.schema, ...
                     self.Lease.table.table);
             end
+            self.IsForeseeable = false;
             if self.Open
                 return
             end
@@ -117,7 +187,7 @@ classdef JobWork < handle
                 header = struct('name', found{1}.name, 'options', found{1}.options, 'lease_token', ...
                     self.Lease.lease_token);
                 messages = [{struct('header', header)}, piecesOf(found{1})];
-                self.Connection.send('RowService/InsertRows', messages);
+                levada.internal.api.insertRows(self.Connection, messages);
             end
         end
 
@@ -162,8 +232,15 @@ classdef JobWork < handle
             header = struct('name', self.Lease.table, 'job_id', self.Lease.job_id, 'lease_token', ...
                 self.Lease.lease_token, ...
                 'duration', levada.internal.values.durationMessage(seconds), 'code_version', self.Code);
+            receipts = self.Receipts;
             if ~isempty(self.Receipt)
-                header.read_receipts = {self.Receipt};
+                receipts{end + 1} = self.Receipt;
+            end
+            if ~isempty(receipts)
+                header.read_receipts = receipts;
+            end
+            if ~isempty(self.Verified)
+                header.verified_reads = self.Verified;
             end
         end
 

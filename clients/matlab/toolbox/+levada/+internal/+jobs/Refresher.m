@@ -34,8 +34,9 @@ classdef Refresher < handle
             end
         end
 
-        function request = reservation(self, drain)
-            %RESERVATION Return which jobs to reserve, or [] if `drain` is true and everything is computed.
+        function [request, isLast] = reservation(self, drain)
+            %RESERVATION Return which jobs to reserve, or [] if `drain` is true and everything is computed; others may come.
+            isLast = false;
             if self.Changed || secondsNow() >= self.Due
                 self.refresh();
             end
@@ -54,7 +55,7 @@ classdef Refresher < handle
     methods (Access = private)
         function refresh(self)
             for name = self.Names
-                self.connection().request('JobService/RefreshJobs', struct('name', name{1}, ...
+                levada.internal.api.refreshJobs(self.connection(), struct('name', name{1}, ...
                     'ask_unready', ~self.Begun));
             end
             self.Begun = true;
@@ -63,7 +64,7 @@ classdef Refresher < handle
         end
 
         function answer = isDrained(self)
-            response = self.connection().request('JobService/GetProgress', struct('names', {self.Names}));
+            response = levada.internal.api.getProgress(self.connection(), struct('names', {self.Names}));
             waiting = cellfun(@(p) double(p.pending_count) - double(p.unready_count) + double(p.reserved_count), ...
                 response.progress);
             answer = ~any(waiting);

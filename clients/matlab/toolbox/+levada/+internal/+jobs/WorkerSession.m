@@ -25,10 +25,11 @@ classdef WorkerSession < handle
             [host, process, user] = levada.internal.jobs.describeWorker();
             request = struct('worker', struct('host', host, 'process', process, 'user', user));
             request.lease_duration = levada.internal.values.durationMessage(leaseSeconds);
-            response = self.Connection.request('JobService/CreateWorkerSession', request);
+            response = levada.internal.api.createWorkerSession(self.Connection, request);
             self.Id = response.worker_session;
+            granted = double(response.lease_duration.seconds) + double(response.lease_duration.nanos) / 1e9;
             self.Heartbeat = levada.internal.calls.gateway('beatStart', self.Connection.Channel, self.Id, ...
-                leaseSeconds / beatsPerLease);
+                granted / beatsPerLease);
         end
 
         function leases = reserve(self, reservation)
@@ -39,14 +40,14 @@ classdef WorkerSession < handle
             reservation.held_leases = struct('lease_tokens', {cell(1, 0)});
             reservation.worker_session = self.Id;
             try
-                response = self.Connection.request('JobService/ReserveJobs', reservation);
+                response = levada.internal.api.reserveJobs(self.Connection, reservation);
             catch failure
                 if ~strcmp(failure.identifier, 'levada:UnknownWorkerSession')
                     rethrow(failure)
                 end
                 self.open();
                 reservation.worker_session = self.Id;
-                response = self.Connection.request('JobService/ReserveJobs', reservation);
+                response = levada.internal.api.reserveJobs(self.Connection, reservation);
             end
             leases = {};
             if isfield(response, 'leases')
@@ -64,7 +65,7 @@ classdef WorkerSession < handle
             %CLOSE End the session: its leases go to others at once. If the server is out of reach, it expires.
             self.stopHeartbeat();
             try
-                self.Connection.request('JobService/DeleteWorkerSession', struct('worker_session', self.Id));
+                levada.internal.api.deleteWorkerSession(self.Connection, struct('worker_session', self.Id));
             catch failure
                 if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, ...
                     'levada:UnknownWorkerSession')

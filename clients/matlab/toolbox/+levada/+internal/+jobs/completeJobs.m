@@ -17,7 +17,7 @@ levada.internal.calls.repeatCall(@completeMissing, patienceSeconds, @levada.inte
         for index = 1:numel(missing)
             messages{index} = jobMessages(made{missing(index)});
         end
-        response = connection.send('JobService/CompleteJobs', [messages{:}]);
+        response = levada.internal.api.completeJobs(connection, [messages{:}]);
         passing = [];
         for index = 1:numel(missing)
             failure = failureOf(response.outcomes{index});

@@ -1,13 +1,14 @@
-function found = differences(table, stored, computed, tolerance)
+function found = differences(table, stored, computed, tolerance, hashes)
 %DIFFERENCES Return the differences between stored rows and the rows that were computed again.
 %
-%   found = differences(table, stored, computed, tolerance)
+%   found = differences(table, stored, computed, tolerance, hashes)
 %   found = differences()    none
 %
 %   table      the table or part, as the catalog has it
 %   stored     the stored rows, as levada.internal.query.fetchResult returns them
 %   computed   cell of the columns of rows, as levada.internal.rows.rowColumns returns them
 %   tolerance  struct: the largest absolute difference that counts as none, by attribute
+%   hashes     containers.Map: the hashes of the computed objects in stores, by their ids; objects are equal if these are
 %   found      struct row with table (its name), key, attribute (empty if only one side has the row), stored and
 %              computed
 %
@@ -38,9 +39,14 @@ end
             if isfield(tolerance, name{1})
                 limit = tolerance.(name{1});
             end
-            if isfield(after, name{1}) && ...
-                    ~levada.internal.values.areEqual(before.(name{1}), after.(name{1}), limit)
-                add(before, name{1}, before.(name{1}), after.(name{1}));
+            if isfield(after, name{1})
+                [old, new] = deal(before.(name{1}), after.(name{1}));
+                if isstruct(old) && isfield(old, 'hash') && ischar(new) && isKey(hashes, new)
+                    [old, new] = deal(old.hash, hashes(new));
+                end
+                if ~levada.internal.values.areEqual(old, new, limit)
+                    add(before, name{1}, old, new);
+                end
             end
         end
     end
@@ -77,6 +83,7 @@ end
 
 function rows = storedRows(result)
 columns = [result.columns{:}];
+[columns.connection] = deal([]);  % objects are compared by their hashes, and not read
 values = arrayfun(@(c) levada.internal.rows.listedValues(c, true), columns, 'UniformOutput', false);
 rows = rowsOf(values, {columns.name});
 end

@@ -12,7 +12,7 @@ request = struct('name', job.lease.table, 'job_id', job.lease.job_id, 'lease_tok
 request.error = struct('type', kind, 'message', storable(failure.message), 'stack', storable(stackText(failure)));
 request.duration = levada.internal.values.durationMessage(job.seconds);
 request.interrupted = levada.internal.errors.isTransient(failure);
-answer = levada.internal.calls.repeatCall(@() connection.request('JobService/FailJob', request), patienceSeconds, ...
+answer = levada.internal.calls.repeatCall(@() levada.internal.api.failJob(connection, request), patienceSeconds, ...
     @levada.internal.errors.isTransient);
 again = request.interrupted && strcmp(answer.state, 'JOB_STATE_PENDING');
 end

@@ -1,40 +1,60 @@
-function [failedKeys, errors] = populate(table, inputs, suppressErrors, retryErrors)
+function [failedKeys, errors] = populate(table, inputs, defaults)
 %POPULATE Compute the missing entities of a table; see levada.AutoPopulate/populate.
 %
-%   suppressErrors  go on after an error
-%   retryErrors     try keys again that failed before
+%   defaults  struct with the options SuppressErrors and ReserveJobs, if none are given
 
-[restrictions, named] = takeOptions(inputs);
+[restrictions, named] = levada.internal.inputs.takeOptions(inputs, struct('MaxCalls', Inf, 'Display', false, ...
+    'Progress', false, 'Patience', 60, 'Stale', false, 'SuppressErrors', defaults.SuppressErrors, ...
+    'ReserveJobs', defaults.ReserveJobs, 'Priority', [], 'Refresh', true, 'Order', 'original', 'Limit', Inf, ...
+    'Keys', [], 'MakeInputs', {{}}, 'Prefetch', true));
 checkMake(table);
 checkWhole(table, 'populate');
 connection = conn(table);
 levada.internal.schema.declareParts(table);
 name = tableName(table);
-source = sourceFor(table, restrictions);
-refresh = struct('name', name, 'retry_errors', retryErrors, 'ask_unready', true);
-reservation = struct('names', {{name}}, 'except_unready', true);
-if ~isempty(source)
-    refresh.key_source = source.message();
-    wanted = jobs(table) & proj(source);
-    reservation.restriction = wanted.message();
+if isstruct(named.Keys)  % also if there are none
+    restrictions{end + 1} = named.Keys;
 end
-connection.request('JobService/RefreshJobs', refresh);
+source = sourceFor(table, restrictions);
+if named.Refresh
+    refresh = struct('name', name, 'retry_errors', ~named.ReserveJobs, 'ask_unready', true);
+    if ~isempty(source)
+        refresh.key_source = source.message();
+    end
+    if ~isempty(named.Priority)
+        refresh.priority = named.Priority;
+    end
+    levada.internal.api.refreshJobs(connection, refresh);
+end
 session = levada.internal.jobs.WorkerSession(connection);
 ending = onCleanup(@() session.close());
 called = 0;
 failedKeys = [];
 errors = struct('message', {}, 'identifier', {}, 'stack', {});
-limits = struct('patience', named.Patience, 'maxJobs', named.MaxCalls, 'waitSeconds', 0);
+limits = struct('patience', named.Patience, 'maxJobs', named.MaxCalls, 'waitSeconds', 0, ...
+    'makeInputs', {named.MakeInputs}, 'prefetch', named.Prefetch);
 tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
 tables(levada.internal.schema.fullName(name)) = table;
-levada.internal.jobs.runJobs(session, tables, @() reservation, limits, @report);
+selection = levada.internal.jobs.Selection(table, source, named);
+progress = [];
+if named.Progress
+    progress = levada.internal.inputs.Progress(class(table), selection.pendingCount(named.MaxCalls));
+end
+levada.internal.jobs.runJobs(session, tables, @() selection.reservation(), limits, @report);
 if named.Stale && called < named.MaxCalls
     results = stale(table);
     if ~isempty(source)
         results = results & proj(source);
     end
-    levada.internal.jobs.recomputeEach(table, results, struct(), @replace);
+    levada.internal.jobs.recomputeEach(table, results, struct(), named.MakeInputs, @replace);
 end
+finishProgress();
+
+    function finishProgress()
+        if ~isempty(progress)
+            progress.finish();
+        end
+    end
 
     function goOn = replace(job, differences)
         state = 'success';
@@ -60,8 +80,12 @@ end
         if named.Display
             fprintf('%s %s %s %.3f s\n', outcome.state, class(table), jsonencode(outcome.key), outcome.seconds);
         end
+        if ~isempty(progress) && ~strcmp(outcome.state, 'released')
+            progress.advance(strcmp(outcome.state, 'error'));
+        end
         if strcmp(outcome.state, 'error')
-            if ~suppressErrors
+            if ~named.SuppressErrors
+                finishProgress();
                 levada.internal.errors.raise(outcome.error);
             end
             failedKeys = [failedKeys; outcome.key];
@@ -69,13 +93,4 @@ end
                 'stack', outcome.error.stack);
         end
     end
-end
-
-function [restrictions, named] = takeOptions(inputs)
-defaults = struct('MaxCalls', Inf, 'Display', false, 'Patience', 60, 'Stale', false);
-restrictions = inputs;
-named = defaults;
-for name = reshape(fieldnames(defaults), 1, [])
-    [restrictions, named.(name{1})] = levada.internal.inputs.takeOption(restrictions, name{1}, defaults.(name{1}));
-end
 end

@@ -1,24 +1,36 @@
-function job = runJob(connection, table, lease, isCancelled, isBeside)
+function job = runJob(connection, table, lease, isCancelled, isBeside, makeInputs, prefetch, waiting)
 %RUNJOB Run a table's make for the key of a lease.
 %
 %   isCancelled  function of a lease token: whether the job was cancelled
 %   isBeside     whether a result is stored that this one is to be compared with: nothing may be written
+%   makeInputs   cell of further inputs of make
+%   prefetch     the levada.internal.jobs.Prefetch of the table, which learns from its reads; [] for none
+%   waiting      cell of the leases of the jobs that begin next, itself and others
 %   job  a struct with lease, key, seconds, header and inserts (messages of CompleteJobs), made (the same inserts as
-%        levada.internal.jobs.JobWork keeps them), committed (whether it was completed in its own transaction), unready
+%        levada.internal.jobs.JobWork keeps them), hashes (of its objects, by their ids), committed (whether it was completed in its own transaction), unready
 %        (whether that inserted nothing) and error ([] if its make succeeded)
 
 key = levada.internal.jobs.leaseKey(connection, lease);
 code = levada.internal.jobs.codeDigest(table);
 work = levada.internal.jobs.JobWork(connection, lease, isCancelled, code, isBeside);
-job = struct('lease', lease, 'key', key, 'seconds', 0, 'header', struct(), 'inserts', {{}}, 'made', {{}}, ...
+job = struct('lease', lease, 'key', key, 'seconds', 0, 'header', struct(), 'inserts', {{}}, 'made', {{}}, 'hashes', work.Hashes, ...
     'committed', false, 'unready', false, 'error', []);
 before = levada.internal.jobs.currentWork(work);
 restore = onCleanup(@() levada.internal.jobs.currentWork(before));
 undo = onCleanup(@() work.abandon());
+if ~isempty(prefetch)
+    work.foresee(prefetch.answers(lease, waiting));
+end
 started = tic();
 try
-    table.runMake(key);
+    table.runMake(key, work, makeInputs);
     job.seconds = toc(started);
+    if ~isempty(prefetch)
+        prefetch.learn(lease, work, job.seconds);
+        if work.Open  % what later reads may find
+            prefetch.startOver();
+        end
+    end
     job.inserts = work.requests();
     job.made = work.Inserts;
     job.header = work.header(job.seconds);

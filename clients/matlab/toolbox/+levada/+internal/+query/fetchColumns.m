@@ -1,20 +1,21 @@
-function [result, receipt] = fetchColumns(connection, request, exact)
+function [result, last] = fetchColumns(connection, request, exact)
 %FETCHCOLUMNS Fetch a relation as columns, in one message if its limit says that the rows are few.
 %
-%   [result, receipt] = fetchColumns(connection, request, exact)
+%   [result, last] = fetchColumns(connection, request, exact)
+%
+%   last  the last piece of the answer, with the receipt of a read under a lease and its digest, if requested
 %
 %   See also levada.internal.query.streamColumns
 
 fewRows = 100;
 root = request.relation.nodes{end};
 if isfield(root, 'top') && isfield(root.top, 'limit') && root.top.limit <= fewRows
-    response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/FetchFewRows', struct('fetch', ...
-        request));
+    response = levada.internal.api.fetchFewRows(connection, struct('fetch', request));
     if ~response.too_large
         result = levada.internal.rows.decodeColumns({response.result.arrow_ipc}, exact);
-        receipt = response.result.read_receipt;
+        last = response.result;
         return
     end
 end
-[result, receipt] = levada.internal.query.streamColumns(connection, request, exact);
+[result, last] = levada.internal.query.streamColumns(connection, request, exact);
 end

@@ -21,6 +21,12 @@ end
 connection = levada.internal.query.connectionOf(root);
 request = struct('relation', levada.internal.query.encodeRelation(root));
 result = connection.fetchColumns(request, exact);
+for index = 1:numel(result.columns)
+    result.columns(index).connection = [];
+    if strcmp(levada.internal.values.typeKind(result.columns(index).type), 'object')
+        result.columns(index).connection = connection;  % reads what lies in a store
+    end
+end
 result.columns = num2cell(reshape(result.columns, 1, []));
 isExtra = cellfun(@(c) any(strcmp(c.name, extra)) && ~any(strcmp(c.name, result.primary_key)), result.columns);
 result.columns = result.columns(~isExtra);

@@ -14,13 +14,14 @@ isBuffered = ~isempty(scope) && ~scope.Open;
 if isa(rows, 'levada.Relation') && ~isBuffered
     request = struct('name', name, 'relation', rows.message(), 'options', options, 'request_id', ...
         levada.internal.calls.gateway('requestId'));
-    connection.request('RowService/InsertRelation', request);
+    levada.internal.api.insertRelation(connection, request);
     return
 end
 if isa(rows, 'levada.Relation')
     rows = fetch(rows, '*', 'Exact', true);
     named.Exact = true;
 end
+named.Stager = levada.internal.objects.Stager(table);
 columns = levada.internal.rows.rowColumns(rows, heading(table), name.table, named);
 if isempty(columns) || numberOfRows(columns) == 0
     return
@@ -32,7 +33,7 @@ else
         levada.internal.calls.gateway('requestId')));
     pieces = levada.internal.rows.encodeColumns(columns);
     messages = [{header}, cellfun(@(p) struct('arrow_ipc', p), pieces, 'UniformOutput', false)];
-    connection.send('RowService/InsertRows', messages);
+    levada.internal.rows.sendRows(connection, messages);
 end
 end
 

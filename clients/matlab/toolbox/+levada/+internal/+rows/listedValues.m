@@ -23,6 +23,8 @@ switch column.kind
         if strcmp(levada.internal.values.typeKind(column.type), 'blob')
             values = some(values, nulls, @(bytes) blobValue(bytes, exact));
         end
+    case 'list'
+        values = splitBytes(column.values, column.lengths);
     case 'dictionary'
         words = [{''}; reshape(column.dictionary, [], 1)];
         values = reshape(words(column.values + 1), [], 1);
@@ -39,6 +41,9 @@ switch column.kind
         levada.internal.errors.fail('Unsupported', ...
             'The column `%s` is of the kind %s, which this version does not read.', ...
             column.name, column.kind);
+end
+if isfield(column, 'connection') && ~isempty(column.connection)
+    values = some(values, nulls, @(value) levada.internal.objects.fetchedObject(value, column, exact));
 end
 if ~isempty(nulls)
     values(nulls) = {[]};

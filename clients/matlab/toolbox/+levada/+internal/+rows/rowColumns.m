@@ -6,7 +6,7 @@ function columns = rowColumns(rows, heading, table, named)
 %   rows     as levada.Table/insert takes them, except a query
 %   heading  the table's attributes, as the protocol has them
 %   table    its name, for errors
-%   named    the options IgnoreExtraFields and Exact
+%   named    the options IgnoreExtraFields and Exact, and the levada.internal.objects.Stager for stored objects
 %   columns  a struct array as levada.internal.rows.encodeColumns takes it
 
 names = cellfun(@(a) a.name, heading, 'UniformOutput', false);
@@ -20,7 +20,12 @@ end
 columns = struct('kind', {}, 'values', {}, 'name', {}, 'type', {}, 'nulls', {});
 for index = 1:numel(names)
     at = find(strcmp(fields, names{index}), 1);
-    if ~isempty(at)
+    if isempty(at)
+        continue
+    end
+    if strcmp(levada.internal.values.typeKind(heading{index}.type), 'object')
+        columns(end + 1) = named.Stager.column(values(:, at), heading{index}, 0, fields, values); %#ok<AGROW>
+    else
         columns(end + 1) = levada.internal.rows.attributeColumn(values(:, at), heading{index}, table, 0, ...
             named.Exact); %#ok<AGROW>
     end

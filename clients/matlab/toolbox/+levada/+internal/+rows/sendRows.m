@@ -1,14 +1,14 @@
-function response = sendRows(connection, method, messages)
-%SENDROWS Send rows in one message if they fit, else as a stream of messages.
+function sendRows(connection, messages)
+%SENDROWS Insert rows, in one message if they fit and no transaction is open, else as a stream of messages.
 %
-%   response = sendRows(connection, method, messages)
+%   sendRows(connection, messages)
 %
-%   messages  as the method takes them: for InsertRows a header, then pieces
+%   messages  those of InsertRows: a header, then pieces
 
-if strcmp(method, 'RowService/InsertRows') && numel(messages) == 2
+if numel(messages) == 2 && ~connection.inTransaction()
     request = struct('header', messages{1}.header, 'arrow_ipc', messages{2}.arrow_ipc);
-    response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/InsertFewRows', request);
+    levada.internal.api.insertFewRows(connection, request);
 else
-    response = levada.internal.calls.sendStream(connection, ['/levada_api.v1.' method], messages);
+    levada.internal.api.insertRows(connection, messages);
 end
 end

@@ -17,11 +17,20 @@ for field = reshape(fieldnames(row), 1, [])
             '%s has no attribute `%s`; it has %s.', fullTableName(table), field{1}, ...
             strjoin(names, ', '));
     end
-    value = levada.internal.rows.storedValue(row.(field{1}), attributes{known});
+    value = row.(field{1});
+    if strcmp(levada.internal.values.typeKind(attributes{known}.type), 'object') && ~isempty(value)
+        value = levada.internal.objects.Stager(table).stage(value, attributes{known}, row, ...
+            sprintf('attribute `%s`', field{1}));
+        if isa(value, 'uint8')  % the file of an `<attach>`
+            value = struct('levada_type', 'binary', 'bytes', value);
+        end
+    else
+        value = levada.internal.rows.storedValue(value, attributes{known});
+    end
     entries{end + 1} = struct('name', field{1}, 'value', {value}); %#ok<AGROW>
 end
 request = struct('name', tableName(table), 'row', {entries}, 'request_id', levada.internal.calls.gateway('requestId'));
-conn(table).request('RowService/UpdateRow', request);
+levada.internal.api.updateRow(conn(table), request);
 end
 
 function row = namedRow(table, inputs)

@@ -23,15 +23,15 @@ if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isD
     connection.describeTable(name);
     return
 end
-request = struct('name', name, 'tier', tierOf(table), 'definition', definition, 'has_make', computes, ...
+request = struct('name', name, 'tier', levada.internal.schema.tierOf(table), 'definition', definition, 'has_make', computes, ...
     'request_id', levada.internal.calls.gateway('requestId'));
 fault = '';
-request.references = references(definition, className, table);
+request.references = levada.internal.schema.references(definition, table);
 if computes
     request.retry_policy = retryPolicy(table);
     [request, fault] = addKeySource(request, table);
 end
-response = connection.request('SchemaService/DeclareTable', request);
+response = levada.internal.api.declareTable(connection, request);
 if isfield(response, 'differences') && ~isempty(response.differences)
     warning('levada:Warning', '%s exists with another definition; nothing was changed. Differences:\n  %s', ...
         levada.internal.schema.fullName(name), strjoin(response.differences, '\n  '));
@@ -84,57 +84,6 @@ catch failure
         rethrow(failure)
     end
     answer = false;
-end
-end
-
-function tier = tierOf(table)
-tiers = {'Lookup', 'Manual', 'Imported', 'Computed', 'Part'};
-isOf = cellfun(@(t) isa(table, ['levada.' t]), tiers);
-if ~any(isOf)
-    levada.internal.errors.fail('InvalidDefinition', ...
-        'The class `%s` has no tier: derive it from levada.Manual, Lookup, Imported, Computed or Part.', class(table));
-end
-tier = ['TABLE_TIER_' upper(tiers{find(isOf, 1)})];
-end
-
-function entries = references(definition, className, table)
-% Return the table that each name after an arrow stands for.
-package = levada.internal.schema.splitName(className);
-written = levada.internal.schema.writtenReferences(definition);
-entries = {};
-for index = 1:numel(written)
-    name = written{index};
-    if strcmp(name, 'master') && isa(table, 'levada.Part')
-        target = class(levada.internal.schema.masterOf(table));
-    elseif any(name == '.')
-        target = name;
-    else
-        target = [package '.' name];
-    end
-    if ~isempty(which(target))
-        found = levada.internal.schema.tableName(struct('class', target));
-        entries{end + 1} = struct('key', name, 'value', found); %#ok<AGROW>
-    else
-        entries = [entries, withoutClass(name)]; %#ok<AGROW>
-    end
-end
-end
-
-function entry = withoutClass(name)
-% Return a table without a class here, in the schema of a package, or in a schema of that name. The server looks up all
-% others.
-entry = {};
-dots = find(name == '.');
-if ~isempty(dots)
-    schema = name(1:dots(1) - 1);
-    if ~isempty(which([schema '.getSchema']))
-        found = feval([schema '.getSchema']);
-        schema = found.dbname;
-    elseif any(schema ~= lower(schema))
-        return  % Session.Trial, of this schema
-    end
-    value = struct('schema', schema, 'table', name(dots(1) + 1:end));
-    entry = {struct('key', name, 'value', value)};
 end
 end
 

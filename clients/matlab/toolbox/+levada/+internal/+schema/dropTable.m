@@ -1,7 +1,7 @@
 function dropTable(connection, name, prompt)
 %DROPTABLE Drop a table and all that depend on it; with `prompt`, show the plan and ask first.
 
-plan = connection.request('SchemaService/PlanDrop', struct('names', {{name}}));
+plan = levada.internal.api.planDrop(connection, struct('names', {{name}}));
 lines = {'About to drop:'};
 for found = plan.tables
     number = 0;
@@ -13,6 +13,6 @@ end
 if levada.internal.inputs.confirm(lines, 'Proceed?', prompt)
     request = struct('names', {{name}}, 'digest', plan.digest, 'request_id', ...
         levada.internal.calls.gateway('requestId'));
-    connection.request('SchemaService/DropTables', request);
+    levada.internal.api.dropTables(connection, request);
 end
 end

@@ -1,0 +1,7 @@
+%{
+movie : int32
+---
+file : <filepath@>
+%}
+classdef Movie < levada.Manual
+end
