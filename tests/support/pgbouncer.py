@@ -14,14 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MISSING = "PgBouncer is not installed; `apt-get install pgbouncer` adds these tests"
-DIRECT_AND_POOLED = pytest.mark.parametrize("database_url", ["direct", "pooled"], indirect=True)
-"""Marks tests, or a module of them, that run on a database once without and once with a pooler before it."""
 _SECONDS = 60
 _PORT = 6432
 _SETTINGS = """\
