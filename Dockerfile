@@ -10,8 +10,8 @@ COPY --from=build /wheels /wheels
 RUN wheel=$(ls /wheels/*.whl) && pip install --no-cache-dir "$wheel[server]" && rm -r /wheels
 USER levada
 WORKDIR /home/levada
-# The store of objects; docker-compose.yml keeps it in a volume.
-RUN mkdir -p objects .levada/tls && chmod 700 .levada/tls && printf '[stores.main]\nfolder = "/home/levada/objects"\n' > .levada/stores.toml
+# The store of objects of a server alone, and the folders of docker-compose.yml's volumes, which belong to this user.
+RUN mkdir -p objects authority backups .levada/tls && chmod 700 .levada/tls && printf '[stores.main]\nfolder = "/home/levada/objects"\n' > .levada/stores.toml
 EXPOSE 50051
 ENTRYPOINT ["levada"]
 # Without a certificate the server listens only inside this container; docker-compose.yml shows how to open it.

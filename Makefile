@@ -10,7 +10,7 @@ BUF := build/buf/node_modules/.bin/buf
 # The inputs of an installation: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs bench drills soak misbehaviour fuzz objects clean
+.PHONY: help demo test lint docs bench lab drills soak misbehaviour fuzz objects clean
 
 help:
 	@echo "make demo   run the example pipeline, with its own server and database"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint   run every check except the tests"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
+	@echo "make lab    run a lab in a box: two servers with TLS, workers, a bucket, a dashboard and a backup"
 	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
 	@echo "make soak   load two servers in every way beside kills, and check what is stored; SECONDS=60 chooses how long, HARSH=1 adds faults"
 	@echo "make objects store, copy and collect objects between kills, 10 000 steps on every kind of store; STEPS=500 chooses how many"
@@ -37,9 +38,9 @@ matlab: .venv/installed-dev
 	@$(BIN)/python clients/matlab/mex/build.py $(if $(CI),--require)
 
 # The only list of checks; .ci/run and .pre-commit-config.yaml use it too.
-lint: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows lint-dashboard
+lint: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows lint-compose lint-dashboard
 
-.PHONY: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows buf-lint
+.PHONY: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows lint-compose buf-lint
 lint-code: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -97,6 +98,16 @@ $(DASHBOARD)/node_modules/.installed: $(DASHBOARD)/package-lock.json
 lint-workflows: .venv/installed-dev
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github/workflows
 
+# The file fits the Compose specification; warnings are about the order of lines.
+DCLINT := build/dclint/node_modules/.bin/dclint
+lint-compose:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(DCLINT) && $(DCLINT) --quiet docker-compose.yml; \
+	elif [ -n "$$CI" ]; then echo "levada: dclint needs npm" >&2; exit 1; \
+	else echo "levada: dclint is left out, because npm is not installed" >&2; fi
+
+$(DCLINT):
+	@npm install --prefix build/dclint --no-save --no-audit --no-fund --silent 'dclint@~3.1.0'
+
 # The last step before a release is tagged; docs/releasing.md has the others.
 .PHONY: release-descriptors
 release-descriptors: .venv/installed-dev
@@ -108,6 +119,9 @@ docs: .venv/installed-dev
 
 bench: .venv/installed-bench
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY),--write)
+
+lab: .venv/installed-dev
+	@$(BIN)/python -m benchmarks.lab
 
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills

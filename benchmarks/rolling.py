@@ -93,7 +93,7 @@ def restart_in_turn(database_url: str, scale: Scale) -> Outcome:
         with lv.Connection(places[0]) as connection:  # by the private socket, as administrator
             lv.Schema(NAME.schema, connection=connection)(Thing)
             (token,) = add_users(connection, "client", 1)
-        load = _Load(address, token)
+        load = Load(address, token)
         with ThreadPoolExecutor(scale.clients) as pool:
             running = [pool.submit(load.client, number) for number in range(scale.clients)]
             try:
@@ -108,18 +108,13 @@ def restart_in_turn(database_url: str, scale: Scale) -> Outcome:
                 load.ended.set()
         for client in running:
             client.result()
-        with lv.Connection(address, token) as connection:
-            rows = lv.FreeTable(connection, TABLE).to_arrow().select(["client", "number"]).to_pylist()
-        stored = {(row["client"], row["number"]) for row in rows}
-        load.outcome.lost = len(load.acknowledged - stored)
-        load.outcome.extra = len(stored - load.acknowledged)
-        return load.outcome
+        return load.compared()
 
 
-class _Load:
+class Load:
     """Clients that call all the time, and the results."""
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, address: str, token: str | None) -> None:
         self.ended = threading.Event()
         self.outcome = Outcome()
         self.acknowledged: set[tuple[int, int]] = set()
@@ -138,6 +133,15 @@ class _Load:
                 self._lock.wait(PATIENCE_SECONDS)
                 if self._ended_calls() == before:
                     raise TimeoutError("No call ends any more.")
+
+    def compared(self) -> Outcome:
+        """Compare the acknowledged rows with the stored ones; return the results."""
+        with lv.Connection(self._address, self._token) as connection:
+            rows = lv.FreeTable(connection, TABLE).to_arrow().select(["client", "number"]).to_pylist()
+        stored = {(row["client"], row["number"]) for row in rows}
+        self.outcome.lost = len(self.acknowledged - stored)
+        self.outcome.extra = len(stored - self.acknowledged)
+        return self.outcome
 
     def _ended_calls(self) -> int:
         return self.outcome.calls.total() + len(self.outcome.failures)

@@ -43,6 +43,9 @@ from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.supervision import Supervision
 from tests.support.bucket_services import SERVICES
+from tests.support.pgbouncer import MISSING as MISSING_PGBOUNCER
+from tests.support.pgbouncer import pgbouncer
+from tests.support.pgbouncer import program as pgbouncer_program
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
@@ -82,18 +85,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which kind of store this run left out."""
+    """Say what this run left out."""
     skipped = [one.nodeid for one in terminalreporter.stats.get("skipped", [])]
     for name, service in SERVICES.items():
         if service.missing and any(name in one for one in skipped):
             terminalreporter.write_line(f"Stores of the kind {name} were left out: {service.missing}.")
+    if pgbouncer_program() is None:
+        terminalreporter.write_line(f"Tests behind a pooler were left out: {MISSING_PGBOUNCER}.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests that need a server on Windows: no server runs there, and clients call one elsewhere."""
     if sys.platform == "win32":
         for item in items:
-            if "database_url" in getattr(item, "fixturenames", ()):
+            if "direct_url" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.skip(reason="no server runs on Windows"))
 
 
@@ -114,9 +119,9 @@ async def _make_template(url: str) -> None:
 
 
 def _let_in_all_roles(rules: str) -> None:
-    """Let in the roles that tests make; the server's PostgreSQL lets in its own role alone."""
-    with Path(rules).open("a", encoding="utf-8") as file:
-        file.write("local all all trust\n")
+    """Let in the roles that tests make, and a pooler of another user; the server's PostgreSQL lets in its own alone."""
+    file = Path(rules)
+    file.write_text("local all all trust\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _with_database(url: str, name: str) -> str:
@@ -135,9 +140,23 @@ def _interrupts() -> Iterator[None]:
 
 
 @pytest.fixture
-def database_url() -> Iterator[str]:
-    """A database for this test alone, with an empty catalog."""
+def direct_url() -> Iterator[str]:
+    """A database for this test alone, with an empty catalog, without a pooler before it."""
     with cloned() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, direct_url: str) -> Iterator[str]:
+    """A database for this test alone, with an empty catalog; behind a pooler if the parameter is `pooled`."""
+    if getattr(request, "param", "direct") == "direct":
+        yield direct_url
+        return
+    if pgbouncer_program() is None:
+        if "CI" in os.environ:
+            pytest.fail(MISSING_PGBOUNCER)
+        pytest.skip(MISSING_PGBOUNCER)
+    with pgbouncer(direct_url) as url:
         yield url
 
 
@@ -169,9 +188,9 @@ def _execute(statement: str) -> None:
 
 
 @pytest_asyncio.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+async def connection(direct_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection to the test's database."""
-    opened = await asyncpg.connect(database_url, server_settings={"timezone": "UTC", "search_path": "pg_catalog"})
+    opened = await asyncpg.connect(direct_url, server_settings={"timezone": "UTC", "search_path": "pg_catalog"})
     yield opened
     await opened.close()
 

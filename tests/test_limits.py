@@ -202,7 +202,7 @@ async def test_too_many_reads_of_jobs_are_refused(engine: Engine) -> None:
 
 async def test_a_transaction_has_only_so_many_savepoints(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "MAX_SAVEPOINTS", 1)
-    async with Transactions(engine.scope) as session:
+    async with Transactions(engine.scope.outside) as session:
         await session.begin("read_committed", read_only=False)
         await session.savepoint("first")
         with pytest.raises(LimitReached, match="at most 1 savepoints"):

@@ -365,3 +365,9 @@ def test_the_commands_work_with_and_without_a_running_server() -> None:
         assert levada("backup", "stopped").startswith("saved ")
         assert levada("verify", "stopped").startswith("checked ")
         assert levada("restore", "running", "--data-dir", "new").startswith("restored ")
+
+
+@pytest.mark.parametrize("database_url", ["pooled"], indirect=True)
+async def test_a_backup_does_not_go_through_a_pooler(database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(PreconditionFailed, match="Name PostgreSQL itself"):
+        await back_up(database_url, {}, tmp_path / "backup")

@@ -125,6 +125,8 @@ def _plain(described: FieldDescriptor, rows: bytes) -> str | bytes | float | boo
 class _NoPool:
     """In place of connections to PostgreSQL."""
 
+    settings = None
+
     async def take(self) -> Never:
         raise Unavailable("There is no database.")
 

@@ -51,7 +51,7 @@ async def test_delete_goes_through_a_conflict(engine: Engine, database_url: str)
 
 
 async def test_transaction_of_a_client_is_told_of_a_conflict(engine: Engine, database_url: str) -> None:
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("repeatable_read", read_only=False)
         inside = replace(engine, scope=transactions.scope)
         with pytest.raises(Conflict):
@@ -109,7 +109,7 @@ async def test_a_delete_in_a_transaction_beside_such_a_drop_is_told_of_a_conflic
     engine: Engine, elsewhere: Engine
 ) -> None:
     """Not of a table that it did not name."""
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("repeatable_read", read_only=False)
         await schemas.drop_tables(elsewhere, ME, [named("Spike")], "")
         with pytest.raises(Conflict):

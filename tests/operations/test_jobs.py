@@ -450,7 +450,7 @@ async def test_a_job_is_not_completed_in_a_transaction_after_a_table_that_it_wro
     wanted = WantedTable(named("Stat"), "-> Session\n---\nx : int64  # changed\n", {}, {})
     plan = await alteration.plan_alteration(engine, ME, wanted)
     await alteration.alter_table(engine, ME, wanted, plan.digest)
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("read_committed", read_only=False)
         transactions.scope.job_writes()[named("Stat")] += 1
         with pytest.raises(Conflict, match="altered meanwhile"):

@@ -322,7 +322,7 @@ async def test_changes_count_when_they_are_committed(lab: Engine) -> None:
     async with lab.scope.transaction() as connection:
         await connection.execute(f"UPDATE {subjects} SET weight = 3 WHERE subject = 5")  # noqa: S608
         assert await stale(lab) == set(), "nobody else sees them"
-        assert await stale(replace(lab, scope=OpenTransaction(connection, lab.scope))) == set()
+        assert await stale(replace(lab, scope=OpenTransaction(connection, lab.scope.outside))) == set()
     assert await stale(lab) == {5}
 
 
@@ -330,7 +330,7 @@ async def test_a_transaction_that_asked_keeps_nobody_waiting(lab: Engine) -> Non
     await computed(lab)
     await weigh(lab, 2, 5)
     async with lab.scope.transaction() as connection:
-        assert await stale(replace(lab, scope=OpenTransaction(connection, lab.scope))) == {2}
+        assert await stale(replace(lab, scope=OpenTransaction(connection, lab.scope.outside))) == {2}
         await weigh(lab, 3, 5)
         assert await stale(lab) == {2, 3}
 

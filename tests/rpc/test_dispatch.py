@@ -117,6 +117,17 @@ async def test_work_on_an_old_catalog_is_repeated_though_a_newer_one_came_meanwh
     assert call.told.entries() == [(WARNING, "look 2")]
 
 
+async def test_a_server_follows_a_database_that_has_lost_its_last_changes(call: Call) -> None:
+    engine = call.engine
+    await make.make_table(engine, "Subject", "subject : int32\n")
+    async with engine.scope.connection() as connection:
+        await connection.execute("UPDATE levada.catalog_version SET version = version - 1")
+        await connection.execute("UPDATE levada.table SET name = 'Animal' WHERE name = 'Subject'")
+    assert await engine.gate.catch_up(await engine.gate.known())
+    assert set((await engine.gate.known()).tables) >= {named("Animal")}
+    assert named("Subject") not in (await engine.gate.known()).tables
+
+
 async def test_a_call_is_repeated_once_however_often_the_catalog_changes(call: Call) -> None:
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)

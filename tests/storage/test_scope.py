@@ -31,7 +31,7 @@ async def test_the_pool_records_requests_and_lets_no_job_write(engine: Engine) -
 
 
 async def test_an_open_transaction_counts_what_a_job_writes_and_leaves_the_record_to_its_commit(engine: Engine) -> None:
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("read_committed", read_only=False)
         transactions.scope.job_writes()[NOTE] += 2
         assert transactions.scope.job_writes() == {NOTE: 2}
@@ -42,7 +42,7 @@ async def test_an_open_transaction_counts_what_a_job_writes_and_leaves_the_recor
 
 
 async def test_a_failure_in_an_open_transaction_undoes_its_own_use_alone(engine: Engine) -> None:
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("read_committed", read_only=False)
         async with transactions.scope.connection() as inside:
             await inside.execute("CREATE TEMPORARY TABLE note ON COMMIT DROP AS SELECT 1 AS n")
@@ -54,7 +54,7 @@ async def test_a_failure_in_an_open_transaction_undoes_its_own_use_alone(engine:
 
 
 async def test_after_the_end_of_a_transaction_the_pool_is_the_scope_again(engine: Engine) -> None:
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         with pytest.raises(PreconditionFailed, match="begin one first"):
             transactions.current()
         await transactions.begin("read_committed", read_only=True)

@@ -250,7 +250,7 @@ async def test_postgresql_waits_while_the_reader_does(engine: Engine) -> None:
 
 async def test_inside_of_a_transaction_its_own_writes_are_read_and_leaving_is_no_end(engine: Engine) -> None:
     inserted = query({"n": sql.Column("t", "n")}, [INT64], sql.TableSource("public", "numbers", "t"))
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("read_committed", read_only=False)
         async with transactions.scope.connection() as connection:
             await connection.execute("CREATE TABLE public.numbers AS SELECT generate_series(1, 300000)::bigint AS n")
@@ -265,7 +265,7 @@ async def test_a_reader_that_leaves_when_postgresql_is_slow_does_not_end_its_tra
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the stream is about to do when its reader has no more patience."""
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         await transactions.begin("read_committed", read_only=False)
         for patience_s in np.linspace(0, 0.01, 60):
             monkeypatch.setattr(streams, "LEAVE_S", patience_s)

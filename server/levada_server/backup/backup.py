@@ -168,6 +168,11 @@ async def end_leases(database_url: str, *, copy: bool) -> None:
 async def _opened(database_url: str) -> AsyncIterator[Database]:
     database = await Database.connect(database_url, size=1)
     try:
+        if database.pooled:
+            raise PreconditionFailed(
+                "There is a connection pooler before the database, and pg_dump and pg_restore need one session from "
+                "beginning to end. Name PostgreSQL itself with --database-url."
+            )
         yield database
     finally:
         await database.close()

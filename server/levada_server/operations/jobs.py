@@ -174,7 +174,7 @@ async def reserve(
         engine: The parts to work with.
         caller: The caller.
         session: The worker's session.
-        names: The tables; among equally urgent jobs, a table named earlier comes first.
+        names: The tables; equally urgent jobs are leased of users, and of their tables, in turn.
         max_jobs: The most jobs to lease; 0 stands for 1.
         wait: How long to wait for a job.
         restriction: Only jobs in this relation over the job table; only with one table.
@@ -241,6 +241,8 @@ class _Taking:
         leases = await self._look(engine, table, least_urgent, start, held, seconds)
         if not leases and (start != FIRST_PLACE or held is not self.held):
             leases = await self._look(engine, table, least_urgent, FIRST_PLACE, self.held, seconds)
+        if leases:
+            engine.lookout.took_turn(table)
         return leases
 
     async def _look(
@@ -270,7 +272,11 @@ class _Taking:
         return leases
 
     async def any(self, engine: Engine, tables: Sequence[Table]) -> list[Lease]:
-        """Lease jobs of the table that has the most urgent one, and none less urgent than the next table's."""
+        """Lease jobs of the table that has the most urgent one, and none less urgent than the next table's.
+
+        Among equally urgent ones it is the turn of the user, and then of the table, whose jobs this process has leased
+        least recently: many jobs of one table, or many tables of one user, do not keep the others waiting.
+        """
         starts = [engine.lookout.start(table) for table in tables]
         leases = []
         if any(start != FIRST_PLACE for start in starts):
@@ -284,14 +290,18 @@ class _Taking:
         async with engine.scope.connection() as connection:
             priorities = await job_rows.most_urgent(connection, tables, self.session.id, held, starts)
         seconds = (time.monotonic() - began) / len(tables)
-        found = sorted((p, number) for number, p in enumerate(priorities) if p is not None)
+        found = sorted(
+            (priority, engine.lookout.last_turns(table), number)
+            for number, (table, priority) in enumerate(zip(tables, priorities, strict=True))
+            if priority is not None
+        )
         if not found:
             async with engine.scope.connection() as connection:
                 await worker_sessions.check_session(connection, self.session)
-        for (_, number), (limit, _) in zip(found, (*found[1:], (job_rows.LEAST_URGENT, 0)), strict=False):
+        for (_, _, number), (limit, _, _) in zip(found, (*found[1:], (job_rows.LEAST_URGENT, (0, 0), 0)), strict=False):
             if leases := await self.one_table(engine, tables[number], limit, seconds):
                 return leases
-        for _, number in found:  # the most urgent jobs of these may be out of the caller's reach, and others within it
+        for *_, number in found:  # the most urgent jobs of these may be out of the caller's reach, and others within it
             if self.restrictions[tables[number].name] is not None and (
                 leases := await self.one_table(engine, tables[number], seconds=seconds)
             ):

@@ -121,5 +121,5 @@ class TransactionSession:
 @asynccontextmanager
 async def open_transaction_session(engine: Engine) -> AsyncIterator[TransactionSession]:
     """Open a session; leaving the block rolls back a transaction that was not committed."""
-    async with Transactions(engine.scope) as transactions:
+    async with Transactions(engine.scope.outside) as transactions:
         yield TransactionSession(transactions, engine)

@@ -44,6 +44,8 @@ class CatalogCache:
     async def catch_up(self, known: Catalog | None = None) -> bool:
         """Read the catalog again if another process has changed it; return whether it had.
 
+        It may also be older than the known one, after a restore or a failover that lost the last changes.
+
         Args:
             known: The catalog that the caller used, which may have been replaced since; None for this process's current
                 one.
@@ -51,8 +53,10 @@ class CatalogCache:
         known = known or await self.current()
         async with self._database.connection() as connection:
             version = await read_version(connection)
-        if version <= known.version:
+        if version == known.version:
             return False
+        if version < known.version:
+            self._catalog = None
         current = await self.current(version)
         if await asyncio.to_thread(_altered, known, current):
             self._database.forget_plans()

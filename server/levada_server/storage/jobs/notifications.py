@@ -40,6 +40,21 @@ class Lookout:
         self._starts: dict[int, tuple[Place, float]] = {}
         self._slow: dict[int, float] = {}  # the seconds of slow looks at a table since the last quick one
         self._held: dict[UUID, float] = {}
+        self._turns: dict[int, int] = {}
+        self._user_turns: dict[int | None, int] = {}
+        self._turn_count = 0
+
+    def last_turns(self, table: Table) -> tuple[int, int]:
+        """Return the turns in which jobs were last leased of any table of its user, and of the table itself.
+
+        The user is the one who declared it. A turn is a number that grows, 0 if there was none.
+        """
+        return self._user_turns.get(table.definer, 0), self._turns.get(table.id, 0)
+
+    def took_turn(self, table: Table) -> None:
+        """Record that jobs of a table were leased."""
+        self._turn_count += 1
+        self._turns[table.id] = self._user_turns[table.definer] = self._turn_count
 
     def wants_held(self, session: UUID) -> bool:
         """Return whether to look now for leases that a session does not know; it is False for a while afterwards."""

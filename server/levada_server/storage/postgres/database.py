@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
@@ -23,7 +22,8 @@ from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from levada_server.model.request import Request
     from levada_server.model.table import TableName
@@ -56,11 +56,15 @@ PROBE_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 60.0
 """The time, in seconds, that a call waits for a connection while others use them all."""
 STATEMENT_S = 600.0
+STATEMENTS = 100
+"""How many statements a session keeps prepared."""
 ATTEMPTS = 10
 """How often to try a change that conflicts with concurrent ones."""
 PATIENCE_S = 0.5
 """The time, in seconds and in all, that the connection of a running insert waits for its sender."""
 MIN_POSTGRESQL = 15
+_SETTINGS = {"application_name": "levada", "timezone": "UTC", "jit": "off", "search_path": "pg_catalog"}
+"""The settings of every session, beside the time that a statement may take."""
 
 
 @dataclass(slots=True)
@@ -182,39 +186,23 @@ class Database:
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
         """
-
-        async def connect(url: str) -> Connection:
-            connection = await asyncpg.connect(
-                url,
-                timeout=CONNECT_TIMEOUT_S,
-                server_settings={
-                    "application_name": "levada",
-                    "timezone": "UTC",
-                    "jit": "off",
-                    "search_path": "pg_catalog",
-                    "statement_timeout": str(round(statement_s * 1000)),
-                },
-            )
-            try:
-                await bind_moments_as_they_are(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-            return connection
-
+        settings = {**_SETTINGS, "statement_timeout": str(round(statement_s * 1000))}
         try:
-            first = await connect(url)
-            owner = None if owner_url is None else await connect(owner_url)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            pool = await _open_pool(url, settings)
+            try:
+                owner_pool = None if owner_url is None else await _open_pool(owner_url, settings)
+            except BaseException:
+                await pool.close()
+                raise
+        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
             raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
         except ValueError:  # its text may have parts of a password
             raise Unavailable("The database cannot be reached: its address is malformed.") from None
-        version = first.get_server_version()
+        version = pool.version
         if version.major < MIN_POSTGRESQL:
-            await first.close()
+            for each in filter(None, (pool, owner_pool)):
+                await each.close()
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
-        pool = Pool(partial(connect, url), first)
-        owner_pool = None if owner is None or owner_url is None else Pool(partial(connect, owner_url), owner)
         return cls(pool, f"{version.major}.{version.minor}", spool_space, size, owner_pool)
 
     async def close(self) -> None:
@@ -266,13 +254,25 @@ class Database:
         for pool in {self._common_pool, self._owner_pool}:
             pool.expire()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    @property
+    def pooled(self) -> bool:
+        """Return whether there is a pooler before PostgreSQL, which may run each transaction on another session."""
+        return self._pool.settings is not None
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection in autocommit; for single statements.
+
+        Behind a pooler it is lent inside a transaction: the driver sends a statement in two steps, which must reach the
+        same session.
 
         Raises:
             LimitReached: Others use all connections for too long.
+            OutcomeUnknown: Behind a pooler, the connection broke during the commit.
         """
+        return self.transaction() if self.pooled else self._lend()
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[Connection]:
         share = self._share
         share.wanted += 1
         try:
@@ -344,15 +344,64 @@ class Database:
         Raises:
             OutcomeUnknown: The connection broke during the commit.
         """
-        async with self.connection() as connection:
-            transaction = connection.transaction(isolation=isolation, readonly=read_only)
-            await uncut(connection, transaction.start())
+        async with self.begun(read_only=read_only, isolation=isolation) as (connection, transaction):
             try:
                 yield connection
             except BaseException:
                 await roll_back(connection, transaction)
                 raise
             await commit(connection, transaction)
+
+    @asynccontextmanager
+    async def begun(
+        self, *, read_only: bool, isolation: Isolation
+    ) -> AsyncIterator[tuple[Connection, asyncpg.transaction.Transaction]]:
+        """Lend a connection on which a transaction has begun, and the transaction, which the block ends."""
+        async with self._lend() as connection:
+            transaction = connection.transaction(isolation=isolation, readonly=read_only)
+            await uncut(connection, transaction.start())
+            if self._pool.settings is not None:
+                await connection.execute(self._pool.settings)
+            yield connection, transaction
+
+
+async def _open_pool(url: str, settings: Mapping[str, str]) -> Pool:
+    """Open a pool whose sessions, or behind a pooler whose transactions, have some settings."""
+    pooled = await _behind_pooler(url)
+
+    async def connect() -> Connection:
+        connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings=None if pooled else dict(settings),
+            statement_cache_size=0 if pooled else STATEMENTS,
+        )
+        try:
+            async with connection.transaction() if pooled else nullcontext():
+                await bind_moments_as_they_are(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    locally = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+    return Pool(connect, await connect(), locally if pooled else None)
+
+
+async def _behind_pooler(url: str) -> bool:
+    """Return whether there is a pooler before PostgreSQL: it names other processes than the ones that run statements.
+
+    PostgreSQL tells each new connection the process that serves it, by which its statements can be cancelled. A pooler
+    tells a number of its own, because that process changes.
+    """
+    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, statement_cache_size=0)
+    try:
+        async with connection.transaction():
+            process: int = await connection.fetchval("SELECT pg_catalog.pg_backend_pid()")
+        told: int = connection.get_server_pid()
+        return process != told
+    finally:
+        connection.terminate()
 
 
 async def uncut(connection: Connection, step: Awaitable[None]) -> None:

@@ -34,9 +34,15 @@ class Pool:
     Args:
         connect: Opens a connection.
         first: A connection that it has opened.
+        settings: The statement that sets up each transaction, if there is a pooler before PostgreSQL, which may run
+            each on another session; None if the sessions are the connections' own.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], first: Connection) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], first: Connection, settings: str | None = None
+    ) -> None:
+        self.settings = settings
+        self.version = first.get_server_version()
         self._connect = connect
         self._idle = [first]  # the last one is taken first, so that spare ones stay idle
         self._spare = 0  # how many of the first have been idle since the last `close_spare`

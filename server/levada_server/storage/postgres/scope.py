@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Key
     from levada_server.model.request import Request
     from levada_server.model.table import TableName
-    from levada_server.storage.postgres.database import Connection, Isolation, Share
+    from levada_server.storage.postgres.database import Connection, Database, Isolation, Share
     from levada_server.storage.postgres.spool import Pipe, SpoolSpace
 
 
@@ -48,7 +48,7 @@ class Scope(Protocol):
         ...
 
     @property
-    def outside(self) -> Scope:
+    def outside(self) -> Database:
         """Return the pool, for work that is committed at once, whatever becomes of an open transaction."""
         ...
 
@@ -108,7 +108,7 @@ class OpenTransaction:
     """
 
     _connection: Connection
-    outside: Scope
+    outside: Database
     written: Counter[TableName] = field(default_factory=Counter)
     completed: list[tuple[TableName, Key]] = field(default_factory=list)
 

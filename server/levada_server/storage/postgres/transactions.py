@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LevadaError, LimitReached, NotFound, PreconditionFailed
 from levada_server.model.types import excerpt
-from levada_server.storage.postgres.database import commit, roll_back, uncut
+from levada_server.storage.postgres.database import commit, roll_back
 from levada_server.storage.postgres.failures import translated
 from levada_server.storage.postgres.request_outcomes import insert_outcome
 from levada_server.storage.postgres.scope import OpenTransaction
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Key
     from levada_server.model.request import Request
     from levada_server.model.table import TableName
-    from levada_server.storage.postgres.database import Connection, Isolation
+    from levada_server.storage.postgres.database import Connection, Database, Isolation
     from levada_server.storage.postgres.scope import Scope
 
 
@@ -34,7 +34,7 @@ MAX_SAVEPOINT_NAME = 1_000
 class Transactions:
     """The transactions of one session, one after the other; leaving the block rolls back an open one."""
 
-    def __init__(self, outside: Scope) -> None:
+    def __init__(self, outside: Database) -> None:
         self._outside = outside
         self._held = AsyncExitStack()
         self._connection: Connection | None = None
@@ -81,10 +81,8 @@ class Transactions:
         if self._transaction is not None:
             raise PreconditionFailed("A transaction is already open; use a savepoint inside it.")
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(self._outside.share("transactions").connection())
-            with translated():
-                transaction = connection.transaction(isolation=isolation, readonly=read_only)
-                await uncut(connection, transaction.start())
+            begun = self._outside.share("transactions").begun(read_only=read_only, isolation=isolation)
+            connection, transaction = await stack.enter_async_context(begun)
             self._held = stack.pop_all()
         self._connection, self._transaction, self._savepoints = connection, transaction, []
         self._read_only = read_only
