@@ -282,6 +282,12 @@ WHERE j._job_id > $1 AND (cardinality($2::text[]) = 0 OR j._state = ANY($2)) AND
 SELECT _state, count(*), count(*) FILTER (WHERE _unready > 0) AS unready FROM {jobs} AS j
 WHERE {restriction} GROUP BY _state;
 
+-- name: count_queue
+-- The jobs that a worker could take now, as `reserve` finds them, and those that workers hold. Each is a count of one
+-- small index, however many jobs are finished.
+SELECT (SELECT count(*) FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now}) AS waiting,
+    (SELECT count(*) FROM {jobs} AS j WHERE j._state = 'reserved') AS running;
+
 -- name: finished_jobs
 -- The jobs that finished within a span ($1), at most $3 of either state, counted in periods of $2 seconds back from now.
 WITH clock AS (
