@@ -66,8 +66,8 @@ def growth(place: Place) -> Iterator[Line]:
         times: dict[str, dict[int, float]] = {}
         for size, operations in grow(place, sizes):
             for operation, work in operations.items():
-                times.setdefault(operation, {})[size] = taken = _shortest(work)
-                print(f"-- {size} {name}: {operation} {shown(taken)}", file=sys.stderr, flush=True)
+                times.setdefault(operation, {})[size] = shortest = _shortest(work)
+                print(f"-- {size} {name}: {operation} {shown(shortest)}", file=sys.stderr, flush=True)
         for operation, taken in times.items():
             yield _line(name, operation, taken)
 

@@ -84,9 +84,9 @@ def test_pod_mounts_the_volumes_that_it_has(manifest: Manifest) -> None:
 @each_pod
 def test_command_of_a_pod_is_one_of_levada(manifest: Manifest) -> None:
     words = container(manifest)
-    _, *command = [*words.get("command", ["levada"]), *words["args"]]
+    command: list[str] = [*words.get("command", ["levada"])[1:], *words["args"]]
     parser = command_parser() if command[0] == "serve" else root()
-    assert parser.parse_args(command)
+    parser.parse_args(command)  # it would exit
 
 
 @each_pod
