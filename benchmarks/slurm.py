@@ -142,7 +142,10 @@ class Cluster:
 
     def lose_node(self) -> None:
         """Kill every process of the node, as a loss of power does: none tells the controller about another's end."""
-        for process in sorted(self._processes("munged", "slurmctld"), key=lambda each: "slurm" not in each.name()):
+        found = self._processes("munged", "slurmctld")
+        # The daemon of a task does not have the configuration in its environment.
+        found += [above for each in found for above in each.parents() if above.name() == "slurmstepd"]
+        for process in sorted(found, key=lambda each: "slurm" not in each.name()):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 

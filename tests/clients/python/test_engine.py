@@ -61,7 +61,8 @@ def test_dask_runs_jobs_again_whose_workers_were_killed_and_gives_up_the_one_tha
         with cluster, Client(cluster) as engine:
             result = module.Square.populate(engine=engine, make_kwargs={"worst": "dies"}, suppress_errors=True)
     ((key, message),) = result["error_list"]
-    assert (result["success_count"], key, message.partition(":")[0]) == (29, {"n": 24}, "WorkerLost")
+    assert (result["success_count"], key) == (29, {"n": 24})
+    assert "WorkerLost: " in message
     calls = Counter(map(int, (tmp_path / "calls").read_text(encoding="utf-8").split()))
     assert all(calls[n] >= 2 for n in (3, 10, 17))
     assert module.Square.jobs.errors.fetch1("n", "error_type") == (24, "WorkerLost")
