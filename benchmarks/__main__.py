@@ -71,10 +71,17 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=sorted(BENCHMARKS), help="run this one; may be repeated")
     parser.add_argument("--database-url", help="an empty database to work in; by default its own PostgreSQL")
     parser.add_argument("--write", action="store_true", help=f"write the table to {PAGE}")
-    parser.add_argument("--large", action="store_true", help="let `growth` go on to 10⁸ rows, 10⁷ jobs, 10⁴ tables")
+    parser.add_argument(
+        "--grow",
+        action="append",
+        default=[],
+        metavar="THING=SIZE",
+        type=_growth,
+        help=f"let `growth` grow only this, by decades up to a size; may be repeated; one of {', '.join(growth.SIZES)}",
+    )
     arguments = parser.parse_args()
     lines: list[Line] = []
-    with opened(arguments.database_url, large=arguments.large) as place:
+    with opened(arguments.database_url, dict(arguments.grow)) as place:
         postgresql = place.postgres.info.server_version // 10_000
         for name in arguments.only or BENCHMARKS:
             began = time.perf_counter()
@@ -85,6 +92,13 @@ def main() -> int:
     if arguments.write:
         _write(_circumstances(postgresql), lines)
     return 0
+
+
+def _growth(text: str) -> tuple[str, int]:
+    name, _, size = text.partition("=")
+    if name not in growth.SIZES:
+        raise argparse.ArgumentTypeError(f"{name} is not one of {', '.join(growth.SIZES)}")
+    return name, int(size)
 
 
 def _plain(line: Line) -> str:

@@ -165,7 +165,7 @@ class Field:
             stack.push(self._stack)
             self.servers = [stack.enter_context(Server(self.database_url, address)) for address in self._addresses]
             self.proxy = stack.enter_context(Proxy(self._addresses))
-            self.gate = stack.enter_context(Gate(self._folder / "gate"))
+            self.gate = stack.enter_context(Gate(Path(self.gate_path)))
             self.connection = stack.enter_context(lv.Connection(self._addresses[0]))
             stack.callback(self._end_crews)
             self._stack = stack.pop_all()
@@ -180,12 +180,17 @@ class Field:
         self.sql(_AUDIT)
         lv.FreeTable(self.connection, "drill.Sample").insert(samples)
 
+    @property
+    def gate_path(self) -> str:
+        """The socket at which computations wait."""
+        return str(self._folder / "gate")
+
     def hire(self, *options: str) -> Crew:
         """Start a worker daemon on the far side of the proxy."""
         process = subprocess.Popen(
             [sys.executable, "-m", "levada", "worker", MODULE, "--log-format", "json", *options],
             cwd=ROOT,
-            env=os.environ | {"LEVADA_URL": self.proxy.address, VARIABLE: str(self._folder / "gate")},
+            env=os.environ | {"LEVADA_URL": self.proxy.address, VARIABLE: self.gate_path},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

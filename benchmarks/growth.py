@@ -6,6 +6,7 @@ import asyncio
 import gc
 import math
 import statistics
+import sys
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 import levada as lv
 from benchmarks.client import bare_target
-from benchmarks.job_queues import drain, keys_only, refresh_jobs
+from benchmarks.job_queues import drain, keys_only, refresh_jobs, reserving
 from benchmarks.place import declare, serving
 from benchmarks.timing import Line, shown
 from levada_api.v1 import access_pb2, access_service_pb2, schema_pb2, schema_service_pb2
@@ -34,15 +35,6 @@ SIZES: dict[str, tuple[int, ...]] = {
     "users": (10, 10**2, 10**3),
     "sessions": (1, 10, 10**2),
 }
-LARGE: dict[str, tuple[int, ...]] = {
-    "rows": (10**7, 10**8),
-    "tables": (10**4,),
-    "jobs": (10**6, 10**7),
-    "keys": (10**6,),
-    "users": (10**4,),
-    "sessions": (10**3,),
-}
-"""The sizes that come on top with `--large`: hours, and some 30 GB."""
 FLAT, LINEAR = 0.15, 1.1
 """The exponents that operations on one thing, and on all, may have over the largest two decades."""
 _SHORT_S = 0.5
@@ -69,13 +61,24 @@ def growth(place: Place) -> Iterator[Line]:
         ("sessions", _sessions),
     )
     for name, grow in grown:
-        sizes = SIZES[name] + (LARGE[name] if place.large else ())
+        if not (sizes := _sizes(name, place.grow)):
+            continue
         times: dict[str, dict[int, float]] = {}
         for size, operations in grow(place, sizes):
             for operation, work in operations.items():
-                times.setdefault(operation, {})[size] = _shortest(work)
+                times.setdefault(operation, {})[size] = shortest = _shortest(work)
+                print(f"-- {size} {name}: {operation} {shown(shortest)}", file=sys.stderr, flush=True)
         for operation, taken in times.items():
             yield _line(name, operation, taken)
+
+
+def _sizes(name: str, grow: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the sizes of one thing: those of its own, or if some are named, decades up to the size that is named."""
+    if not grow:
+        return SIZES[name]
+    return tuple(
+        SIZES[name][0] * 10**decade for decade in range(12) if SIZES[name][0] * 10**decade <= grow.get(name, 0)
+    )
 
 
 def _shortest(work: Callable[[], object]) -> float:
@@ -161,6 +164,10 @@ def _tables(place: Place, sizes: Sequence[int]) -> Iterator[tuple[int, _Operatio
     def passing() -> None:
         declare(schema, lv.Manual, "Passing", "id : int64\n")().drop(prompt=False)
 
+    def cascade() -> None:
+        tables["Table0"].insert1({"id0": 1})
+        (tables["Table0"] & "id0 = 1").delete(prompt=False)
+
     def start() -> None:
         with serving(place.dsn):
             pass
@@ -172,6 +179,7 @@ def _tables(place: Place, sizes: Sequence[int]) -> Iterator[tuple[int, _Operatio
     described = schema_service_pb2.DescribeTableRequest(
         name=schema_pb2.TableName(schema="growth_tables", table="Table5")
     )
+    graph = schema_service_pb2.GetGraphRequest(schemas=["growth_tables"])
     for size in sizes:
         while len(tables) < size:
             grow()
@@ -186,6 +194,10 @@ def _tables(place: Place, sizes: Sequence[int]) -> Iterator[tuple[int, _Operatio
                 "count": last().__len__,
                 "connect and count": connect,
                 "ancestors": last().ancestors,
+                "all: the graph": lambda: place.levada.call(
+                    "SchemaService/GetGraph", graph, schema_service_pb2.GetGraphResponse
+                ),
+                "all: delete over all tables": cascade,
                 "all: list the tables": schema.list_tables,
                 "all: start of a server": start,
             },
@@ -197,21 +209,28 @@ def _jobs(place: Place, sizes: Sequence[int]) -> Iterator[tuple[int, _Operations
     """Grow the jobs of a table, nearly all of them pending."""
     name = "growth_jobs"
     target = keys_only(place, name, 0)
-    there = 0
+    there, spare = 0, count(10**12)
     for size in sizes:
         place.execute(f'INSERT INTO "{name}"."source" (id) SELECT generate_series({there}, {size - 1})')
         place.execute(f'VACUUM ANALYZE "{name}"."source"')
         there = size
         refresh_jobs(place, name)
         place.execute("ANALYZE")
+
+        def add() -> None:
+            place.execute(f'INSERT INTO "{name}"."source" (id) VALUES ({next(spare)})')  # noqa: S608  # a number
+            refresh_jobs(place, name)
+
         yield (
             size,
             {
+                "reserve one": reserving(place, name),
                 "reserve and complete 50": lambda: asyncio.run(drain(place.server.address, name, most=50, workers=1)),
                 "the first ten pending": lambda: target().jobs.pending.head(10),
                 "all: progress": target().progress,
                 "all: counts of jobs": target().jobs.progress,
                 "all: refresh without a new key": lambda: refresh_jobs(place, name),
+                "all: refresh with a new key": add,
             },
         )
     lv.Schema(name, connection=place.levada).drop(prompt=False)

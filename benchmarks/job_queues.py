@@ -62,7 +62,7 @@ def reserve(place: Place) -> Iterator[Line]:
         keys_only(place, schema, count)
         refresh_jobs(place, schema)
     place.execute("ANALYZE")
-    ways = {"few": _reserving(place, "few"), "many": _reserving(place, "many")}
+    ways = {"few": reserving(place, "few"), "many": reserving(place, "many")}
     times = interleaved(ways, rounds=RESERVED)
     many = f"{MANY_JOBS:,} jobs".replace(",", " ")
     few = f"with {FEW_JOBS} jobs"
@@ -77,7 +77,8 @@ def reserve(place: Place) -> Iterator[Line]:
         yield at_most(work, times["many"] / times["few"], 2, few, seconds(times))
 
 
-def _reserving(place: Place, schema: str) -> Callable[[], object]:
+def reserving(place: Place, schema: str) -> Callable[[], object]:
+    """Return a function that reserves one job of a table, under a session of its own."""
     worker = job_pb2.WorkerName(host="bench", user="bench")
     session = place.levada.call(
         "JobService/CreateWorkerSession",

@@ -22,7 +22,7 @@ import levada as lv
 from levada_server.embedded import embedded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 DATAJOINT_DATABASE = "datajoint"
 START_SECONDS = 60
@@ -67,12 +67,12 @@ class Place:
 
     Args:
         dsn: An empty database that may be filled.
-        large: Whether `growth` goes on to sizes that take hours.
+        grow: The largest size of each thing that `growth` lets grow; empty for all of them, each to its usual size.
     """
 
-    def __init__(self, dsn: str, *, large: bool = False) -> None:
+    def __init__(self, dsn: str, grow: Mapping[str, int]) -> None:
         self.dsn = dsn
-        self.large = large
+        self.grow = grow
         self._opened = ExitStack()
 
     @cached_property
@@ -119,12 +119,12 @@ class Place:
 
 
 @contextmanager
-def opened(dsn: str | None, *, large: bool = False) -> Iterator[Place]:
+def opened(dsn: str | None, grow: Mapping[str, int]) -> Iterator[Place]:
     """Prepare a place.
 
     Args:
         dsn: An empty database; None for an embedded PostgreSQL in a folder that is removed at the end.
-        large: As for `Place`.
+        grow: As for `Place`.
     """
     with ExitStack() as stack:
         if dsn is None:
@@ -134,7 +134,7 @@ def opened(dsn: str | None, *, large: bool = False) -> Iterator[Place]:
             postgres = embedded.start(folder)
             stack.callback(postgres.stop)
             dsn = postgres.dsn
-        place = Place(dsn, large=large)
+        place = Place(dsn, grow)
         stack.callback(place.close)
         yield place
 

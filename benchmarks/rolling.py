@@ -86,7 +86,7 @@ def restart_in_turn(database_url: str, scale: Scale) -> Outcome:
         scale: How much is done.
     """
     with ExitStack() as stack:
-        places = [f"127.0.0.1:{port}" for port in _free_ports(scale.servers)]
+        places = [f"127.0.0.1:{port}" for port in free_ports(scale.servers)]
         # As in `levada serve`, calls may take some seconds after the signal.
         servers = [stack.enter_context(Server(database_url, place, "--grace", "10")) for place in places]
         address = ",".join(places)
@@ -192,7 +192,8 @@ class Load:
         return True
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Find ports of the loopback address that nobody listens on."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

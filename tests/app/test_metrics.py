@@ -131,6 +131,68 @@ def test_metrics_move_with_the_work_of_the_server(database_url: str) -> None:
         assert not {label for label in after.labels if "secret" in label or "Thing" in label or "nobody's" in label}
 
 
+SQUARE = {"schema": "lab", "table": "Square"}
+
+
+def squares(at: lv.Connection, page: str) -> type[lv.Computed]:
+    """Six numbers, and a table whose make fails, once the metrics have it."""
+    schema = lv.Schema("lab", connection=at)
+
+    @schema
+    class Number(lv.Lookup):
+        definition = "n : int32"
+        contents = ((n,) for n in range(6))
+
+    @schema
+    class Square(lv.Computed):
+        definition = "-> Number"
+
+        def make(self, key: dict[str, int]) -> None:
+            held = fresh(page, "levada_jobs_running", 1, **SQUARE)
+            assert held("levada_jobs_waiting", **SQUARE) == 3
+            raise ValueError("it fails")
+
+    return Square
+
+
+async def test_the_queue_of_each_table_is_counted_with_the_jobs_that_workers_hold(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "FIGURES_S", 0.05)
+    monkeypatch.setattr(metrics, "RESTS", 0.0)
+
+    def compute(address: str, page: str) -> None:
+        with lv.Connection(address) as at:
+            square = squares(at, page)
+            square().jobs.refresh()
+            assert fresh(page, "levada_jobs_waiting", 6, **SQUARE)("levada_jobs_running", **SQUARE) == 0
+            assert (square().jobs & "n < 2").ignore() == 2
+            assert square.populate("n = 2", suppress_errors=True)["success_count"] == 0
+            left = fresh(page, "levada_jobs", 1, state="error")
+            assert (left("levada_jobs_waiting", **SQUARE), left("levada_jobs_running", **SQUARE)) == (3, 0)
+
+    async with served(database_url) as (address, page):
+        await asyncio.to_thread(compute, address, page)
+
+
+async def test_jobs_of_all_states_are_counted_seldom_and_queues_go_on(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "FIGURES_S", 0.05)
+    monkeypatch.setattr(metrics, "RESTS", 1e9)
+
+    def compute(address: str, page: str) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while "pending" not in Scrape(page).labels:
+            assert time.monotonic() < deadline
+        with lv.Connection(address) as at:
+            squares(at, page)().jobs.refresh()
+            assert fresh(page, "levada_jobs_waiting", 6, **SQUARE)("levada_jobs", state="pending") == 0
+
+    async with served(database_url) as (address, page):
+        await asyncio.to_thread(compute, address, page)
+
+
 def test_each_of_several_processes_has_a_port_of_its_own_and_all_together_have_every_call(database_url: str) -> None:
     with watched(database_url, "--listen", "127.0.0.1:0", "--processes", "2") as (address, places):
         for _ in range(12):

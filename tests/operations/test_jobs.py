@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -288,6 +289,27 @@ async def test_those_who_wait_for_one_table_share_its_looks(
     assert 1 <= len(looks) <= 3
 
 
+async def test_looks_at_several_tables_wake_only_who_waits_for_one_with_jobs(engine: Engine) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    tables = [await make.make_table(engine, f"Stat{number}", "-> Session\n", Tier.COMPUTED) for number in range(3)]
+    looks = Counter[str]()
+
+    class Watched(Lookout):
+        async def _look_once(self, table: Table) -> bool:
+            await asyncio.sleep(0)
+            looks[table.name.table] += 1
+            return table == tables[0] and looks["Stat1"] >= 20
+
+    assert isinstance(engine.scope, Database)
+    lookout = Watched(engine.scope)
+    others = asyncio.create_task(lookout.wait(tables[1:], 3600.0))
+    await lookout.wait(tables, 3600.0)
+    assert looks["Stat1"] >= 20
+    assert not others.done()
+    others.cancel()
+    await lookout.close()
+
+
 async def test_an_error_of_a_buffered_insert_names_its_line(pipeline: Engine) -> None:
     (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
     with pytest.raises(DuplicateEntity, match=r"pipeline\.py:7"):
@@ -463,6 +485,8 @@ class FailingLookout(Lookout):
     """A lookout whose connection breaks."""
 
     async def _look_once(self, table: Table) -> bool:
+        for _ in range(3):
+            await asyncio.sleep(0)
         raise ConnectionResetError(table.name)
 
 
@@ -472,7 +496,7 @@ async def test_a_look_for_jobs_that_fails_after_its_waiters_have_left_is_not_log
     assert isinstance(pipeline.scope, Database)
     lookout = FailingLookout(pipeline.scope)
     await lookout.wait([(await make.catalog(pipeline)).table(named("Stat"))], 0.0)
-    for _ in range(3):
+    for _ in range(6):
         await asyncio.sleep(0)
     del lookout
     gc.collect()

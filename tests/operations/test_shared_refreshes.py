@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from levada_server.errors import Unavailable
 from levada_server.model.table import Tier
-from levada_server.operations import job_refresh, shared_refreshes
+from levada_server.operations import declarations, job_refresh, shared_refreshes
+from levada_server.operations.access.gate import Gate
 from levada_server.operations.shared_refreshes import NOTHING, Refreshed, Refreshes
-from tests.support import make
+from levada_server.storage.catalog.cache import CatalogCache
+from levada_server.storage.postgres.database import Database
+from tests.support import make, notation
 from tests.support.make import ME, NO_TIME, named
+from tests.support.statements import log_statements
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
@@ -102,3 +108,84 @@ async def test_periodic_refreshes_find_what_is_new_after_a_while(
     monkeypatch.setattr(shared_refreshes, "PERIOD_S", 0.0)
     monkeypatch.setattr(shared_refreshes, "SHARE", 0)
     assert await added() == 3
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[str]:
+    """The statements that the engine of this test sends; its periodic refreshes may follow each other at once."""
+    monkeypatch.setattr(shared_refreshes, "PERIOD_S", 0.0)
+    monkeypatch.setattr(shared_refreshes, "SHARE", 0)
+    statements = log_statements(monkeypatch)
+    request.getfixturevalue("engine")  # opened only now, so that its connections are logged
+    return statements
+
+
+async def refresh_periodically(engine: Engine, sent: list[str]) -> int | None:
+    """Return how many jobs a periodic refresh added, removed and reset; None if it did not look for any."""
+    sent.clear()
+    refreshed = await job_refresh.refresh(
+        engine, ME, named("Stat"), None, priority=None, delay=NO_TIME, retry_errors=False, periodic=True
+    )
+    looked = any("INSERT INTO levada_jobs" in statement for statement in sent)
+    return refreshed.added + refreshed.removed + refreshed.reset if looked else None
+
+
+async def test_periodic_refreshes_look_for_nothing_until_a_table_has_changed(
+    sent: list[str], engine: Engine, database_url: str
+) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Other", "other : int32\n")
+    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
+    await make.insert(engine, "Session", [{"session": 1}])
+    assert [await refresh_periodically(engine, sent) for _ in range(3)] == [1, None, None]
+    await make.insert(engine, "Other", [{"other": 1}])
+    assert await refresh_periodically(engine, sent) is None
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute('INSERT INTO "lab"."session" (session) VALUES (2)')
+        assert await refresh_periodically(engine, sent) == 1
+        async with connection.transaction():
+            await connection.execute('INSERT INTO "lab"."session" (session) VALUES (3)')
+            assert await refresh_periodically(engine, sent) in (0, None)
+            await make.insert(engine, "Session", [{"session": 4}])
+            assert await refresh_periodically(engine, sent) == 1
+        assert await refresh_periodically(engine, sent) == 1
+        await connection.execute('DELETE FROM "lab"."session" WHERE session = 1')
+        assert await refresh_periodically(engine, sent) == 1
+        await connection.execute('INSERT INTO "lab"."stat" (session) VALUES (2)')
+        assert await refresh_periodically(engine, sent) == 1  # the job of a result that is there
+    finally:
+        await connection.close()
+    assert await refresh_periodically(engine, sent) is None
+    assert await make.refresh(engine, "Stat") == NOTHING  # and nothing was missed
+
+
+async def test_periodic_refreshes_go_on_after_a_while_without_a_change(
+    sent: list[str], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
+    monkeypatch.setattr(job_refresh, "UNCHANGED_S", 0.0)
+    assert [await refresh_periodically(engine, sent) for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        notation.table("Session") & "now() > '2000-01-01'",
+        notation.table("Session") & notation.jobs("Earlier"),
+    ],
+    ids=["the time", "jobs"],
+)
+async def test_periodic_refreshes_always_look_where_more_than_rows_decides(
+    sent: list[str], engine: Engine, source: notation.Query
+) -> None:
+    assert isinstance(engine.scope, Database)
+    engine = replace(engine, gate=Gate(CatalogCache(engine.scope), engine.gate.permissions, lambda _: source.relation))
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Earlier", "-> Session\n", Tier.COMPUTED)
+    declared = declarations.Declaration(
+        named("Stat"), Tier.COMPUTED, "-> Session\n", {}, has_make=True, key_source=b"own"
+    )
+    await declarations.declare_table(engine, ME, declared)
+    assert [await refresh_periodically(engine, sent) for _ in range(2)] == [0, 0]

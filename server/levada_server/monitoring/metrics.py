@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 FIGURES_S = 60.0
 """How often, in seconds, the jobs in the database are counted."""
+RESTS = 20.0
+"""How many times as long as counting the jobs of all states takes, it is not done again: many millions take minutes."""
 FRESH_S = 1.0
 """The age, in seconds, up to which the page of the metrics is served again."""
 ALIVE_S = 5.0
@@ -66,14 +68,20 @@ class ServerMetrics(Collector):
         self._database = database
         self._supervision = supervision
         self._figures: Figures | None = None
+        self._recount_s = 0.0
 
     async def count(self) -> None:
         """Count the jobs, workers and backups in the database; a round of a background task."""
+        began = time.monotonic()
+        known = self._figures.jobs if self._figures is not None and began < self._recount_s else None
         try:
-            self._figures = await read_figures(self._engine)
+            self._figures = await read_figures(self._engine, known)
         except LevadaError:
             self._figures = None
             raise
+        if known is None:
+            ended = time.monotonic()
+            self._recount_s = ended + RESTS * (ended - began)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
@@ -167,7 +175,13 @@ class ServerMetrics(Collector):
 
 def _counted(figures: Figures) -> Iterator[Metric]:
     jobs = [((state,), count) for state, count in figures.jobs.items()]
-    yield _gauge("levada_jobs", f"Jobs in the database, counted every {FIGURES_S:.0f} s.", ("state",), jobs)
+    said = f"Jobs in the database, counted every {FIGURES_S:.0f} s, or less often if that takes long."
+    yield _gauge("levada_jobs", said, ("state",), jobs)
+    queues = [((name.schema, name.table), queue) for name, queue in figures.queues.items()]
+    for name, what in (("waiting", "Jobs that a worker could take"), ("running", "Jobs that workers hold")):
+        values = [(labels, getattr(queue, name)) for labels, queue in queues]
+        said = f"{what}, counted every {FIGURES_S:.0f} s."
+        yield _gauge(f"levada_jobs_{name}", said, ("schema", "table"), values)
     yield GaugeMetricFamily("levada_workers", "Worker sessions that are alive.", figures.workers)
     lost = figures.lost_workers
     yield GaugeMetricFamily("levada_workers_lost", "Worker sessions that fell silent within a day.", lost)

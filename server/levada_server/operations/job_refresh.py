@@ -12,6 +12,7 @@ from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, new_keys
 from levada_server.storage.jobs import job_rows
 from levada_server.storage.jobs import refresh as job_refresh
+from levada_server.storage.jobs.refresh import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
 
 DEFAULT_PRIORITY = 5
+UNCHANGED_S = 600.0
+"""For how long, in seconds, a periodic refresh relies on notes of changed tables.
+
+Changed rights, which also decide which rows the key source shows, are not noted.
+"""
 
 
 async def refresh(
@@ -48,7 +54,8 @@ async def refresh(
         delay: The time that new jobs wait.
         retry_errors: Set failed jobs of these keys to pending.
         ask_unready: Let jobs of these keys whose `make` inserted nothing be reserved at once.
-        periodic: One of many callers asks from time to time; do nothing if a refresh was done a moment ago.
+        periodic: One of many callers asks from time to time; do nothing if a refresh was done a moment ago, or no table
+            has changed since the last one.
     """
     priority = DEFAULT_PRIORITY if priority is None else priority
     view = await engine.gate.open(caller)
@@ -70,11 +77,21 @@ async def refresh(
         refreshed = await through_conflicts(engine, work)
     else:
         kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
-        if periodic and not engine.refreshes.due(kind):
+        if periodic and not (engine.refreshes.due(kind) and await _may_find_more(engine, kind)):
             return NOTHING
         refreshed = await engine.refreshes.share(kind, lambda: through_conflicts(engine, work))
     # The number of jobs would tell of rows that the caller may not read.
     return NOTHING if view.hides_rows(table) else refreshed
+
+
+async def _may_find_more(engine: Engine, kind: object) -> bool:
+    """Return whether a refresh may find anything else than the last one of its kind."""
+    match engine.refreshes.last(kind):
+        case (Refreshed(basis=Basis() as basis), age_s) if age_s < UNCHANGED_S:
+            async with engine.scope.connection() as connection:
+                return await job_refresh.changed_since(connection, basis)
+        case _:
+            return True
 
 
 async def _refresh(
@@ -91,9 +108,14 @@ async def _refresh(
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.COMPUTE, name)
     missing = (await source_query(view, table, key_source, new_keys)).select
-    wanted = (await source_query(view, table, key_source, keys_of)).select
+    source = (await source_query(view, table, key_source, keys_of)).query
+    wanted = source.select
     async with engine.scope.transaction() as connection:
         await job_refresh.lock_refresh(connection, table)
+        basis = None
+        if not (source.volatile or source.reads_jobs):
+            read = {table.id, *(view.catalog.table(name).id for name in source.tables)}
+            basis = Basis(frozenset(read), await job_refresh.read_horizon(connection))
         reset = await job_rows.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
         reset += await job_rows.ask_unready(connection, table, wanted) if ask_unready else 0
         reset += await job_refresh.reset_deleted(connection, table)
@@ -101,4 +123,4 @@ async def _refresh(
         if key_source is None:
             removed += await job_refresh.remove_sourceless(connection, table, wanted)
         added = await job_refresh.add_jobs(connection, table, missing, priority, delay)
-    return Refreshed(added, removed, reset)
+    return Refreshed(added, removed, reset, basis)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from levada_server.storage.jobs.refresh import Basis
+
 Result = TypeVar("Result")
 
 PERIOD_S = 1.0
@@ -28,11 +30,16 @@ MAX_KINDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The numbers of jobs that a refresh added, removed, and set to pending again."""
+    """The numbers of jobs that a refresh added, removed, and set to pending again.
+
+    Args:
+        basis: The state that it has seen; None if more than the rows of tables decides which keys there are.
+    """
 
     added: int
     removed: int
     reset: int
+    basis: Basis | None = field(default=None, compare=False)
 
 
 NOTHING = Refreshed(0, 0, 0)
@@ -60,6 +67,11 @@ class Refreshes:
         """Return whether none of a kind is running, nor was done a moment ago."""
         turn = self._turn(kind)
         return not turn.lock.locked() and time.monotonic() >= turn.began + max(PERIOD_S, SHARE * turn.took)
+
+    def last(self, kind: object) -> tuple[Any, float] | None:
+        """Return the result of the last refresh of a kind, and for how many seconds it has been known; None if none."""
+        turn = self._turn(kind)
+        return (turn.result, time.monotonic() - turn.began) if turn.done else None
 
     async def share(self, kind: object, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do a refresh, or return the result of one of the same kind that began after this call.

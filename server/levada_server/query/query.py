@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
+from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.spans import bindable
 from levada_server.model.values import coerce
 from levada_server.query import sql
@@ -76,6 +77,11 @@ class Query:
     def volatile(self) -> bool:
         """Return whether it may give other rows for the same data: it asks for the time, or for random numbers."""
         return any(call in self.fetch().text for call in sql.VOLATILE_CALLS)
+
+    @property
+    def reads_jobs(self) -> bool:
+        """Return whether it reads the jobs of a table, and so may give other rows though no table has changed."""
+        return f"{sql.quote_name(JOB_SCHEMA)}." in self.fetch().text
 
     def fetch(self) -> sql.Statement:
         """Return the statement that returns its rows."""

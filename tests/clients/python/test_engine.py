@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import warnings
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import levada as lv
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Module = Any
 """A module that a test has written."""
@@ -44,6 +48,26 @@ def test_dask_computes(module: Module) -> None:
         cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
         with cluster, Client(cluster) as engine:
             check(module, engine)
+
+
+def test_dask_runs_jobs_again_whose_workers_were_killed_and_gives_up_the_one_that_kills_them(
+    module: Module, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dask's own
+        from distributed import Client, LocalCluster
+
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+        with cluster, Client(cluster) as engine:
+            result = module.Square.populate(engine=engine, make_kwargs={"worst": "dies"}, suppress_errors=True)
+    ((key, message),) = result["error_list"]
+    assert (result["success_count"], key) == (29, {"n": 24})
+    assert "WorkerLost: " in message
+    calls = Counter(map(int, (tmp_path / "calls").read_text(encoding="utf-8").split()))
+    assert all(calls[n] >= 2 for n in (3, 10, 17))
+    assert module.Square.jobs.errors.fetch1("n", "error_type") == (24, "WorkerLost")
+    assert module.Square.populate()["success_count"] == 1
+    assert sorted(module.Square.to_arrays("square")) == [n**2 for n in range(30)]
 
 
 def test_threads_compute(module: Module) -> None:

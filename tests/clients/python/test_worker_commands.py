@@ -33,6 +33,7 @@ TESTS = ("levada._cli.commands.worker", "levada._worker.job_token", "levada._wor
 
 PIPELINE = '''
 import os
+import subprocess
 import levada as lv
 
 here = os.path.dirname(__file__)
@@ -58,6 +59,9 @@ class Square(lv.Computed):
     def make(self, key):
         if key["n"] == 5 and os.path.exists(os.path.join(here, "bad")):
             raise ValueError("5 is bad\\nfor now")
+        if key["n"] == 4 and os.path.exists(os.path.join(here, "program")):
+            os.rmdir(os.path.join(here, "program"))
+            subprocess.run(["sh", "-c", "echo $$ > begun; read word < go_on"], cwd=here, check=True)
         if key["n"] == 6 and os.path.exists(os.path.join(here, "slow")):
             os.rmdir(os.path.join(here, "slow"))
             with open(os.path.join(here, "begun"), "w") as begun:
@@ -190,12 +194,41 @@ def test_workers_are_handed_to_slurm(folder: Path, server_address: str, sbatch: 
     assert f"{server_address} can only be reached from this machine" in printed.stderr
     checked = subprocess.run(["bash", "-n"], input=printed.stdout, text=True, check=False, capture_output=True)
     assert (checked.returncode, checked.stderr) == (0, "")
-    for line in ("--array=1-2", "--cpus-per-task=2", "--time=4:00:00", "--signal=B:TERM@35", "--requeue"):
+    for line in (
+        "--array=1-2",
+        "--cpus-per-task=2",
+        "--time=4:00:00",
+        "--signal=B:TERM@30",
+        "--requeue",
+        "--job-name=levada-commands-Square-Root",
+    ):
         assert f"#SBATCH {line}\n" in printed.stdout
     submitted = run(folder, server_address, *words, "--submit", PATH=sbatch)
     assert (submitted.returncode, submitted.stdout) == (0, "Submitted batch job 7\n")
     with lv.Connection(server_address) as connection:
         assert len(lv.FreeTable(connection, "commands.Root")) == 8
+
+
+def test_no_more_workers_are_submitted_than_there_are_jobs(folder: Path, server_address: str, sbatch: str) -> None:
+    squeue = folder / "squeue"
+    squeue.write_text("#!/bin/sh\ncat $HERE/queued\n", encoding="ascii")
+    squeue.chmod(0o755)
+    scripts, queued = folder / "scripts", folder / "queued"
+    told = {"PATH": f"{folder}:{sbatch}", "HERE": str(folder), "SCRIPTS": str(scripts)}
+    words = ("worker", "commands", "--drain", "--tables", "Square", "--submit", "--by-queue")
+    queued.write_text("5_1\n5_[2]\n", encoding="ascii")
+    few = run(folder, server_address, *words, "--array", "2", **told)
+    assert (few.returncode, few.stdout) == (
+        0,
+        "8 jobs to do and 2 workers submitted earlier; nothing is submitted\n",
+    )
+    assert not scripts.exists()
+    assert run(folder, server_address, *words, "--array", "20", "--processes", "2", **told).returncode == 0
+    assert "#SBATCH --array=1-2\n" in scripts.read_text()  # 8 jobs, 2 processes in each worker, 2 workers there
+    done = run(folder, server_address, *words, "--array", "20", **told)
+    assert done.stdout == "0 jobs to do and 2 workers submitted earlier; nothing is submitted\n"
+    alone = run(folder, server_address, *words[:-2], "--by-queue")
+    assert (alone.returncode, "--by-queue goes with --submit" in alone.stderr) == (1, True)
 
 
 def user_anna(connection: lv.Connection) -> str:
@@ -294,6 +327,27 @@ def test_preempted_task_loses_no_result(folder: Path, server_address: str) -> No
     assert done.returncode == 0
     with lv.Connection(server_address) as connection:
         assert len(lv.FreeTable(connection, "commands.Root")) == 8
+
+
+def test_make_whose_program_is_ended_with_its_worker_has_not_failed(folder: Path, server_address: str) -> None:
+    (folder / "program").mkdir()
+    options = ("--log-format", "json", "--lease", "600", "--tables", "Square")
+    with Worker(folder, server_address, *options, module="commands") as worker:
+        with open(folder / "begun", encoding="ascii") as begun:  # noqa: PTH123  # a FIFO
+            program = psutil.Process(int(begun.read()))
+        # SLURM asks all processes of a task to end, at once.
+        for process in (program, *program.parents()):
+            if process.pid == os.getpid():
+                break
+            process.terminate()
+        ended = json.loads(worker.said('"released"'))
+        assert worker.end()[0] == 0
+    assert (ended["key"], ended["state"]) == ({"n": 4}, "released")
+    with lv.Connection(server_address) as connection:
+        jobs = lv.VirtualModule("commands_then", "commands", connection=connection).Square.jobs
+        assert (jobs & "n = 4").fetch1("state", "attempt", "error_type") == ("pending", 0, None)
+        assert len(jobs.pending) + len(jobs.completed) == 8
+    assert run(folder, server_address, "run", "commands").returncode == 0
 
 
 def test_slurm_says_what_is_wrong(folder: Path, server_address: str, sbatch: str) -> None:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from levada._base.errors import InvalidRequest
+from levada._base.errors import InvalidRequest, LeaseLost, UnknownJob
 from levada._base.names import stored_name
 from levada._crew import activations
 from levada._crew.reports import Finished, finished, read_outcome
 from levada._jobs import job_calls
+from levada._jobs.job_calls import Failure
 from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
 from levada._net.connection import reopened
@@ -125,13 +126,26 @@ class EnginePopulate:
                 with suppress(queue.Empty):
                     lease, future = done.get(timeout=_LOOK_SECONDS)
                     del futures[lease.token]
-                    report: Finished = future.result()
+                    try:
+                        report: Finished = future.result()
+                    except _killed_worker() as error:
+                        report = self._fail(lease, error)
                     del self._held[lease.token]
                     yield read_outcome(report)
         finally:
             for future in futures.values():
                 future.cancel()
             job_calls.release(self.table.connection, self._held.values())
+
+    def _fail(self, lease: Lease, error: Exception) -> Finished:
+        """Record the failure of a job that Dask gave up, because the workers that ran it died."""
+        failure = Failure("WorkerLost", str(error), "")
+        state = "error"
+        try:
+            job_calls.fail(self.table.connection, lease, failure, 0.0, _PATIENCE_SECONDS)
+        except (LeaseLost, UnknownJob):
+            state = "lost"
+        return Finished(os.getpid(), lease, 0.0, state, f"{failure.type}: {failure.message}")
 
     def _submitter(self) -> tuple[Callable[..., Future], object]:
         """Return a function that submits a job, and the data that every job needs.
@@ -164,6 +178,12 @@ class EnginePopulate:
         else:
             at_once = getattr(self.engine, "_max_workers", None) or os.cpu_count() or 1
         return max(_AHEAD * at_once, _LEAST_AHEAD)
+
+
+def _killed_worker() -> tuple[type[Exception], ...]:
+    """Return the class of Dask's error for a task whose workers died; none if Dask is not used here."""
+    dask = sys.modules.get("distributed")
+    return () if dask is None else (dask.KilledWorker,)
 
 
 def _put(done: queue.SimpleQueue[tuple[Lease, Future]], lease: Lease, future: Future) -> None:

@@ -104,6 +104,9 @@ def main(
         stopping.is_set,
         beginning,
         prefetch=assignment.prefetch,
+        # A scheduler that ends a worker signals all of its processes, those of its makes too. A populate that is
+        # stopped by its user raises the error instead.
+        ending=lambda: stopping.is_set() and not assignment.until_empty,
     )
 
     def ask() -> list[bytes | None]:

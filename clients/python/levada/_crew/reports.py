@@ -113,7 +113,8 @@ class Finished:
     """A member has finished a job.
 
     Args:
-        state: `success`, `unready`, `error`, `lost` to another worker, or `released`: the server was out of reach.
+        state: `success`, `unready`, `error`, `lost` to another worker, or `released`: the server was out of reach, or
+            the worker was being stopped.
         message: The error in one text.
         stack: The error's stack.
         exception: The error itself, pickled, if possible.

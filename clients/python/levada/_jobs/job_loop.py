@@ -48,7 +48,8 @@ class Outcome:
         seconds: How long `make` ran.
         error: None if its rows are committed; Unready if there were none; LeaseLost or UnknownJob if the result was
             dropped; else the job failed.
-        released: Whether it failed only because the server was out of reach, and is tried again.
+        released: Whether it failed only because the server was out of reach or its worker was being stopped, and is
+            tried again.
     """
 
     lease: Lease
@@ -89,6 +90,8 @@ class JobLoop:
         beginning: Called with a lease when its `make` begins, and with None when it has ended.
         cancelled: Returns whether the job of a lease's token is known to be cancelled.
         prefetch: Fetch the inputs of several jobs at once, as far as their classes allow it.
+        ending: Returns whether all processes here were told to end: programs that a `make` has started may have ended
+            too, so a `make` that fails then is not at fault, and its job is given back.
     """
 
     connection: Connection
@@ -99,6 +102,7 @@ class JobLoop:
     beginning: Callable[[Lease | None], None] = lambda _: None
     cancelled: Callable[[str], bool] = lambda _: False
     prefetch: bool = True
+    ending: Callable[[], bool] = lambda: False
 
     def run(
         self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
@@ -149,7 +153,9 @@ class JobLoop:
                 self.beginning(None)
                 count += 1
                 yield from self._outcomes(queue.flush() if failed else queue.completed(), held)
-                if failed:
+                if failed and self.ending():
+                    yield Outcome(lease, failed.seconds, failed.cause, released=True)
+                elif failed:
                     yield self._outcome(lease, failed.seconds, failed.cause, failed.output, held)
             yield from self._outcomes(queue.flush(), held)
         except GeneratorExit:  # nobody asks for more, but finished computations are kept

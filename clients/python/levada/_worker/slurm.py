@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
+_NAME_LENGTH = 150
+"""The longest name of a job, which is a part of the names of its logs."""
+
+
 @dataclass(frozen=True)
 class ArrayJob:
     """A job array in which every task is one worker.
@@ -29,6 +33,7 @@ class ArrayJob:
         processes: How many processes each has.
         grace: How long before its end a task is told to stop.
         sbatch: Further options of sbatch, as in `#SBATCH`: `--time=4:00:00`.
+        tables: The tables that it computes, which are a part of its name; empty for all.
     """
 
     module: str
@@ -38,6 +43,20 @@ class ArrayJob:
     processes: int
     grace: timedelta
     sbatch: Sequence[str]
+    tables: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the job, which jobs for other tables do not have."""
+        return "-".join(["levada", self.module, *self.tables])[:_NAME_LENGTH]
+
+    def tasks_there(self) -> int:
+        """Return how many tasks of this user's earlier jobs of this name wait or run.
+
+        Raises:
+            LevadaError: There is no squeue, or it refuses.
+        """
+        return len(_run(["squeue", "--me", "--array", "--noheader", "--format=%i", f"--name={self.name}"]).splitlines())
 
     def check(self) -> None:
         """Check the options of sbatch.
@@ -63,13 +82,12 @@ class ArrayJob:
             InvalidRequest: An option of sbatch is not one.
         """
         self.check()
-        name = f"levada-{self.module}"
         options = [
-            f"--job-name={name}",
+            f"--job-name={self.name}",
             f"--array=1-{self.tasks}",
             "--ntasks=1",
             f"--cpus-per-task={self.processes}",
-            f"--output={name}-%A_%a.log",
+            f"--output={self.name}-%A_%a.log",
             "--open-mode=append",
             "--requeue",
             # SIGTERM goes to the shell, which has become the worker, this long before the time is up.
@@ -92,7 +110,7 @@ class ArrayJob:
         """
         options = [
             *self.sbatch,
-            f"--job-name=levada-{self.module}-end",
+            f"--job-name={self.name}-end",
             "--ntasks=1",
             "--cpus-per-task=1",
             "--output=/dev/null",
@@ -118,15 +136,18 @@ def submit(script: str) -> str:
     Raises:
         LevadaError: There is no sbatch, or it refuses.
     """
+    return _run(["sbatch", "--parsable"], script).strip().partition(";")[0]  # the name of the cluster may follow
+
+
+def _run(command: Sequence[str], script: str = "") -> str:
     environment = {name: text for name, text in os.environ.items() if name != "LEVADA_TOKEN"}
     try:
-        done = subprocess.run(
-            ["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False, env=environment
-        )
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, env=environment)
     except FileNotFoundError:
         raise LevadaError(
-            "There is no sbatch here; run this on a login node, or leave out --submit and copy the script there."
+            f"There is no {command[0]} here; run this on a login node, or leave out --submit and copy the script there."
         ) from None
     if done.returncode != 0:
-        raise LevadaError(f"sbatch refuses the script: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout.strip().partition(";")[0]  # the name of the cluster may follow
+        refused = "the script" if script else "to answer"
+        raise LevadaError(f"{command[0]} refuses {refused}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

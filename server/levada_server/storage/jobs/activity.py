@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada_server.jobs.state import ERROR, SUCCESS
 from levada_server.query.ddl import job_table_name
 from levada_server.query.sql import quote_text
-from levada_server.storage.jobs.tables import in_one_statement, key_of, restricted
+from levada_server.storage.jobs.tables import in_one_statement, job_statement, key_of, restricted
 from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 _FILE = "jobs"
 _SQL = statements(_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The work that a table has: how many of its jobs a worker could take now, and how many workers hold."""
+
+    waiting: int
+    running: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,13 @@ class FinishedJobs:
     median_s: float | None
     longest_s: float | None
     now: datetime
+
+
+async def count_queue(connection: Connection, table: Table) -> Queue:
+    """Count the work that a table has."""
+    row = await connection.fetchrow(job_statement(_FILE, "count_queue", table))
+    assert row is not None
+    return Queue(**row)
 
 
 async def finished_jobs(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 INTERVAL_S = 0.2
 """The time, in seconds, between two looks at one table, however many callers wait for it."""
+MOST_LOOKS = 500
+"""How many looks a process makes at most in a second; workers that wait for hundreds of tables find jobs later."""
 HELD_S = 2.0
 """How often, in seconds, to look for leases that a session holds without knowing it; also if there is no other job."""
 MAX_SESSIONS = 10_000
@@ -36,7 +38,8 @@ class Lookout:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._looks: dict[int, asyncio.Task[bool]] = {}
+        self._looks: dict[int, asyncio.Task[None]] = {}
+        self._waiting: dict[int, set[asyncio.Future[None]]] = {}
         self._starts: dict[int, tuple[Place, float]] = {}
         self._slow: dict[int, float] = {}  # the seconds of slow looks at a table since the last quick one
         self._held: dict[UUID, float] = {}
@@ -85,32 +88,57 @@ class Lookout:
             self._starts.pop(table.id, None)
 
     async def wait(self, tables: Sequence[Table], seconds: float) -> None:
-        """Wait until one of the tables has a job to reserve, or the time is over."""
-        looks = {self._look(table) for table in tables}
-        deadline = asyncio.get_running_loop().time() + seconds
-        while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            done, _ = await asyncio.wait(looks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if any(look.result() for look in done):
-                return
-            looks = {self._look(table) for table in tables}
+        """Wait until one of the tables has a job to reserve, or the time is over.
 
-    def _look(self, table: Table) -> asyncio.Task[bool]:
-        """Return the running look at a table, or begin one."""
-        look = self._looks.get(table.id)
-        if look is None or look.done():
-            look = self._looks[table.id] = asyncio.create_task(self._look_once(table))
-            # If all who waited for it have left, nobody asks for its error.
-            look.add_done_callback(lambda look: look.cancelled() or look.exception())
-        return look
+        Looks that find nothing wake nobody, so waiting costs the same however many wait, and for how many tables.
+        """
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for table in tables:
+            self._waiting.setdefault(table.id, set()).add(woken)
+            if table.id not in self._looks:
+                self._looks[table.id] = asyncio.create_task(self._look(table))
+        try:
+            await asyncio.wait((woken,), timeout=max(seconds, 0.0))
+            if woken.done():
+                woken.result()
+        finally:
+            if not woken.cancel() and not woken.cancelled():
+                woken.exception()  # if the waiter has left, nobody asks for it
+            for table in tables:
+                waiting = self._waiting[table.id]
+                waiting.discard(woken)
+                if not waiting:
+                    del self._waiting[table.id]
+
+    async def _look(self, table: Table) -> None:
+        """Look at a table again and again, and wake all who wait for it once it has a job, until nobody waits."""
+        try:
+            while table.id in self._waiting:
+                if await self._look_once(table):
+                    self._wake(table, None)
+                    return
+        except Exception as error:  # noqa: BLE001  # the waiters raise it
+            self._wake(table, error)
+        finally:
+            del self._looks[table.id]
+
+    def _wake(self, table: Table, error: Exception | None) -> None:
+        for woken in self._waiting.get(table.id, ()):
+            if woken.done():
+                continue
+            if error is None:
+                woken.set_result(None)
+            else:
+                woken.set_exception(error)
 
     async def _look_once(self, table: Table) -> bool:
-        await asyncio.sleep(INTERVAL_S)
+        await asyncio.sleep(max(INTERVAL_S, len(self._looks) / MOST_LOOKS))
         async with self._database.connection() as connection:
             return bool(await connection.fetchval(job_statement("jobs", "any_due", table)))
 
     async def close(self) -> None:
         """End the running looks."""
-        looks = [look for look in self._looks.values() if not look.done()]
+        looks = list(self._looks.values())
         for look in looks:
             look.cancel()
         await asyncio.gather(*looks, return_exceptions=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.query import sql
 from levada_server.storage.jobs.tables import count_of, job_statement, key_names
+from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 _FILE = "job_refresh"
+_SQL = statements(_FILE)
 _REFRESH_LOCK = 0x10B5
 """The first half of the key of a refresh's advisory lock; the second half is the table's id."""
 
@@ -21,6 +24,26 @@ _REFRESH_LOCK = 0x10B5
 async def lock_refresh(connection: Connection, table: Table) -> None:
     """Lock a table against other refreshes until this transaction ends."""
     await connection.execute(job_statement(_FILE, "lock_refresh", table), _REFRESH_LOCK, table.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The state that a refresh has seen: tables, by their ids, with all that transactions before a horizon did."""
+
+    table_ids: frozenset[int]
+    horizon: str
+
+
+async def read_horizon(connection: Connection) -> str:
+    """Return the horizon of what follows in this transaction."""
+    horizon: str = await connection.fetchval(_SQL["horizon"])
+    return horizon
+
+
+async def changed_since(connection: Connection, basis: Basis) -> bool:
+    """Return whether a table may have other rows than a refresh has seen, or another definition."""
+    changed: bool = await connection.fetchval(_SQL["changed_since"], list(basis.table_ids), basis.horizon)
+    return changed
 
 
 async def add_jobs(connection: Connection, table: Table, missing: sql.Select, priority: int, delay: timedelta) -> int:

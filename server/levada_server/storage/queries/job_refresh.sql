@@ -2,6 +2,14 @@
 -- One refresh of a table at a time.
 SELECT pg_advisory_xact_lock($1, $2);
 
+-- name: horizon
+-- All transactions before this one are over, and what follows in this transaction sees what they did.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
+
+-- name: changed_since
+-- Whether a transaction that was not over at a horizon has changed one of some tables.
+SELECT EXISTS (SELECT FROM levada.table_change WHERE table_id = ANY($1::bigint[]) AND xid >= $2::text::xid8);
+
 -- name: add_jobs
 -- Keys of the key source that are not in the table and have no job yet.
 INSERT INTO {jobs} ({key}, _priority, _scheduled_time)

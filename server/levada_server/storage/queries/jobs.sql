@@ -296,6 +296,12 @@ WHERE j._state = {state} AND j._finished_time IS NOT NULL AND {restriction}
 SELECT 'unready' AS counted, count(*) AS count FROM {jobs} AS j
 WHERE j._state = 'pending' AND j._unready > 0 AND {restriction}
 
+-- name: count_queue
+-- The jobs that a worker could take now, as `reserve` finds them, and those that workers hold. Each is a count of one
+-- small index, however many jobs are finished.
+SELECT (SELECT count(*) FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now}) AS waiting,
+    (SELECT count(*) FROM {jobs} AS j WHERE j._state = 'reserved') AS running;
+
 -- name: finished_jobs
 -- The jobs that came into a final state within a span ($1), at most the last $3, counted in periods of $2 back from the
 -- beginning of the transaction. The state's index has all that is read. A job may have finished after that moment.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +28,10 @@ from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from levada._crew.reports import Report
+    from levada._jobs.computing import Computing
     from levada._net.connection import Connection
 
 _LISTED_ERRORS = 20
@@ -36,7 +40,7 @@ _LISTED_ERRORS = 20
 
 def worker(connection: Connection, options: argparse.Namespace) -> int:
     """Compute pending jobs until stopped."""
-    if options.slurm or options.submit:
+    if options.slurm or options.submit or options.by_queue:
         job = _array_job(connection, options)
         job.check()
         if _stays_here(connection.address):
@@ -47,6 +51,9 @@ def worker(connection: Connection, options: argparse.Namespace) -> int:
             )
         if options.submit:
             _submit(connection, options, job)
+        elif options.by_queue:
+            print("levada worker: --by-queue goes with --submit", file=sys.stderr)
+            return workers.EXIT_FAILED
         else:
             sys.stdout.write(job.script())
         return workers.EXIT_OK
@@ -105,6 +112,13 @@ def _submit(connection: Connection, options: argparse.Namespace, job: ArrayJob) 
     sys.path.insert(0, str(Path.cwd()))
     # The import declares the tables by the user's rights; the workers' token could not.
     tables = load(Assignment(options.module, tuple(options.tables)), connection)
+    if options.by_queue:
+        jobs, there = _jobs_to_do(connection, tables), job.tasks_there()
+        tasks = min(job.tasks, math.ceil(jobs / options.processes)) - there
+        if tasks <= 0:
+            print(f"{plural(jobs, 'job')} to do and {plural(there, 'worker')} submitted earlier; nothing is submitted")
+            return
+        job = replace(job, tasks=tasks)
     credentials = make_job_token(connection, options.module, tables)
     try:
         id_ = submit(job.script(credentials))
@@ -115,6 +129,12 @@ def _submit(connection: Connection, options: argparse.Namespace, job: ArrayJob) 
     print(f"Submitted batch job {id_}")
     if credentials is not None:
         submit(job.end_script(id_, credentials))
+
+
+def _jobs_to_do(connection: Connection, tables: Sequence[Computing]) -> int:
+    """Count the keys of some tables that workers would compute: no result, no error, not ignored."""
+    found = job_calls.progress(connection, [table._name for table in tables])
+    return sum(max(of.remaining_count - of.error_count - of.ignored_count, 0) for of in found)
 
 
 def _stays_here(address: str) -> bool:
@@ -141,6 +161,7 @@ def _array_job(connection: Connection, options: argparse.Namespace) -> ArrayJob:
         options.processes,
         options.grace,
         options.sbatch,
+        options.tables,
     )
 
 

@@ -115,6 +115,11 @@ def _add_worker(commands: Commands) -> None:
         help="option of sbatch, such as --sbatch=--time=4:00:00",
     )
     slurm.add_argument("--submit", action="store_true", help="submit the script with sbatch")
+    slurm.add_argument(
+        "--by-queue",
+        action="store_true",
+        help="with --submit: no more workers than there are jobs, less the workers that SLURM has already; for cron",
+    )
 
 
 def _add_working(options: argparse.ArgumentParser) -> None:
@@ -136,9 +141,9 @@ def _add_working(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--grace",
         type=_seconds,
-        default="30",
+        default="25",
         metavar="S",
-        help="how many seconds running jobs may take after a stop signal (default: 30)",
+        help="how many seconds running jobs may take after a stop signal (default: 25)",
     )
     options.add_argument(
         "--time-limit",
