@@ -76,7 +76,18 @@ def test_a_copy_has_definitions_rows_objects_and_settings(laptop: Lab, other: La
         assert rate.retry_policy.max_attempts == 3
 
 
-def test_numbers_and_past_jobs_come_along(laptop: Lab, bare: Lab, levada: Run) -> None:
+def test_exports_of_both_servers_have_equal_digests(laptop: Lab, other: Lab, levada: Run, tmp_path: Path) -> None:
+    (other.stores.folders["raw"] / "2026").mkdir()
+    (other.stores.folders["raw"] / "2026" / "eye.avi").write_bytes(b"frames")
+    assert levada("copy", "animals", "work", "--to", other.address, "--yes", "--url", laptop.address)[0] == 0
+    told = [
+        levada("export", "animals", "work", "--to", tmp_path / name, "--url", lab.address)[1]["tables"]
+        for name, lab in (("laptop-out", laptop), ("other-out", other))
+    ]
+    assert told[0] == told[1]
+
+
+def test_numbers_go_on_where_they_were(laptop: Lab, bare: Lab, levada: Run) -> None:
     with laptop.connection as here, bare.connection as there:
         lv.FreeTable(here, "animals.Animal").insert1({"name": "counted"})
         (lv.FreeTable(here, "animals.Animal") & "name = 'counted'").delete(prompt=False)

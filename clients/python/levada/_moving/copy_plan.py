@@ -60,10 +60,10 @@ class Plan:
     Args:
         names: The name there of each schema.
         schemas: The schemas with their settings.
-        new_schemas: The names there of those that are made.
+        new_schemas: The names there of the schemas that the copy makes.
         tables: In the order in which they are declared and filled.
         problems: The faults that keep the copy from running, with the way out.
-        remarks: What else to know.
+        remarks: Other things to know, in sentences.
         keeps_history: The schema `copied` there takes the jobs.
     """
 
@@ -144,18 +144,21 @@ class _Look:
         caller = self.target.call("AccessService/GetCaller", request, access_service_pb2.GetCallerResponse)
 
         def may_make(schema: str) -> bool:
-            return caller.user.administrator or any(map(schema.startswith, caller.user.schema_prefixes))
+            allowed = caller.user.administrator or any(map(schema.startswith, caller.user.schema_prefixes))
+            return allowed and not caller.token.scoped
+
+        def writes(given: access_pb2.Grant | access_pb2.Scope, schema: str, table: str) -> bool:
+            return given.schema == schema and given.role in _WRITERS and given.table in ("", table.partition(".")[0])
 
         def may_write(schema: str, table: str = "") -> bool:
-            return caller.user.administrator or any(
-                grant.schema == schema and grant.role in _WRITERS and grant.table in ("", table.partition(".")[0])
-                for grant in caller.grants
-            )
+            allowed = caller.user.administrator or any(writes(one, schema, table) for one in caller.grants)
+            within = not caller.token.scoped or any(writes(one, schema, table) for one in caller.token.scopes)
+            return allowed and within
 
         for schema in sorted(set(self.names.values())):
             if schema not in self.seen and not may_make(schema):
                 self.problems.append(
-                    f"You may not make the schema `{schema}` there. An administrator lets you: `levada users create "
+                    f"You may not make the schema `{schema}` there. An administrator lets you: `levada users change "
                     f"{caller.user.name} --schemas {schema}`, or makes it and grants you the role editor."
                 )
         for table in self.tables:
