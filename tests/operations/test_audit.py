@@ -65,6 +65,8 @@ NOT_AUDITED = {
     "DeleteWorkerSession": "as above",
     "ReserveJobs": "as above",
     "ReleaseJobs": "as above",
+    "ReserveDiscovery": "as above",
+    "CompleteDiscovery": "it changes no rows: the inserts before it are audited",
     "RefreshJobs": "jobs follow from the rows, and whoever asks may be the server itself",
     "StageObject": "an object lasts only once a row names it, and the insert of that row is audited",
     "UploadObject": "as above",

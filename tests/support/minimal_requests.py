@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from blake3 import blake3
+from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
@@ -98,6 +99,11 @@ def header_of_rows(lab: Lab) -> row.InsertHeader:
     return row.InsertHeader(name=lab.name("Subject"), options=row.InsertOptions(skip_duplicates=True))
 
 
+def discovering(lab: Lab) -> job.DiscoveringTable:
+    """Name `Subject` as a table that looks for new rows."""
+    return job.DiscoveringTable(name=lab.name("Subject"), interval=Duration(seconds=60))
+
+
 def prefetch(lab: Lab, token: str) -> query.PrefetchReadsRequest:
     """Return a request for one read of the job of a lease."""
     read = query.PatternedRead(count=query.CountRelationRequest(relation=lab.table("Subject")))
@@ -159,6 +165,13 @@ OF_DATA: dict[str, Build] = {
     "CancelJobs": lambda lab: job.CancelJobsRequest(name=lab.name("Stat")),
     "LeaseResults": lambda lab: job.LeaseResultsRequest(name=lab.name("Stat")),
     "ReplaceResults": lambda lab: replacement(lab, lab.leases[0]),
+    "ReserveDiscovery": lambda lab: job.ReserveDiscoveryRequest(
+        worker_session=str(lab.worker_session), tables=[discovering(lab)]
+    ),
+    "CompleteDiscovery": lambda lab: job.CompleteDiscoveryRequest(
+        name=lab.name("Subject"), lease_token=str(lab.discovery.token)
+    ),
+    "ListDiscoveries": lambda lab: job.ListDiscoveriesRequest(names=[lab.name("Subject")]),
     "ListJobs": lambda lab: job.ListJobsRequest(name=lab.name("Stat")),
     "GetProgress": lambda lab: job.GetProgressRequest(names=[lab.name("Stat")]),
     "WatchProgress": lambda lab: job.WatchProgressRequest(names=[lab.name("Stat")]),

@@ -10,7 +10,8 @@ from levada._base.errors import DataJointError, LevadaError, LevadaWarning
 from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
 from levada._base.tracebacks import install as _shorten_tracebacks
-from levada._net.address import conn, connect
+from levada._base.unchanged_files import unchanged_files
+from levada._net.address import conn, connect, recording
 from levada._net.connection import Connection
 from levada._net.login import login
 from levada._net.versions import own_version
@@ -83,7 +84,9 @@ __all__ = [
     "list_schemas",
     "logger",
     "login",
+    "recording",
     "schema",
+    "unchanged_files",
     "user_choice",
     "utils",
     "virtual_schema",

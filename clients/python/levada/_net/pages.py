@@ -19,6 +19,12 @@ if TYPE_CHECKING:
         ListUsersResponse,
     )
     from levada_api.v1.object_service_pb2 import ListStoresRequest, ListStoresResponse
+    from levada_api.v1.recording_service_pb2 import (
+        ListRecordedReadsRequest,
+        ListRecordedReadsResponse,
+        ListRecordingsRequest,
+        ListRecordingsResponse,
+    )
     from levada_api.v1.schema_service_pb2 import (
         ListSchemasRequest,
         ListSchemasResponse,
@@ -30,6 +36,8 @@ _Response = TypeVar("_Response", bound="Message")
 _Page = TypeVar(
     "_Page",
     "ListGrantsResponse",
+    "ListRecordedReadsResponse",
+    "ListRecordingsResponse",
     "ListSchemasResponse",
     "ListStoresResponse",
     "ListTablesResponse",
@@ -49,6 +57,8 @@ def pages(
     connection: Caller,
     method: MethodName,
     request: ListGrantsRequest
+    | ListRecordedReadsRequest
+    | ListRecordingsRequest
     | ListSchemasRequest
     | ListStoresRequest
     | ListTablesRequest
