@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from levada._from_datajoint.digests import Total, token
+from levada._moving.digests import Total, token
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import numpy as np
 
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, LevadaError
-from levada._from_datajoint.digests import Total, digest, token, tokens
 from levada._from_datajoint.source import Selected
 from levada._from_datajoint.stored_types import Way
-from levada._from_datajoint.values import StoredPath, Undecodable, converter
+from levada._from_datajoint.values import Undecodable, converter
+from levada._moving.digests import StoredPath, Total, digest, token, tokens
 from levada._objects.handles import StoredArray
 from levada._tables.table import FreeTable
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import WrongValue
-from levada._from_datajoint.digests import digest, token
 from levada._from_datajoint.source import Selected
+from levada._moving.digests import digest, token
 from levada._pipeline.schema import Schema
 from levada._pipeline.tiers import Manual
 from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob

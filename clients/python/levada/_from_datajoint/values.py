@@ -13,6 +13,7 @@ import numpy as np
 from levada._base.errors import MissingExternalFile, WrongValue
 from levada._from_datajoint.source import External
 from levada._from_datajoint.stored_types import Way
+from levada._moving.digests import StoredPath
 from levada._values.attached import AttachedFile, decode_attachment
 from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
 
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
 
     from levada._from_datajoint.decisions import StorePlace
     from levada._from_datajoint.plan import PlannedColumn
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPath:
-    """A file that stays where it is, in its store.
-
-    Args:
-        path: Within the store.
-        size: In bytes.
-    """
-
-    path: str
-    size: int
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ class Opener:
             if type_.codec in ("blob", "hash"):
                 content = b"".join(download(connection, reference["id"], ""))
                 return decode_blob(content) if type_.codec == "blob" else content
-            handle = _handle(connection, type_.codec, reference)
+            handle = handle_of(connection, type_.codec, reference)
             if self.folder is None or not (type_.codec == "attach" or (self.filepaths and type_.codec == "filepath")):
                 return handle
             local = handle.local_path if type_.codec == "filepath" else None
@@ -84,7 +84,13 @@ HANDLES = Opener()
 """Opens attachments, and nothing from stores."""
 
 
-def _handle(connection: Connection, codec: str, reference: Mapping[str, Any]) -> StoredFile | StoredFolder:
+def handle_of(connection: Connection, codec: str, reference: Mapping[str, Any]) -> StoredFile | StoredFolder:
+    """Return the handle of an object, also of one whose codec gives a value when it is fetched.
+
+    Args:
+        codec: The codec of its attribute.
+        reference: The object as a row refers to it.
+    """
     common = (
         reference["id"],
         codec,

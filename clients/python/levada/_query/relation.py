@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from levada._base.absent_names import Explained
@@ -32,6 +33,7 @@ from levada_api.v1 import query_service_pb2 as query_pb
 from levada_api.v1 import relation_pb2 as pb
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping, Sequence
     from types import EllipsisType
 
@@ -293,6 +295,32 @@ class Relation(Explained, Operand):
         """Fetch as a polars DataFrame, in the order of `to_pandas`. Arguments as for `to_arrow`."""
         table = _selected(self._by_key()._table(attributes, order_by, limit, offset), attributes)
         return fetching.to_polars(table, opener=self._opener())
+
+    @on_class
+    def to_parquet(
+        self,
+        path: str | os.PathLike[str],
+        *attributes: str,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> int:
+        """Write a Parquet file, as the rows arrive: no more than a part of them is in memory. Return how many they are.
+
+        Arguments as for `to_arrow`. Blobs are written as their stored bytes. Content of stores is copied into files in
+        the folder `objects` beside, and the column has their paths. Each field's metadata has `levada.type` and
+        `levada.comment`.
+
+        Args:
+            path: The file. It is there whole at the end, or not at all.
+
+        Raises:
+            DamagedObject: Content of a store is not what was stored.
+        """
+        from levada._query.parquet import write_parquet
+
+        relation = self._selection(attributes, order_by, limit, offset)
+        return write_parquet(relation._server(), relation._result(), relation.heading, Path(path).absolute())
 
     @on_class
     def to_arrays(

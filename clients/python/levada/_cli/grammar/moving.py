@@ -1,10 +1,11 @@
-"""The commands for moving here: `import-datajoint` and `check-code`."""
+"""The commands for moving: `export`, `import-datajoint` and `check-code`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada._cli.completion import schema_or_table_names
 from levada._cli.grammar import parsing
 
 if TYPE_CHECKING:
@@ -13,6 +14,40 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add them to the command line."""
+    _add_export(commands)
+    _add_import(commands)
+
+
+def _add_export(commands: Commands) -> None:
+    export = parsing.add(
+        commands,
+        "export",
+        "write schemas and tables as files that open anywhere",
+        run="exporting:export",
+        examples=(
+            "export lab --to exported",
+            "export lab analysis --to exported",
+            "export lab.Session --where \"day > '2026-01-01'\" --to sessions",
+        ),
+        json="one object: to, tables (table, rows, digest)",
+    )
+    parsing.complete(
+        export.add_argument("names", nargs="+", metavar="NAME", help="schemas, or tables as schema.Table"),
+        schema_or_table_names,
+    )
+    export.add_argument(
+        "--to", type=Path, required=True, metavar="FOLDER", help="a folder for Parquet files, empty or new"
+    )
+    export.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="only rows of the table that meet all of these",
+    )
+
+
+def _add_import(commands: Commands) -> None:
     bring = parsing.add(
         commands,
         "import-datajoint",

@@ -19,7 +19,7 @@ _KINS = (
     ("Tables and rows", rows),
     ("Computations", computing),
     ("Servers", servers),
-    ("From DataJoint", moving),
+    ("Moving", moving),
     ("People", access),
 )
 _NARROWEST = 40

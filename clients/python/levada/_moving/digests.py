@@ -13,16 +13,35 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 
-from levada._from_datajoint.values import StoredPath
 from levada._objects.handles import StoredObject
 from levada._values.attached import AttachedFile
+from levada._values.kinds.value_kind import storage_of
+from levada._values.types import Family, type_of_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from levada._values.heading import Heading
+
 _BYTES = 16
 _MODULUS = 2 ** (8 * _BYTES)
+_DAY_BITS = 32
+"""The size of a date, and of no other moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPath:
+    """A file that stays where it is, in its store.
+
+    Args:
+        path: Within the store.
+        size: In bytes.
+    """
+
+    path: str
+    size: int
 
 
 @dataclass(slots=True)
@@ -39,8 +58,12 @@ class Total:
 
     def add(self, row: Iterable[bytes]) -> None:
         """Add a row, by the tokens of its values."""
+        self.add_digest(digest(row))
+
+    def add_digest(self, row: bytes) -> None:
+        """Add a row, by its digest."""
         self.count += 1
-        self.sum = (self.sum + int.from_bytes(digest(row), "big")) % _MODULUS
+        self.sum = (self.sum + int.from_bytes(row, "big")) % _MODULUS
 
     @property
     def text(self) -> str:
@@ -158,3 +181,61 @@ def tokens(
 ) -> list[bytes]:
     """Return the tokens of a row, in the order of some names."""
     return [token(row[name], float32=name in float32, json=name in json) for name in names]
+
+
+class RowDigests:
+    """The digests of rows as they travel, with nothing decoded: equal for equal stored values.
+
+    Content of stores is compared by its hash, whatever store and path it has; a registered file by its path, too.
+
+    Args:
+        heading: The attributes, which have one order on both sides.
+    """
+
+    def __init__(self, heading: Heading) -> None:
+        self._names = heading.names
+        self._key = heading.primary_key
+
+    def take(self, batch: pa.RecordBatch | pa.Table) -> tuple[list[bytes], list[bytes]]:
+        """Return the digests of the keys of some rows, and of the whole rows."""
+        columns = {name: _column_tokens(batch, name) for name in self._names}
+        if not columns:
+            return [digest(())] * batch.num_rows, [digest(())] * batch.num_rows
+        rows = [digest(row) for row in zip(*columns.values(), strict=True)]
+        if not self._key:
+            return [digest(())] * batch.num_rows, rows
+        return [digest(key) for key in zip(*(columns[name] for name in self._key), strict=True)], rows
+
+
+def _column_tokens(batch: pa.RecordBatch | pa.Table, name: str) -> list[bytes]:
+    field, column = batch.schema.field(name), batch.column(name)
+    type_ = type_of_column(field)
+    if type_.family is Family.OBJECT:
+        return [_reference(value, type_.codec) for value in column.to_pylist()]
+    column = storage_of(column)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_fixed_size_list(column.type):
+        return [_elements(value) for value in column]
+    if pa.types.is_temporal(column.type):
+        # Python has no days before the year 1, and no microseconds of PostgreSQL's last years.
+        column = column.cast(pa.int32() if column.type.bit_width == _DAY_BITS else pa.int64())
+    return [token(value) for value in column.to_pylist()]
+
+
+def _reference(value: Mapping[str, Any] | None, codec: str) -> bytes:
+    if value is None:
+        return token(None)
+    where = value["path"] if codec == "filepath" else ""
+    folder = value["file_count"] is not None
+    return b"h" + digest([value["hash"].encode(), value["name"].encode(), where.encode(), b"%d" % folder])
+
+
+def _elements(value: pa.Scalar) -> bytes:
+    """Return the token of an array, by the bytes of its elements."""
+    if not value.is_valid:
+        return token(None)
+    elements = value.values
+    width = elements.type.byte_width
+    content = memoryview(elements.buffers()[1])[elements.offset * width : (elements.offset + len(elements)) * width]
+    return b"a" + bytes(content)

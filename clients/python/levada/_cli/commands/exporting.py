@@ -1,0 +1,35 @@
+"""The command `levada export`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from levada._base.text import plural
+from levada._cli.output import print_json
+from levada._moving import exporting
+
+if TYPE_CHECKING:
+    import argparse
+
+    from levada._moving.folder import WrittenTable
+    from levada._net.connection import Connection
+
+
+def export(connection: Connection, options: argparse.Namespace) -> int:
+    """Write schemas and tables as files."""
+
+    def done(written: WrittenTable) -> None:
+        if not options.json:
+            print(f"{written.name}: {plural(written.row_count, 'row')}", flush=True)
+
+    contents = exporting.export(connection, options.names, options.where, options.to, done)
+    if options.json:
+        tables = [{"table": one.name, "rows": one.row_count, "digest": one.digest} for one in contents.tables]
+        print_json({"to": str(options.to), "tables": tables})
+    else:
+        rows = sum(one.row_count for one in contents.tables)
+        print(
+            f"wrote {plural(len(contents.tables), 'table')}, {plural(rows, 'row')} into {options.to}", file=sys.stderr
+        )
+    return 0

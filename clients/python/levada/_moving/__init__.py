@@ -1,0 +1,1 @@
+"""Schemas that go elsewhere: to another server, or into files that open anywhere."""
