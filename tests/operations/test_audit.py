@@ -67,6 +67,8 @@ NOT_AUDITED = {
     "ReleaseJobs": "as above",
     "ReserveDiscovery": "as above",
     "CompleteDiscovery": "it changes no rows: the inserts before it are audited",
+    "CreateRecording": "a recording is a note of its user, and changes no rows",
+    "DeleteRecording": "as above",
     "RefreshJobs": "jobs follow from the rows, and whoever asks may be the server itself",
     "StageObject": "an object lasts only once a row names it, and the insert of that row is audited",
     "UploadObject": "as above",

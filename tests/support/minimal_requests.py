@@ -17,6 +17,7 @@ from levada_api.v1 import access_service_pb2 as access
 from levada_api.v1 import job_service_pb2 as job
 from levada_api.v1 import object_service_pb2 as obj
 from levada_api.v1 import query_service_pb2 as query
+from levada_api.v1 import recording_service_pb2 as recording
 from levada_api.v1 import row_service_pb2 as row
 from levada_api.v1 import schema_service_pb2 as schema
 from levada_api.v1 import server_service_pb2 as server
@@ -176,6 +177,7 @@ OF_DATA: dict[str, Build] = {
     "GetProgress": lambda lab: job.GetProgressRequest(names=[lab.name("Stat")]),
     "WatchProgress": lambda lab: job.WatchProgressRequest(names=[lab.name("Stat")]),
     "GetJobHistory": lambda lab: job.GetJobHistoryRequest(name=lab.name("Stat")),
+    "ListEnvironments": lambda lab: job.ListEnvironmentsRequest(name=lab.name("Stat")),
     "StageObject": lambda lab: obj.StageObjectRequest(
         name=lab.name("Subject"), attribute="data", hash=blake3(CONTENT).hexdigest()
     ),
@@ -231,6 +233,10 @@ OTHERS: dict[str, Build] = {
         worker=job_pb2.WorkerName(host="h", process=1, user="u")
     ),
     "RenewWorkerSessions": lambda lab: job.RenewWorkerSessionsRequest(worker_sessions=[str(lab.worker_session)]),
+    "CreateRecording": lambda _: recording.CreateRecordingRequest(name="another"),
+    "ListRecordings": lambda _: recording.ListRecordingsRequest(),
+    "ListRecordedReads": lambda _: recording.ListRecordedReadsRequest(name="paper"),
+    "DeleteRecording": lambda _: recording.DeleteRecordingRequest(name="paper"),
     "ListWorkers": lambda _: job.ListWorkersRequest(),
     "ListStores": lambda _: obj.ListStoresRequest(),
     "UploadObject": chunks,

@@ -13,7 +13,7 @@ from levada_api.v1 import relation_pb2, schema_pb2
 from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import declarations, discoveries, inserts, job_refresh, jobs, schemas, users
+from levada_server.operations import declarations, discoveries, inserts, job_refresh, jobs, recordings, schemas, users
 from levada_server.operations.caller import Caller
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.objects import objects
@@ -138,6 +138,7 @@ async def make_lab(engine: Engine, caller: Caller, secret: str, schema: str, rol
         engine, caller, session, [TableName(schema, "Stat")], max_jobs=4, wait=NO_TIME, restriction=None
     )
     subject = {TableName(schema, "Subject"): timedelta(hours=1)}
+    await recordings.create(engine, caller, "paper")
     discovery = await discoveries.reserve(engine, caller, session, subject, at_once=False)
     assert discovery is not None
     uploads = [await upload(engine, caller, schema, b"x" * count) for count in (1, 2, 3)]

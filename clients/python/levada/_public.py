@@ -11,6 +11,7 @@ from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
 from levada._base.tracebacks import install as _shorten_tracebacks
 from levada._base.unchanged_files import unchanged_files
+from levada._moving.slices import Slice, open_slice
 from levada._net.address import conn, connect, recording
 from levada._net.connection import Connection
 from levada._net.login import login
@@ -63,6 +64,7 @@ __all__ = [
     "Part",
     "Relation",
     "Schema",
+    "Slice",
     "StoredArray",
     "StoredFile",
     "StoredFolder",
@@ -84,6 +86,7 @@ __all__ = [
     "list_schemas",
     "logger",
     "login",
+    "open_slice",
     "recording",
     "schema",
     "unchanged_files",

@@ -113,8 +113,8 @@ async def listed(engine: Engine, caller: Caller, names: Sequence[TableName], sch
         tables = [view.table(Action.FETCH, name) for name in dict.fromkeys(names)]
     else:
         view.seen.check_schema(schema)
-        found = (t for t in view.seen.tables.values() if t.name.schema == schema and view.may(Action.FETCH, t))
-        tables = sorted(found, key=lambda table: table.name.table)
+        fetched = (t for t in view.seen.tables.values() if t.name.schema == schema and view.may(Action.FETCH, t))
+        tables = sorted(fetched, key=lambda table: table.name.table)
     async with engine.scope.transaction(read_only=True) as connection:
         found = await discoveries.read(connection, tables)
     return [_without_rows(discovery) if view.hides_rows(discovery.table) else discovery for discovery in found]

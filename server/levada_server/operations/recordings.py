@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LimitReached, NotFound
+from levada_server.errors import InvalidRequest, LevadaError, LimitReached, NotFound
 from levada_server.operations.make_contract import UNTRACKED, read_input
+from levada_server.permissions.roles import Action
 from levada_server.storage.jobs import recordings
 
 if TYPE_CHECKING:
@@ -110,6 +111,25 @@ async def listed_reads(engine: Engine, caller: Caller, name: str, *, after: int,
         if name not in found:
             raise _no_recording(name)
         return await recordings.read_reads(connection, found[name], after, limit)
+
+
+async def present_digest(engine: Engine, caller: Caller, read: RecordedRead) -> str | None:
+    """Return the digest of the rows that a read gives the caller now; None if it cannot be repeated."""
+    if read.kind == UNTRACKED:
+        return None
+    try:
+        readable = await (await engine.gate.open(caller)).query(
+            Action.FETCH, engine.gate.decode_relation(read.relation)
+        )
+    except LevadaError:
+        return None
+    match read.kind:
+        case "count":
+            return str(await readable.count(engine.scope))
+        case "exists":
+            return str(await readable.exists(engine.scope))
+        case _:
+            return await readable.digest(engine.scope)
 
 
 async def delete(engine: Engine, caller: Caller, name: str) -> None:

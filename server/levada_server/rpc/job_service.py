@@ -231,6 +231,21 @@ class JobService:
         )
         return encode.job_history(found)
 
+    async def ListEnvironments(self, request: pb.ListEnvironmentsRequest, call: Call) -> pb.ListEnvironmentsResponse:
+        """List the environments in which jobs of a table were computed."""
+        size = values.page_size(request.page_size, default=LISTED_JOBS)
+        found = await job_activity.list_environments(
+            call.engine,
+            call.caller,
+            values.table_name("name", request.name),
+            after=read_number(request.page_token) if request.page_token else 0,
+            limit=size + 1,
+        )
+        return pb.ListEnvironmentsResponse(
+            environments=[pb.Environment(id=id_, content=content) for id_, content in found[:size]],
+            next_page_token=write_number(found[size - 1][0]) if len(found) > size else "",
+        )
+
     async def ListWorkers(self, request: pb.ListWorkersRequest, call: Call) -> pb.ListWorkersResponse:
         """List the workers that are alive."""
         size = values.page_size(request.page_size, default=LISTED_WORKERS)

@@ -38,8 +38,14 @@ class RecordingService:
         size = values.page_size(request.page_size, default=LISTED)
         after = read_number(request.page_token) if request.page_token else 0
         found = await recordings.listed_reads(call.engine, call.caller, request.name, after=after, limit=size + 1)
+        reads = [_read(read) for read in found[:size]]
+        if request.compare:
+            for read, message in zip(found, reads, strict=False):
+                now = await recordings.present_digest(call.engine, call.caller, read)
+                if now is not None:
+                    message.present_digest = now
         return pb.ListRecordedReadsResponse(
-            reads=map(_read, found[:size]),
+            reads=reads,
             next_page_token=write_number(found[size - 1].id) if len(found) > size else "",
         )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ListUsersRequest,
         ListUsersResponse,
     )
+    from levada_api.v1.job_service_pb2 import ListEnvironmentsRequest, ListEnvironmentsResponse
     from levada_api.v1.object_service_pb2 import ListStoresRequest, ListStoresResponse
     from levada_api.v1.recording_service_pb2 import (
         ListRecordedReadsRequest,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _Response = TypeVar("_Response", bound="Message")
 _Page = TypeVar(
     "_Page",
+    "ListEnvironmentsResponse",
     "ListGrantsResponse",
     "ListRecordedReadsResponse",
     "ListRecordingsResponse",
@@ -56,7 +58,8 @@ class Caller(Protocol):
 def pages(
     connection: Caller,
     method: MethodName,
-    request: ListGrantsRequest
+    request: ListEnvironmentsRequest
+    | ListGrantsRequest
     | ListRecordedReadsRequest
     | ListRecordingsRequest
     | ListSchemasRequest

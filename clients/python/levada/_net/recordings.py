@@ -48,13 +48,16 @@ def list_recordings(connection: Recorder) -> list[pb.Recording]:
     return [recording for page in listed for recording in page.recordings]
 
 
-def recorded_reads(connection: Recorder, name: str) -> list[pb.RecordedRead]:
+def recorded_reads(connection: Recorder, name: str, *, compare: bool = False) -> list[pb.RecordedRead]:
     """Return the reads of a recording, in order.
+
+    Args:
+        compare: Also let the server find what they give now.
 
     Raises:
         NotFound: The user has no such recording.
     """
-    request = pb.ListRecordedReadsRequest(name=name)
+    request = pb.ListRecordedReadsRequest(name=name, compare=compare)
     listed = pages(connection, "RecordingService/ListRecordedReads", request, pb.ListRecordedReadsResponse)
     return [read for page in listed for read in page.reads]
 
