@@ -31,11 +31,10 @@ def draw(file: Path, address: str, recording: str = "") -> bytes:
     for module in (PIPELINE, REPORT):
         sys.modules.pop(module, None)
     with lv.connect(address):
-        report = importlib.import_module(REPORT)
+        pipeline, report = importlib.import_module(PIPELINE), importlib.import_module(REPORT)
         if not recording:
             report.draw(file)
         else:
-            pipeline = report.pipeline
             pipeline.fill()
             for table in (pipeline.Recording, pipeline.SpikeTrain, pipeline.SpikeTriggeredAverage):
                 table.populate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 import levada as lv
+from levada._cli import main
 from levada.errors import InvalidRequest, LevadaError, MissingParent, PreconditionFailed
 from tests.support.processes import Worker, write_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+TESTS = ("levada._cli.main",)
 PIPELINE = '''
 import os
 import signal
@@ -132,6 +135,16 @@ def test_error_keeps_what_was_found_and_is_shown_until_it_is_over(
     with Worker(folder, server_address, "--drain") as worker:
         assert "error   pipeline.Recording discover: 4 new rows" in worker.said("discover")
     assert numbers(connection) == list(range(4))
+    told = {}
+    for action in ("errors", "discoveries"):
+        assert main.main(["jobs", action, "pipeline.Recording", "--url", server_address, "--json"]) == 0
+        told[action] = json.loads(capsys.readouterr().out)
+    assert told["errors"]["error_message"] == "the share is away"
+    assert (told["errors"]["table"], told["errors"]["key"]) == ("pipeline.Recording", None)
+    assert "pipeline.py:" in told["errors"]["location"]
+    assert (told["discoveries"]["state"], told["discoveries"]["rows"]) == ("error", 4)
+    assert main.main(["jobs", "errors", "pipeline", "--url", server_address]) == 0
+    assert "pipeline.Recording discover: OSError: the share is away" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class Closure:
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._types[name], strict=True)]
         keys = pa.Table.from_arrays(arrays, schema=self._types[name])
         rows: Relation = FreeTable(self._connection, class_path(self._table(name).name))
-        return rows & keys
+        return rows.restrict(keys)
 
     def _new(self, name: Name, keys: pa.Table) -> pa.Table:
         """Add keys; return the ones that were not there."""

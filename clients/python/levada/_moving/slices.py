@@ -23,6 +23,7 @@ from levada._moving.recorded_rows import rows_read
 from levada._net.pages import pages
 from levada._net.recordings import recorded_reads
 from levada._query.fetching import to_dicts
+from levada._values.types import Family, type_of_column
 from levada_api.v1 import job_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class ExportedSlice:
 
 def is_stored(field: pa.Field) -> bool:
     """Return whether the values of a column lie in files beside."""
-    return (field.metadata or {}).get(b"levada.type", b"").find(b"@") > 0
+    return type_of_column(field).family is Family.OBJECT
 
 
 def export_slice(

@@ -201,7 +201,7 @@ class BucketStore:
                     if path.encode() <= after.encode() or path.partition("/")[0] == MANAGED_FOLDER:
                         continue
                     allowed = all(wrong_name(part) is None for part in path.split("/"))
-                    yield Scanned(path, found["size"] if allowed else None)
+                    yield Scanned(path, found["size"], found["last_modified"]) if allowed else Scanned(path)
 
     def read_content(self, path: str) -> Content:
         """Read a file to its end.
