@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import subprocess
+from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import asyncpg
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,14 +22,29 @@ import levada as lv
 from levada._moving.digests import RowDigests, Total
 from levada._moving.folder import read_contents
 from levada.errors import InvalidRequest
+from levada_server.embedded.postgres_programs import caller, find_programs
+from tests.conftest import cloned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.moving.conftest import Lab
 
 TESTS = ("levada._moving.digests", "levada._moving.folder")
+
+
+@pytest.fixture
+def empty_database() -> Iterator[str]:
+    """The address of a database of PostgreSQL that has never met Levada."""
+    with cloned("/template0") as url:
+        yield url
+
+
+def psql(database_url: str, *words: str) -> None:
+    """Run PostgreSQL's own client."""
+    program = find_programs(caller()).folder / "psql"
+    subprocess.run([program, "-X", "-q", "-d", database_url, *words], check=True, capture_output=True, text=True)
 
 
 def test_a_schema_becomes_a_folder_with_a_file_for_each_table(
@@ -134,3 +156,94 @@ def test_a_folder_of_something_else_is_left_alone(
     assert code == 1
     assert "'chapter.tex'" in told["message"]
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+
+
+def test_a_database_of_duckdb_has_tables_keys_and_comments(
+    laptop: Lab, levada: Callable[..., tuple[int, Any]], tmp_path: Path
+) -> None:
+    target = tmp_path / "lab.duckdb"
+    code, told = levada("export", "animals", "work", "--to", target, "--url", laptop.address)
+    assert (code, [one["rows"] for one in told["tables"]]) == (0, [2, 2, 2, 4, 1]), told
+    with closing(duckdb.connect(str(target), read_only=True)) as database:
+        row = database.execute(
+            "SELECT day, seen, span, clock, price, token, facts->>'b', kind, raw, image, epoch(begun) "
+            "FROM work.session WHERE session = 2"
+        ).fetchone()
+        assert row == (
+            dt.date(2026, 1, 2), dt.datetime(1999, 12, 31, 23, 59, 59, 999000), dt.timedelta(hours=-30),
+            dt.time(1, 2, 3, 4), Decimal("-1.50"), UUID(int=2), "x", 'b "c"', bytes(range(256)),
+            [0, 1, 2, 3, 4, 5], 1767268800.0,
+        )  # fmt: skip
+        (trace,) = database.execute("SELECT trace FROM work.session WHERE session = 2").fetchone()
+        assert np.load(tmp_path / trace).shape == (50, 4)
+        (comment,) = database.execute(
+            "SELECT comment FROM duckdb_columns() WHERE table_name = 'session' AND column_name = 'day'"
+        ).fetchone()
+        assert comment == "by the lab's clock (date)"
+        with pytest.raises(duckdb.Error):
+            database.execute("INSERT INTO work.session__trial VALUES (5, 1, 1, true)")
+    with closing(duckdb.connect(str(target))) as database:
+        with pytest.raises(duckdb.ConstraintException, match="foreign key"):
+            database.execute("INSERT INTO animals.litter VALUES (77, NULL)")
+        with pytest.raises(duckdb.ConstraintException, match="primary key"):
+            database.execute("INSERT INTO work.session__trial VALUES (5, 1, 1, true)")
+
+
+async def test_a_file_of_sql_loads_into_any_postgresql(
+    laptop: Lab, levada: Callable[..., tuple[int, Any]], tmp_path: Path, empty_database: str
+) -> None:
+    target = tmp_path / "lab.sql"
+    code, told = levada("export", "animals", "work", "--to", target, "--url", laptop.address)
+    assert (code, [one["rows"] for one in told["tables"]]) == (0, [2, 2, 2, 4, 1]), told
+    psql(empty_database, "-1", "-v", "ON_ERROR_STOP=1", "-f", str(target))
+    database = await asyncpg.connect(empty_database)
+    try:
+        row = await database.fetchrow(
+            "SELECT day, seen, span, clock, price, token, facts->>'b', kind, raw, image, extract(epoch from begun), "
+            "length(value), note FROM work.session WHERE session = 2"
+        )
+        assert tuple(row)[:11] == (
+            dt.date(2026, 1, 2), dt.datetime(1999, 12, 31, 23, 59, 59, 999000), dt.timedelta(hours=-30),
+            dt.time(1, 2, 3, 4), Decimal("-1.50"), UUID(int=2), "x", 'b "c"', bytes(range(256)),
+            [0, 1, 2, 3, 4, 5], 1767268800,
+        )  # fmt: skip
+        assert row["note"] is None
+        animals = await database.fetch("SELECT name, weight FROM animals.animal ORDER BY animal")
+        assert [row["name"] for row in animals] == ["Ünïcøde", "it's"]
+        assert np.isnan(animals[1]["weight"])
+        comment = await database.fetchval("SELECT col_description('work.rate'::regclass, 3)")
+        assert comment == "in Hz (float64)"
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await database.execute("INSERT INTO work.session__trial VALUES (5, 9, 1, true)")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await database.execute("INSERT INTO work.session__trial VALUES (5, 1, 1, true)")
+    finally:
+        await database.close()
+
+
+async def test_text_of_every_kind_survives_the_file_of_sql(
+    bare: Lab, levada: Callable[..., tuple[int, Any]], tmp_path: Path, empty_database: str
+) -> None:
+    texts = ["\\.", "a\tb\nc\rd", "\\N", "", "'; DROP TABLE x; --", "\\\\x00", "é\N{MOUSE FACE}", '"', "\\"]
+    with bare.connection as connection:
+        schema = lv.Schema("odd", connection=connection)
+
+        @schema
+        class Word(lv.Manual):
+            definition = """
+            # it's '; a \\ comment
+            n : int32
+            ---
+            word = null : text   # with 'quotes' and a \\ too
+            """
+
+        Word.insert([(n, word) for n, word in enumerate(texts)])
+        Word.insert1({"n": 99})
+    assert levada("export", "odd", "--to", tmp_path / "odd.sql", "--url", bare.address)[0] == 0
+    psql(empty_database, "-1", "-v", "ON_ERROR_STOP=1", "-f", str(tmp_path / "odd.sql"))
+    database = await asyncpg.connect(empty_database)
+    try:
+        found = await database.fetch("SELECT word FROM odd.word ORDER BY n")
+        assert [row["word"] for row in found] == [*texts, None]
+    finally:
+        await database.close()

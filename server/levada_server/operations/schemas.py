@@ -200,6 +200,21 @@ async def raise_next_number(engine: Engine, caller: Caller, name: TableName, num
     return raised
 
 
+async def next_number(engine: Engine, caller: Caller, table: Table) -> int:
+    """Return the number that is given out next for the auto_increment attribute of a table; 0 if it has none.
+
+    Raises:
+        PermissionDenied: The caller may not fetch its rows.
+    """
+    (await engine.gate.open(caller)).admit(Action.FETCH, table)
+    attribute = next((one for one in table.heading if one.auto_increment), None)
+    if attribute is None:
+        return 0
+    # Sequences belong to the owner of the tables alone.
+    async with engine.scope.share("declarations").transaction() as connection:
+        return await numbers.read_next_number(connection, table, attribute)
+
+
 async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
     """Drop a schema with its tables, jobs and rows; return the number of its tables.
 

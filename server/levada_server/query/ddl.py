@@ -137,17 +137,30 @@ def column(attribute: Attribute) -> str:
     return " ".join(words) + (f" CHECK ({check})" if check else "")
 
 
+def next_number(table: Table, attribute: Attribute) -> str:
+    """Return the number that the sequence of an attribute gives out next."""
+    return f"SELECT coalesce({_given_number(_sequence(table, attribute))}, 1)"
+
+
 def raise_next_number(table: Table, attribute: Attribute) -> str:
     """Raise the sequence of an attribute to a number, the parameter; return the number that it gives out next."""
-    name, column = qualified(table.name), quote_name(attribute.name)
-    sequence = f"pg_get_serial_sequence({quote_text(name)}, {quote_text(attribute.name)})::regclass"
-    given = f"pg_sequence_last_value({sequence}) + 1"
+    name, column, sequence = qualified(table.name), quote_name(attribute.name), _sequence(table, attribute)
+    given = _given_number(sequence)
     stored = f"(SELECT max({column}) + 1 FROM {name})"  # noqa: S608  # the names are quoted
     # A sequence tells its last number only once it has given one out. The names are quoted.
     return (
         f"SELECT next FROM (SELECT greatest($1::bigint, {given}, {stored}) AS next) AS raised, "  # noqa: S608
         f"LATERAL setval({sequence}, greatest(next - 1, 1), next > 1)"
     )
+
+
+def _sequence(table: Table, attribute: Attribute) -> str:
+    return f"pg_get_serial_sequence({quote_text(qualified(table.name))}, {quote_text(attribute.name)})::regclass"
+
+
+def _given_number(sequence: str) -> str:
+    """Write the number after the last one that a sequence gave out; NULL if it gave out none."""
+    return f"pg_sequence_last_value({sequence}) + 1"
 
 
 def default_expression(attribute: Attribute) -> str | None:

@@ -115,6 +115,9 @@ class SchemaService:
         return pb.DescribeTableResponse(
             table=encode.table(table),
             table_bytes=await schemas.table_bytes(call.engine, call.caller, table) if request.include_size else 0,
+            next_number=await schemas.next_number(call.engine, call.caller, table)
+            if request.include_next_number
+            else 0,
             history=[pb.PastDefinition(definition=text, create_time=moment) for text, moment in history],
         )
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import WrongValue
 from levada._from_datajoint.source import Selected
-from levada._moving.digests import digest, token
-from levada._pipeline.schema import Schema
+from levada._moving import history
 from levada._pipeline.tiers import Manual
 from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 SCHEMA = "from_datajoint"
-_CHUNK_ROWS = 1_000
 _NOT_OF_THE_KEY = frozenset(
     {"status", "priority", "created_time", "scheduled_time", "reserved_time", "completed_time", "duration"}
     | {"error_message", "error_stack", "user", "host", "pid", "connection_id", "version"}
@@ -76,7 +72,7 @@ class HiddenValues(Manual):
     """
 
 
-class History:
+class History(history.History):
     """The history of imports, in a schema of its own beside the imported ones.
 
     Args:
@@ -84,18 +80,7 @@ class History:
     """
 
     def __init__(self, connection: Connection, source: str) -> None:
-        self._source = source
-        self._connection = connection
-        schema = Schema(SCHEMA, connection=connection)
-        for table in (ImportedTable, PastJob, HiddenValues):
-            schema(type(table.__name__, (table,), {"__doc__": table.__doc__, "definition": table.definition}))
-        self._tables = schema
-
-    def verified(self, table: PlannedTable, count: int, digest_: str) -> None:
-        """Note that a table has the same rows on both sides."""
-        row = {"source": self._source, "there": str(table.place), "name": table.name, "row_count": count}
-        now = datetime.now(UTC).replace(tzinfo=None)
-        self._tables["ImportedTable"].insert1({**row, "digest": digest_, "verified": now}, replace=True)
+        super().__init__(connection, SCHEMA, source, ImportedTable, PastJob, HiddenValues)
 
     def bring_jobs(self, source: Source, jobs: StoredTable) -> int:
         """Bring a table of jobs; return how many there are."""
@@ -103,7 +88,7 @@ class History:
         rows = (
             dict(zip(names, row, strict=True)) for row in source.rows(jobs.place, [Selected(name) for name in names])
         )
-        return self._insert("PastJob", (self._job(jobs, row) for row in rows))
+        return self.insert("PastJob", (self._job(jobs, row) for row in rows))
 
     def bring_hidden(self, source: Source, table: PlannedTable, key: Iterable[str]) -> int:
         """Bring the hidden columns of a table; return of how many rows."""
@@ -115,13 +100,13 @@ class History:
         def rows() -> Iterator[dict[str, Any]]:  # Any: values of a table
             for values in source.rows(table.place, [Selected(name) for name in names]):
                 row = _plain(dict(zip(names, values, strict=True)))
-                yield self._row(
+                yield self.row(
                     str(table.place),
                     {name: row[name] for name in keys},
                     hidden={name: row[name] for name in table.hidden},
                 )
 
-        return self._insert("HiddenValues", rows())
+        return self.insert("HiddenValues", rows())
 
     def _job(self, jobs: StoredTable, row: Mapping[str, Any]) -> dict[str, Any]:
         read = _plain(row)
@@ -133,24 +118,7 @@ class History:
             key = {name: read.pop(name) for name in list(read) if name not in _NOT_OF_THE_KEY}
             there = f"{place.schema}.__{place.table.removeprefix('~~')}"
         told = {name: read.pop(name) or "" for name in ("status", "error_message", "error_stack")}
-        return self._row(there, key if isinstance(key, dict) else {"key": key}, **told, details=read)
-
-    def _row(self, there: str, key: Mapping[str, Any], **values: Any) -> dict[str, Any]:  # noqa: ANN401  # of a table
-        key_digest = digest([token(dict(key), json=True)]).hex()
-        return {"source": self._source, "there": there, "key_digest": key_digest, "key": key, **values}
-
-    def _insert(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Insert rows that are not there yet, a chunk at a time; return how many there are at the source."""
-        count, chunk, table = 0, [], self._tables[name]
-        for row in rows:
-            chunk.append(row)
-            count += 1
-            if len(chunk) == _CHUNK_ROWS:
-                table.insert(chunk, skip_duplicates=True)
-                chunk = []
-        if chunk:
-            table.insert(chunk, skip_duplicates=True)
-        return count
+        return self.row(there, key if isinstance(key, dict) else {"key": key}, **told, details=read)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,4 +137,4 @@ def _json(value: Any) -> Any:  # noqa: ANN401  # whatever a driver returns
             return value.hex()
     if hasattr(value, "tolist"):
         value = value.tolist()
-    return json.loads(json.dumps(value, default=str))
+    return history.as_json(value)

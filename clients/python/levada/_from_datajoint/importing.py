@@ -105,7 +105,7 @@ def run(
     for table in plan.tables:
         brought = bringer.bring(table)
         if brought.equal:
-            history.verified(table, brought.there.count, brought.there.text)
+            history.verified(str(table.place), table.name, brought.there.count, brought.there.text)
         report.tables.append(brought)
         done(brought)
         if table.next_number is not None:

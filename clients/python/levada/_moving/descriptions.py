@@ -40,6 +40,13 @@ def tables_of(
     return list(connection.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse).tables)
 
 
+def next_number_of(connection: Connection, name: schema_pb2.TableName) -> int | None:
+    """Return the number that the auto_increment of a table gives out next; None if it has none."""
+    request = schema_service_pb2.DescribeTableRequest(name=name, include_next_number=True)
+    described = connection.call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse)
+    return described.next_number or None
+
+
 def renamed(name: schema_pb2.TableName, names: Mapping[str, str]) -> schema_pb2.TableName:
     """Return the name of a table whose schema may have another name elsewhere."""
     return schema_pb2.TableName(schema=names.get(name.schema, name.schema), table=name.table)

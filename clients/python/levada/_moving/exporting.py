@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import class_path, parse_full_name
-from levada._moving.descriptions import schemas_of, tables_of
-from levada._moving.folder import Part, write_tables
+from levada._moving.descriptions import next_number_of, schemas_of, tables_of
+from levada._moving.digests import RowDigests, Total
+from levada._moving.duckdb_file import DuckDBFile
+from levada._moving.folder import Part, WrittenTable, write_tables
+from levada._moving.sql_file import SqlFile
+from levada._query.fetching import grouped
+from levada._query.parquet import GROUP_BYTES, OBJECTS, with_files
 from levada._tables.table import FreeTable
+from levada._values.files import put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from levada._moving.folder import Contents, WrittenTable
+    import pyarrow as pa
+
     from levada._net.connection import Connection
     from levada._query.relation import Relation
 
@@ -41,7 +49,8 @@ def parts_of(connection: Connection, names: Sequence[str], conditions: Sequence[
         rows: Relation = FreeTable(connection, class_path(table.name))
         for condition in conditions:
             rows = rows & condition
-        parts.append(Part(table, rows, whole=not conditions))
+        number = next_number_of(connection, table.name)
+        parts.append(Part(table, rows, not conditions, number))
     return parts
 
 
@@ -51,17 +60,54 @@ def export(
     conditions: Sequence[str],
     target: Path,
     done: Callable[[WrittenTable], None],
-) -> Contents:
-    """Write schemas and tables into a folder of Parquet files.
+) -> Sequence[WrittenTable]:
+    """Write schemas and tables: a database of DuckDB, a file of SQL for PostgreSQL, or a folder of Parquet files.
 
     Args:
         names: As for `parts_of`.
         conditions: As for `parts_of`.
+        target: Its ending says which: `.duckdb`, `.sql`, or any other for a folder.
         done: Called after each table.
 
     Raises:
         LevadaError: As by `parts_of` and `write_tables`.
+        ModuleNotFoundError: The package duckdb is not installed.
     """
     parts = parts_of(connection, names, conditions)
-    schemas = schemas_of(connection, {part.table.name.schema for part in parts})
-    return write_tables(connection, parts, target, schemas=schemas, done=done)
+    schemas = {part.table.name.schema for part in parts}
+    tables: list[WrittenTable] = []
+
+    def write_all(file: SqlFile | DuckDBFile) -> None:
+        for part in parts:
+            tables.append(_write_part(connection, part, file, target))
+            done(tables[-1])
+
+    def write_sql(draft: Path) -> None:
+        with draft.open("w", encoding="utf-8", newline="\n") as opened:
+            write_all(SqlFile(opened, schemas))
+
+    def write_duckdb(draft: Path) -> None:
+        with closing(DuckDBFile(draft, schemas)) as database:
+            write_all(database)
+
+    if target.suffix.lower() == ".sql":
+        put(target, write_sql)
+    elif target.suffix.lower() == ".duckdb":
+        put(target, write_duckdb)
+    else:
+        return write_tables(connection, parts, target, schemas=schemas_of(connection, schemas), done=done).tables
+    return tables
+
+
+def _write_part(connection: Connection, part: Part, file: SqlFile | DuckDBFile, target: Path) -> WrittenTable:
+    digests, total = RowDigests(part.rows.heading), Total()
+    root = target.absolute().parent
+
+    def groups() -> Iterator[pa.Table]:
+        for group in grouped(part.rows._result().batches(), GROUP_BYTES):
+            for row in digests.take(group)[1]:
+                total.add_digest(row)
+            yield with_files(connection, group, root, root / OBJECTS)
+
+    file.write(part.table, groups(), whole=part.whole)
+    return WrittenTable(part.table, target.name, total.count, total.text, part.whole, None)

@@ -175,8 +175,8 @@ def _write(connection: Connection, part: Part, folder: Path) -> WrittenTable:
     heading = part.rows.heading
     digests, total = RowDigests(heading), Total()
 
-    def add(batch: pa.RecordBatch) -> None:
-        for row in digests.take(batch)[1]:
+    def add(rows: pa.Table) -> None:
+        for row in digests.take(rows)[1]:
             total.add_digest(row)
 
     about = {

@@ -140,6 +140,20 @@ class Result:
         return self.table() if self._only is None else self._only
 
 
+def grouped(batches: Iterator[pa.RecordBatch], size_bytes: int) -> Iterator[pa.Table]:
+    """Yield batches together, as tables of about a size."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size >= size_bytes:
+            yield pa.Table.from_batches(held)
+            held, size = [], 0
+    if held:
+        yield pa.Table.from_batches(held)
+
+
 def fetch_table(connection: Connection, node: Node) -> pa.Table:
     """Fetch all rows of a query; begin again if the server is lost midway, for nobody has seen a row yet.
 

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 
 from levada._objects.fetched_handles import handle_of
 from levada._objects.handles import StoredFolder
+from levada._query.fetching import grouped
 from levada._values.files import check_name, put
 from levada._values.types import Family, type_of_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from levada._net.connection import Connection
     from levada._query.fetching import Result
@@ -40,7 +41,7 @@ FILE = pa.struct(
 )
 """A value that lay in a store: `file` is the path of its file or folder beside the Parquet file, with `/`; `hash` is
 its BLAKE3; store and path say where it was."""
-_GROUP_BYTES = 32 * 2**20
+GROUP_BYTES = 32 * 2**20
 """Rows are written in groups of about this size, so that no more are in memory."""
 _PARALLEL = 4
 """Objects of one batch that are read at once."""
@@ -54,7 +55,7 @@ def write_parquet(
     *,
     objects: Path | None = None,
     about: Mapping[bytes, bytes] | None = None,
-    seen: Callable[[pa.RecordBatch], None] | None = None,
+    seen: Callable[[pa.Table], None] | None = None,
 ) -> int:
     """Write a result into a file, which is there whole at the end, or not at all; return how many rows it has.
 
@@ -65,7 +66,7 @@ def write_parquet(
         objects: The folder for the content of stores; by default `objects` beside the file. Content that lies there
             already is not fetched again.
         about: More metadata of the schema.
-        seen: Called with each batch, as it came.
+        seen: Called with the rows as they came, a part at a time.
 
     Raises:
         LevadaError: The server refuses, or an object is damaged.
@@ -78,11 +79,10 @@ def write_parquet(
     def write(draft: Path) -> None:
         nonlocal count
         with pq.ParquetWriter(draft, schema) as writer:
-            for group in _groups(result, seen):
-                columns = [
-                    _with_files(connection, column, type_of_column(field), target.parent, beside)
-                    for column, field in zip(group.columns, result.schema, strict=True)
-                ]
+            for group in grouped(result.batches(), GROUP_BYTES):
+                if seen is not None:
+                    seen(group)
+                columns = with_files(connection, group, target.parent, beside).columns
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
                 count += group.num_rows
 
@@ -90,19 +90,19 @@ def write_parquet(
     return count
 
 
-def _groups(result: Result, seen: Callable[[pa.RecordBatch], None] | None) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in result.batches():
-        if seen is not None:
-            seen(batch)
-        held.append(batch)
-        size += batch.nbytes
-        if size >= _GROUP_BYTES:
-            yield pa.Table.from_batches(held)
-            held, size = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
+def with_files(connection: Connection, rows: pa.Table, root: Path, beside: Path) -> pa.Table:
+    """Fetch the content of stores that rows refer to into files; return the rows with `FILE` in place of references.
+
+    Args:
+        root: The folder from which the paths of the files begin.
+        beside: The folder for the content.
+    """
+    for index, field in enumerate(rows.schema):
+        type_ = type_of_column(field)
+        if type_.family is Family.OBJECT:
+            column = _with_files(connection, rows.column(index), type_, root, beside)
+            rows = rows.set_column(index, field.with_type(FILE), column)
+    return rows
 
 
 def _described(field: pa.Field, heading: Heading) -> pa.Field:
@@ -120,10 +120,6 @@ def _described(field: pa.Field, heading: Heading) -> pa.Field:
 def _with_files(
     connection: Connection, column: pa.ChunkedArray, type_: AttributeType, root: Path, beside: Path
 ) -> pa.ChunkedArray:
-    """Fetch the content of a column in stores, and return it with the places of the files."""
-    if type_.family is not Family.OBJECT:
-        return column
-
     def one(reference: dict[str, Any] | None) -> dict[str, Any] | None:
         if reference is None:
             return None

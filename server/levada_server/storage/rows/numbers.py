@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from levada_server.query.ddl import raise_next_number as statement
+from levada_server.query import ddl
 
 if TYPE_CHECKING:
     import asyncpg
@@ -20,5 +20,11 @@ async def raise_next_number(
 
     A rollback does not undo it, as with every sequence: numbers are lost, and none is given out twice.
     """
-    raised: int = await connection.fetchval(statement(table, attribute), number)
+    raised: int = await connection.fetchval(ddl.raise_next_number(table, attribute), number)
     return raised
+
+
+async def read_next_number(connection: asyncpg.Connection[asyncpg.Record], table: Table, attribute: Attribute) -> int:
+    """Return the number that an attribute gives out next."""
+    found: int = await connection.fetchval(ddl.next_number(table, attribute))
+    return found

@@ -29,13 +29,11 @@ def export(connection: Connection, options: argparse.Namespace) -> int:
         if not options.json:
             print(f"{written.name}: {plural(written.row_count, 'row')}", flush=True)
 
-    contents = exporting.export(connection, options.names, options.where, options.to, done)
+    tables = exporting.export(connection, options.names, options.where, options.to, done)
     if options.json:
-        tables = [{"table": one.name, "rows": one.row_count, "digest": one.digest} for one in contents.tables]
-        print_json({"to": str(options.to), "tables": tables})
+        facts = [{"table": one.name, "rows": one.row_count, "digest": one.digest} for one in tables]
+        print_json({"to": str(options.to), "tables": facts})
     else:
-        rows = sum(one.row_count for one in contents.tables)
-        print(
-            f"wrote {plural(len(contents.tables), 'table')}, {plural(rows, 'row')} into {options.to}", file=sys.stderr
-        )
+        rows = sum(one.row_count for one in tables)
+        print(f"wrote {plural(len(tables), 'table')}, {plural(rows, 'row')} into {options.to}", file=sys.stderr)
     return 0

@@ -1,11 +1,11 @@
-"""The commands for moving: `export`, `recordings`, `import`, `import-datajoint` and `check-code`."""
+"""The commands for moving: `copy`, `export`, `recordings`, `import`, `import-datajoint` and `check-code`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada._cli.completion import schema_or_table_names
+from levada._cli.completion import schema_names, schema_or_table_names
 from levada._cli.grammar import parsing
 
 if TYPE_CHECKING:
@@ -14,9 +14,37 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add them to the command line."""
+    _add_copy(commands)
     _add_export(commands)
     _add_slices(commands)
     _add_import(commands)
+
+
+def _add_copy(commands: Commands) -> None:
+    copy = parsing.add(
+        commands,
+        "copy",
+        "copy schemas to another server: definitions, rows, objects and past jobs",
+        run="copying:copy",
+        examples=(
+            "copy lab --to lab.example.org:50051 --dry-run",
+            "copy lab analysis --to lab.example.org:50051",
+            "copy lab --to lab.example.org:50051 --as anna_lab --yes",
+        ),
+        json="one object: ready, schemas, new_schemas, tables (table, there, tier, exists, rows, new, same, different, "
+        "only_there, examples), remarks, problems; after a copy also report (equal, tables (table, there, inserted, "
+        "objects, rows_here, rows_there, digest_here, digest_there, different, missing, only_there), jobs)",
+    )
+    parsing.complete(
+        copy.add_argument("schemas", nargs="+", metavar="SCHEMA", help="the schemas, with all their tables"),
+        schema_names,
+    )
+    copy.add_argument(
+        "--to", required=True, metavar="ADDRESS", help="the other server, as host:port; `levada login` keeps its token"
+    )
+    copy.add_argument("--as", dest="name", metavar="NAME", help="the name there, for one schema (default: the same)")
+    copy.add_argument("--dry-run", action="store_true", help="only show what comes, and what conflicts")
+    parsing.yes(copy)
 
 
 def _add_export(commands: Commands) -> None:
@@ -28,6 +56,8 @@ def _add_export(commands: Commands) -> None:
         examples=(
             "export lab --to exported",
             "export lab analysis --to exported",
+            "export lab --to lab.duckdb",
+            "export lab --to lab.sql",
             "export lab.Session --where \"day > '2026-01-01'\" --to sessions",
             "export --slice paper-x --to paper-x-archive",
         ),
@@ -38,7 +68,11 @@ def _add_export(commands: Commands) -> None:
         schema_or_table_names,
     )
     export.add_argument(
-        "--to", type=Path, required=True, metavar="FOLDER", help="a folder for Parquet files, empty or new"
+        "--to",
+        type=Path,
+        required=True,
+        metavar="PLACE",
+        help="a folder for Parquet files, empty or new; or a file that ends in .duckdb, or in .sql for PostgreSQL",
     )
     export.add_argument(
         "--where",

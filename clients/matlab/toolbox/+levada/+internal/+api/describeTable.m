@@ -8,6 +8,7 @@ function response = describeTable(connection, request, varargin)
 %       name  TableName: The table.
 %       include_history  logical: Also return its earlier definitions.
 %       include_size  logical: Also return its size.
+%       include_next_number  logical: Also return the number that is given out next.
 %
 %   Response: DescribeTableResponse
 %       table  Table: The table.
@@ -15,6 +16,8 @@ function response = describeTable(connection, request, varargin)
 %           last 1 000.
 %       table_bytes  int64: With `include_size`, how many bytes its rows and indexes take in the database, without
 %           content in stores.
+%       next_number  int64: With `include_next_number`, the number that is given out next for its auto_increment
+%           attribute; 0 if it has none.
 %
 %   Written by generate_stubs.py from proto/.
 
