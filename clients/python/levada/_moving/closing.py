@@ -63,8 +63,8 @@ class Closure:
         columns = zip(*self._rows[name], strict=True) if self._rows[name] else [() for _ in self._types[name]]
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._types[name], strict=True)]
         keys = pa.Table.from_arrays(arrays, schema=self._types[name])
-        rows: Relation = FreeTable(self._connection, class_path(self._table(name).name))
-        return rows.restrict(keys)
+        chosen: Relation = FreeTable(self._connection, class_path(self._table(name).name)) & keys
+        return chosen
 
     def _new(self, name: Name, keys: pa.Table) -> pa.Table:
         """Add keys; return the ones that were not there."""
