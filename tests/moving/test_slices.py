@@ -216,3 +216,34 @@ def test_slice_gives_what_the_query_gave(
                 assert asked(connection) == answer
             except NotFound:
                 assert len(expected) < 3  # the query names a table without any row that was read
+
+
+def test_second_export_keeps_nothing_of_the_first(laptop: Lab, levada: Levada, tmp_path: Path) -> None:
+    with laptop.connection as connection:
+        for name in ("Animal", "Litter"):
+            with lv.recording(name, connection=connection):
+                len(lv.FreeTable(connection, f"animals.{name}") & {"animal": 1, "mother": 1})
+    exported(levada, laptop, tmp_path / "out", "Litter")
+    exported(levada, laptop, tmp_path / "out", "Animal")
+    assert lv.open_slice(tmp_path / "out").tables == ["animals.Animal"]
+    assert not (tmp_path / "out" / "data" / "animals" / "Litter.parquet").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    code, told = levada("export", "--slice", "Animal", "--to", tmp_path / "mine", "--url", laptop.address)
+    assert code == 1
+    assert "holds something else" in str(told)
+
+
+def test_writer_adds_a_form_of_its_own(
+    laptop: Lab, levada: Levada, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "def write(paper, folder):\n    (folder / 'names.txt').write_text(' '.join(paper.tables))\n"
+    (tmp_path / "own_forms.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with laptop.connection as connection, lv.recording("paper", connection=connection):
+        len(lv.FreeTable(connection, "animals.Animal"))
+    exported(levada, laptop, tmp_path / "out", "paper", "--writer", "own_forms:write")
+    assert (tmp_path / "out" / "data" / "forms" / "names.txt").read_text(encoding="utf-8") == "animals.Animal"
+    assert lv.open_slice(tmp_path / "out").to_dicts("animals.Animal")[0]["name"] == "Ünïcøde"
+    words = ("export", "--slice", "paper", "--to", tmp_path / "other", "--writer", "own_forms:absent")
+    assert levada(*words, "--url", laptop.address)[0] == 1

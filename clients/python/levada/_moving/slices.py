@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow.parquet as pq
 from google.protobuf.json_format import MessageToDict
 
-from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.errors import DamagedObject, InvalidRequest, LevadaError
 from levada._base.names import class_path, parse_full_name
 from levada._jobs.job_table import has_jobs, job_table
 from levada._moving.archive import DATA, check_bag, write_bag, write_crate
@@ -92,8 +93,15 @@ class Slice:
         return rows
 
     def file(self, table: str, value: dict[str, Any]) -> Path:  # Any: as `to_arrow` has it
-        """Return the file or folder of a value that lay in a store."""
-        return (self.folder / self._written(table).file).parent / str(value["file"])
+        """Return the file or folder of a value that lay in a store.
+
+        Raises:
+            DamagedObject: It leads out of the archive.
+        """
+        place = (self.folder / self._written(table).file).parent / str(value["file"])
+        if not place.resolve().is_relative_to(self.folder.resolve()):
+            raise DamagedObject(f"A row of `{table}` names the file {value['file']!r}, which is not in the archive.")
+        return place
 
     def _written(self, table: str) -> WrittenTable:
         name = class_path(parse_full_name(table))
@@ -139,7 +147,7 @@ def export_slice(
     gone are not. A read whose result has changed is named.
 
     Args:
-        target: An empty or new folder, or one that an earlier export has written.
+        target: An empty or new folder, or one that an earlier export has written, whose files are replaced.
         writer: Also writes the slice in another form, into the folder `forms`.
         done: Called after each table.
 
@@ -147,7 +155,6 @@ def export_slice(
         NotFound: The caller has no such recording.
         InvalidRequest: It has no read that can be repeated, or the folder holds something else.
     """
-    _check_target(target)
     reads = recorded_reads(connection, recording, compare=True)
     closure = Closure(connection)
     changed = []
@@ -161,6 +168,7 @@ def export_slice(
     tables = closure.tables()
     if not tables:
         raise InvalidRequest(f"The recording `{recording}` has no read of rows that can be repeated.")
+    _begin(target)
     data = target / DATA
     parts = [Part(table, rows, whole=False) for table, rows in tables]
     schemas = schemas_of(connection, {table.name.schema for table, _ in tables})
@@ -194,8 +202,15 @@ def open_slice(folder: str | Path) -> Slice:
     return Slice(place / DATA, read_contents(place / DATA))
 
 
-def _check_target(target: Path) -> None:
-    if target.is_dir() and not (target / DATA / CONTENTS).exists() and any(target.iterdir()):
+def _begin(target: Path) -> None:
+    """Make an empty folder for an archive.
+
+    Raises:
+        InvalidRequest: It holds something else.
+    """
+    if (target / DATA / CONTENTS).exists():
+        shutil.rmtree(target / DATA)  # rows of an earlier export, which this one may not have
+    elif target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidRequest(f"{target} holds something else; name a folder that is empty or not there yet.")
     target.mkdir(parents=True, exist_ok=True)
 
