@@ -113,7 +113,7 @@ class Connection(Explained):
         for name in filter(None, os.environ.get(RECORDING_VARIABLE, "").split(",")):
             begin_recording(self, name)
             self.recordings.append(name)
-        self._transactions.may_pipeline = "unanswered_requests" in self._info.features
+        self._transactions.may_pipeline = self.has_feature("unanswered_requests")
         if self._info.embedded:
             self._transport.stay_present()
 
@@ -126,6 +126,10 @@ class Connection(Explained):
     def server_version(self) -> str:
         """The server's version."""
         return self._info.version
+
+    def has_feature(self, name: str) -> bool:
+        """Return whether the server has a feature that released ones lack."""
+        return name in self._info.features
 
     @property
     def limits(self) -> server_service_pb2.Limits:

@@ -102,6 +102,8 @@ def discoveries(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def _discoveries(connection: Connection, name: str) -> Sequence[job_pb2.Discovery]:
+    if not connection.has_feature("discoveries"):
+        return []
     if "." in name:
         return list_discoveries(connection, names=[parse_full_name(name)])
     return list_discoveries(connection, schema=name)
