@@ -166,7 +166,7 @@ def fill(connection: lv.Connection, lab: Lab) -> None:
         ---
         rate : float64       # in Hz
         """
-        max_attempts = 3
+        max_attempts = 1
 
         def make(self, key: dict[str, Any]) -> None:
             if key["session"] == 2:

@@ -57,10 +57,10 @@ class Held:
             stored = np.frombuffer(bytes(self._keys), _DIGEST)
             order = np.argsort(stored, kind="stable")
             self._sorted = stored[order], order.tolist()
-        stored, order = self._sorted
+        stored, places = self._sorted
         wanted = np.frombuffer(b"".join(keys), _DIGEST)
         found = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-        return [order[at] if same else -1 for at, same in zip(found.tolist(), stored[found] == wanted, strict=True)]
+        return [places[at] if same else -1 for at, same in zip(found.tolist(), stored[found] == wanted, strict=True)]
 
     def row(self, place: int) -> bytes:
         """Return the digest of the row at a place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from levada._base.errors import InvalidRequest, LevadaError, PermissionDenied, UnknownTable
+from levada._base.errors import InvalidRequest, LevadaError, PermissionDenied, UnknownSchema, UnknownTable
 from levada._base.names import class_path
 from levada._moving.comparing import Comparison, Held, compare
 from levada._moving.descriptions import differences, renamed, schemas_of, tables_of
@@ -210,7 +210,7 @@ class _Look:
         for name, parent in outside.items():
             try:
                 there = self.target.describe_table(parent).heading
-            except (UnknownTable, PermissionDenied):
+            except (UnknownSchema, UnknownTable, PermissionDenied):
                 self.problems.append(
                     f"`{name}`, to which tables refer, is not there, or you may not see it. Copy `{parent.schema}` too."
                 )

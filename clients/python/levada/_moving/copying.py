@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from levada._values.heading import Attribute
 
 _PARALLEL = 4
-"""Objects of one group of rows that are copied at once."""
+"""Objects of one attribute that are copied at once."""
+_ROWS_WITH_OBJECTS = 64
+"""Rows that refer to objects are inserted in pieces of this size; after a kill, the objects of one are copied again."""
 _COMPUTING = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
 _FINISHED = (job_pb2.JOB_STATE_SUCCESS, job_pb2.JOB_STATE_ERROR, job_pb2.JOB_STATE_IGNORED)
 
@@ -214,14 +216,17 @@ class _Work:
     object_count: int = 0
 
     def insert(self, rows: pa.Table) -> None:
-        """Insert rows with their objects, all or none."""
-        for attribute in self.target.heading.attributes.values():
-            if attribute.parsed_type.family is Family.OBJECT:
-                index = rows.schema.get_field_index(attribute.name)
-                column = pa.chunked_array([self._copied(rows, attribute)])
-                rows = rows.set_column(index, rows.schema.field(index), column)
-        self.target.insert(rows, allow_direct_insert=True)
-        self.inserted += rows.num_rows
+        """Insert rows with their objects."""
+        stored = [one for one in self.target.heading.attributes.values() if one.parsed_type.family is Family.OBJECT]
+        step = _ROWS_WITH_OBJECTS if stored else rows.num_rows
+        for start in range(0, rows.num_rows, step):
+            piece = rows.slice(start, step)
+            for attribute in stored:
+                index = piece.schema.get_field_index(attribute.name)
+                column = pa.chunked_array([self._copied(piece, attribute)])
+                piece = piece.set_column(index, piece.schema.field(index), column)
+            self.target.insert(piece, allow_direct_insert=True)
+            self.inserted += piece.num_rows
 
     def _copied(self, rows: pa.Table, attribute: Attribute) -> pa.Array:
         """Copy the objects of a column; return it with references to the copies."""
