@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LeaseLost, LimitReached
+from levada_server.errors import InvalidRequest, LeaseLost, LimitReached, NotFound
 from levada_server.jobs.lease import Failure, WorkerSession
 from levada_server.jobs.limits import MAX_DISCOVERIES
 from levada_server.jobs.retry import pause_of_discovery
@@ -14,6 +14,7 @@ from levada_server.jobs.state import RESERVED
 from levada_server.model.table import Tier
 from levada_server.permissions.roles import Action
 from levada_server.storage.jobs import discoveries
+from levada_server.storage.jobs.worker_sessions import check_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +62,7 @@ async def reserve(
     spans = list(intervals.values())
     worker_session = WorkerSession(session, caller.identity.user_id)
     async with engine.scope.share("leases").transaction() as connection:
+        await check_session(connection, worker_session)
         for n in await discoveries.due(connection, tables, spans, at_once=at_once):
             lease = await discoveries.reserve(connection, tables[n], spans[n], worker_session, at_once=at_once)
             if lease is not None:
@@ -82,6 +84,7 @@ async def complete(
 
     Raises:
         LeaseLost: Another worker has it, or had it since.
+        NotFound: It is the lease of another user.
     """
     view = await engine.gate.open(caller)
     table = _discovering_table(view, name)
@@ -93,6 +96,8 @@ async def complete(
                 "says how it ended.",
                 table=name,
             )
+        if held.user_id != caller.identity.user_id:
+            raise NotFound("There is no such lease of yours.")
         if held.state != RESERVED:
             return
         if error is None:

@@ -41,12 +41,13 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class HeldDiscovery:
-    """A locked discovery: its state, the number of its attempt, its interval and the token of its lease."""
+    """A locked discovery: its state, the number of its attempt, its interval, the token of its lease, and its user."""
 
     state: str
     attempt: int
     period: timedelta
     lease_token: UUID
+    user_id: int | None
 
 
 async def due(
@@ -78,7 +79,7 @@ async def reserve(
         return None
     pause = pause_of_discovery(interval, attempt)
     row = await connection.fetchrow(_SQL["reserve"], table.id, session.id, session.user_id, interval, pause)
-    if row is None:
+    if row is None:  # the session ended meanwhile
         await check_session(connection, session)
         return None
     return DiscoveryLease(table.name, row["lease_token"], row["attempt"])

@@ -6,6 +6,7 @@ CREATE TABLE levada.discovery (
     attempt integer NOT NULL DEFAULT 0,
     lease_token uuid,
     session_id uuid,
+    user_id bigint,
     host text,
     pid bigint,
     username text,

@@ -25,6 +25,7 @@ WITH holder AS (
 )
 UPDATE levada.discovery AS d
 SET state = 'reserved', attempt = d.attempt + 1, lease_token = gen_random_uuid(), session_id = holder.id,
+    user_id = $3,
     host = holder.host, pid = holder.pid, username = holder.username, reserved_time = clock_timestamp(),
     period = $4, scheduled_time = clock_timestamp() + $5::interval,
     error_type = NULL, error_message = NULL, error_stack = NULL
@@ -32,7 +33,7 @@ FROM holder WHERE d.table_id = $1
 RETURNING d.lease_token, d.attempt;
 
 -- name: held
-SELECT state, attempt, period, lease_token FROM levada.discovery WHERE table_id = $1 FOR UPDATE;
+SELECT state, attempt, period, lease_token, user_id FROM levada.discovery WHERE table_id = $1 FOR UPDATE;
 
 -- name: complete
 UPDATE levada.discovery
