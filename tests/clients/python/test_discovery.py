@@ -133,7 +133,7 @@ def test_error_keeps_what_was_found_and_is_shown_until_it_is_over(
 ) -> None:
     (folder / "fails").touch()
     with Worker(folder, server_address, "--drain") as worker:
-        assert "error   pipeline.Recording discover: 4 new rows" in worker.said("discover")
+        assert "error   pipeline.Recording discover: 4 new rows" in worker.end()[1]
     assert numbers(connection) == list(range(4))
     told = {}
     for action in ("errors", "discoveries"):
@@ -142,7 +142,7 @@ def test_error_keeps_what_was_found_and_is_shown_until_it_is_over(
     assert told["errors"]["error_message"] == "the share is away"
     assert (told["errors"]["table"], told["errors"]["key"]) == ("pipeline.Recording", None)
     assert "pipeline.py:" in told["errors"]["location"]
-    assert (told["discoveries"]["state"], told["discoveries"]["rows"]) == ("error", 4)
+    assert (told["discoveries"]["state"], told["discoveries"]["total_rows"]) == ("error", 4)
     assert main.main(["jobs", "errors", "pipeline", "--url", server_address]) == 0
     assert "pipeline.Recording discover: OSError: the share is away" in capsys.readouterr().out
 
