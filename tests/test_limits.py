@@ -59,12 +59,19 @@ REACHED = {
     "operations/call_limits.py": {"add": ("rpc/test_user_limits.py", "test_a_call_reads_and_inserts_only_so_much")},
     "operations/completion/recomputation.py": {"lease_results": JOBS},
     "operations/diagrams.py": {"_check_number": ("operations/test_diagrams.py", "test_what_is_too_large_is_refused")},
+    "operations/discoveries.py": {
+        "_check_count": ("operations/test_discoveries.py", "test_too_many_tables_are_refused")
+    },
     "operations/jobs.py": {"renew_sessions": JOBS, "reserve": JOBS, "release": JOBS},
     "operations/memory.py": {
         "wait_for": ("operations/test_row_memory.py", "test_a_call_that_waits_in_vain_is_refused")
     },
     "operations/prefetch.py": {"prefetch": ("test_limits.py", "test_too_many_reads_of_jobs_are_refused")},
     "operations/quota.py": {"admit": ("rpc/test_user_limits.py", "test_a_schema_takes_no_more_than_it_may")},
+    "operations/recordings.py": {
+        "keep": ("operations/test_recordings.py", "test_recording_is_bounded"),
+        "begin_kept_read": ("operations/test_recordings.py", "test_read_is_kept_by_few_recordings"),
+    },
     "operations/row_checks.py": {"check_rows": ("operations/test_row_checks.py", "test_too_many_rows_are_not_checked")},
     "query/expression/typing.py": {
         "type_text": ("query/test_expression_limits.py", "test_a_nearly_used_stack_is_told_plainly")

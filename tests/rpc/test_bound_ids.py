@@ -103,7 +103,10 @@ def under_lease(lab: Lab) -> Requests:
 
 def of_sessions_and_objects(lab: Lab) -> Requests:
     """Return a request of each method that takes the id of a worker session, an upload, or an object of nobody yet."""
-    names = "RenewWorkerSessions", "DeleteWorkerSession", "UploadObject", "GetUpload", "CommitObject", "RevokeTokens"
+    names = (
+        *("RenewWorkerSessions", "ReserveDiscovery", "CompleteDiscovery", "DeleteWorkerSession"),
+        *("UploadObject", "GetUpload", "CommitObject", "RevokeTokens"),
+    )
     return {name: MINIMAL[name](lab) for name in names}
 
 

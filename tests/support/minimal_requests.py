@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from blake3 import blake3
+from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
@@ -16,6 +17,7 @@ from levada_api.v1 import access_service_pb2 as access
 from levada_api.v1 import job_service_pb2 as job
 from levada_api.v1 import object_service_pb2 as obj
 from levada_api.v1 import query_service_pb2 as query
+from levada_api.v1 import recording_service_pb2 as recording
 from levada_api.v1 import row_service_pb2 as row
 from levada_api.v1 import schema_service_pb2 as schema
 from levada_api.v1 import server_service_pb2 as server
@@ -98,6 +100,11 @@ def header_of_rows(lab: Lab) -> row.InsertHeader:
     return row.InsertHeader(name=lab.name("Subject"), options=row.InsertOptions(skip_duplicates=True))
 
 
+def discovering(lab: Lab) -> job.DiscoveringTable:
+    """Name `Subject` as a table that looks for new rows."""
+    return job.DiscoveringTable(name=lab.name("Subject"), interval=Duration(seconds=60))
+
+
 def prefetch(lab: Lab, token: str) -> query.PrefetchReadsRequest:
     """Return a request for one read of the job of a lease."""
     read = query.PatternedRead(count=query.CountRelationRequest(relation=lab.table("Subject")))
@@ -159,10 +166,18 @@ OF_DATA: dict[str, Build] = {
     "CancelJobs": lambda lab: job.CancelJobsRequest(name=lab.name("Stat")),
     "LeaseResults": lambda lab: job.LeaseResultsRequest(name=lab.name("Stat")),
     "ReplaceResults": lambda lab: replacement(lab, lab.leases[0]),
+    "ReserveDiscovery": lambda lab: job.ReserveDiscoveryRequest(
+        worker_session=str(lab.worker_session), tables=[discovering(lab)]
+    ),
+    "CompleteDiscovery": lambda lab: job.CompleteDiscoveryRequest(
+        name=lab.name("Subject"), lease_token=str(lab.discovery.token)
+    ),
+    "ListDiscoveries": lambda lab: job.ListDiscoveriesRequest(names=[lab.name("Subject")]),
     "ListJobs": lambda lab: job.ListJobsRequest(name=lab.name("Stat")),
     "GetProgress": lambda lab: job.GetProgressRequest(names=[lab.name("Stat")]),
     "WatchProgress": lambda lab: job.WatchProgressRequest(names=[lab.name("Stat")]),
     "GetJobHistory": lambda lab: job.GetJobHistoryRequest(name=lab.name("Stat")),
+    "ListEnvironments": lambda lab: job.ListEnvironmentsRequest(name=lab.name("Stat")),
     "StageObject": lambda lab: obj.StageObjectRequest(
         name=lab.name("Subject"), attribute="data", hash=blake3(CONTENT).hexdigest()
     ),
@@ -218,6 +233,10 @@ OTHERS: dict[str, Build] = {
         worker=job_pb2.WorkerName(host="h", process=1, user="u")
     ),
     "RenewWorkerSessions": lambda lab: job.RenewWorkerSessionsRequest(worker_sessions=[str(lab.worker_session)]),
+    "CreateRecording": lambda _: recording.CreateRecordingRequest(name="another"),
+    "ListRecordings": lambda _: recording.ListRecordingsRequest(),
+    "ListRecordedReads": lambda _: recording.ListRecordedReadsRequest(name="paper"),
+    "DeleteRecording": lambda _: recording.DeleteRecordingRequest(name="paper"),
     "ListWorkers": lambda _: job.ListWorkersRequest(),
     "ListStores": lambda _: obj.ListStoresRequest(),
     "UploadObject": chunks,

@@ -13,7 +13,7 @@ from levada_api.v1 import relation_pb2, schema_pb2
 from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import declarations, inserts, job_refresh, jobs, schemas, users
+from levada_server.operations import declarations, discoveries, inserts, job_refresh, jobs, recordings, schemas, users
 from levada_server.operations.caller import Caller
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.objects import objects
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from levada_server.jobs.lease import Lease
+    from levada_server.jobs.lease import DiscoveryLease, Lease
     from levada_server.operations.context import Engine
 
 SESSIONS = 12
@@ -61,6 +61,7 @@ class Lab:
         folder_id: A folder that a row of `Subject` names.
         uploads: Uploads of the caller of `CONTENT` for `data`; the last has no bytes yet.
         token_id: A further token of the caller.
+        discovery: A lease of the caller on the discovery of `Subject`.
         renamed: Whether the schema was renamed, to `{schema}_renamed`.
     """
 
@@ -74,6 +75,7 @@ class Lab:
     folder_id: UUID
     uploads: list[UUID]
     token_id: UUID
+    discovery: DiscoveryLease
     renamed: bool = False
 
     def name(self, table: str) -> schema_pb2.TableName:
@@ -135,13 +137,17 @@ async def make_lab(engine: Engine, caller: Caller, secret: str, schema: str, rol
     leases = await jobs.reserve(
         engine, caller, session, [TableName(schema, "Stat")], max_jobs=4, wait=NO_TIME, restriction=None
     )
+    subject = {TableName(schema, "Subject"): timedelta(hours=1)}
+    await recordings.create(engine, caller, "paper")
+    discovery = await discoveries.reserve(engine, caller, session, subject, at_once=False)
+    assert discovery is not None
     uploads = [await upload(engine, caller, schema, b"x" * count) for count in (1, 2, 3)]
     await users.revoke_role(engine, ME, user, Role.EDITOR, whole)
     if role is not None:
         await users.grant_role(engine, ME, user, role, whole)
     object_id, folder_id = await put_objects(engine, schema)
     _, token = await users.create_token(engine, ME, user, "further", None, ())
-    return Lab(engine, caller, secret, schema, session, leases, object_id, folder_id, uploads, token.id)
+    return Lab(engine, caller, secret, schema, session, leases, object_id, folder_id, uploads, token.id, discovery)
 
 
 async def upload(engine: Engine, caller: Caller, schema: str, content: bytes) -> UUID:

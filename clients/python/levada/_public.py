@@ -10,7 +10,9 @@ from levada._base.errors import DataJointError, LevadaError, LevadaWarning
 from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
 from levada._base.tracebacks import install as _shorten_tracebacks
-from levada._net.address import conn, connect
+from levada._base.unchanged_files import unchanged_files
+from levada._moving.slices import Slice, open_slice
+from levada._net.address import conn, connect, recording
 from levada._net.connection import Connection
 from levada._net.login import login
 from levada._net.versions import own_version
@@ -62,6 +64,7 @@ __all__ = [
     "Part",
     "Relation",
     "Schema",
+    "Slice",
     "StoredArray",
     "StoredFile",
     "StoredFolder",
@@ -83,7 +86,10 @@ __all__ = [
     "list_schemas",
     "logger",
     "login",
+    "open_slice",
+    "recording",
     "schema",
+    "unchanged_files",
     "user_choice",
     "utils",
     "virtual_schema",

@@ -72,6 +72,15 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveryLease:
+    """The right to look for the new rows of a table: the table, the token, and the number of the attempt, from 1."""
+
+    table: TableName
+    token: UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An error in `make`: class of the exception, its message and stack, in full."""
 

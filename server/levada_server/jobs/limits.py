@@ -8,6 +8,8 @@ MAX_JOBS = 1_000
 """Jobs that one call may reserve, complete or release."""
 MAX_SESSIONS = 1_000
 """Worker sessions that one call may renew."""
+MAX_DISCOVERIES = 1_000
+"""Tables whose discoveries one call may name."""
 MAX_WAIT = timedelta(seconds=60)
 """How long one call may wait for a job."""
 MAX_RECEIPTS = 1_000

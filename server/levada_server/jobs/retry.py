@@ -19,6 +19,9 @@ LONGEST_DELAY = timedelta(hours=1)
 SHORTEST_ASKING = timedelta(seconds=1)
 """The shortest pause of a job whose `make` inserted nothing: without one, a worker would ask it all the time."""
 
+FIRST_PAUSE = timedelta(seconds=10)
+"""The pause of a discovery after its first error."""
+
 
 def next_try(policy: RetryPolicy, attempt: int) -> timedelta | None:
     """Return the pause after the failure of attempt `attempt`, counted from 1; None if the job is not tried again."""
@@ -30,6 +33,11 @@ def next_try(policy: RetryPolicy, attempt: int) -> timedelta | None:
 def next_asking(policy: RetryPolicy, unready: int) -> timedelta:
     """Return the pause of a job whose `make` inserted nothing, after it did so `unready` times before."""
     return _doubled(max(policy.delay, SHORTEST_ASKING), unready)
+
+
+def pause_of_discovery(interval: timedelta, attempt: int) -> timedelta:
+    """Return the pause of a discovery after some attempts in a row that failed or lost their worker, none at first."""
+    return timedelta(0) if attempt == 0 else min(_doubled(FIRST_PAUSE, attempt - 1), interval)
 
 
 def _doubled(delay: timedelta, times: int) -> timedelta:

@@ -114,6 +114,22 @@ def arranged(finished: Sequence[FinishedJobs], span: timedelta, rate: float, *, 
     return History(periods, whole, now, rate)
 
 
+async def list_environments(
+    engine: Engine, caller: Caller, name: TableName, *, after: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return the ids, after one, and the contents of the environments in which jobs of a table were computed.
+
+    Raises:
+        InvalidRequest: The table has no jobs.
+    """
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.FETCH, name)
+    view.note_read(table.name.schema, table.name)
+    jobs = await jobs_in_reach(view, table, None)
+    async with engine.scope.transaction(read_only=True) as connection:
+        return await activity.environments(connection, table, jobs, after, limit)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerActivity:
     """A worker that is alive, and the jobs that it holds, by table."""

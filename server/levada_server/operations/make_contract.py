@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
-_UNTRACKED = "untracked"
+UNTRACKED = "untracked"
 """A read whose changes nothing tells of: of jobs, or of a table of the server."""
 _SHOWN = 12
 """The most names of tables in a message."""
@@ -62,7 +62,7 @@ class Reading:
 
     def take_digest(self, digest: str) -> None:
         """Take the digest of the rows, or the answer."""
-        if self.input is not None and self.input.kind != _UNTRACKED:
+        if self.input is not None and self.input.kind != UNTRACKED:
             self.input = replace(self.input, digest=digest)
 
     def receipt(self) -> bytes:
@@ -109,7 +109,7 @@ class JobRead:
     @property
     def is_tracked(self) -> bool:
         """Return whether it reads rows of tables that only others change."""
-        return self.input is not None and self.input.kind != _UNTRACKED
+        return self.input is not None and self.input.kind != UNTRACKED
 
 
 def job_read(
@@ -132,7 +132,7 @@ def job_read(
     tables = {view.table(Action.FETCH, name).name for name in tables_in(relation)}
     view.caller.told.extend(_judge_reads(view, table, tables))
     own = view.catalog.own_tables(table.name) & tables
-    return JobRead(engine.signer, view.catalog, relation, None if own else _input(view, relation, kind, names))
+    return JobRead(engine.signer, view.catalog, relation, None if own else read_input(view, relation, kind, names))
 
 
 async def begin_read(
@@ -161,13 +161,14 @@ async def begin_read(
     return read.begin(lease, before, repeatable.relation)
 
 
-def _input(view: View, relation: Relation, kind: str, names: tuple[str, ...]) -> Input:
+def read_input(view: View, relation: Relation, kind: str, names: tuple[str, ...]) -> Input:
+    """Return a read as it can be repeated, but for its relation as the client sent it, and its digest."""
     tables = [(str(name), view.catalog.table(name)) for name in tables_in(relation)]
     tracked = reads_rows_alone(relation) and all(table.name.schema != SERVER_SCHEMA for _, table in tables)
     insight = view.insight if any(view.hides_rows(table) for _, table in tables) else None
     return Input(
         b"",
-        kind if tracked else _UNTRACKED,
+        kind if tracked else UNTRACKED,
         "",
         names,
         {name: table.id for name, table in tables},

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from levada_server.arrow.ipc.batches import Piece
-    from levada_server.jobs.lease import Lease
+    from levada_server.jobs.lease import DiscoveryLease, Lease
     from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Attribute, Heading
     from levada_server.model.table import Table, TableName
     from levada_server.operations.job_activity import History, WorkerActivity
     from levada_server.operations.jobs import Progress
     from levada_server.operations.schemas import SchemaSummary
+    from levada_server.storage.jobs.discoveries import Discovery
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1)
@@ -248,6 +249,29 @@ def worker(source: WorkerActivity) -> job_pb2.WorkerActivity:
             )
             for held in source.held
         ),
+    )
+
+
+def discovery_lease(source: DiscoveryLease) -> job_pb2.DiscoveryLease:
+    """Write the lease of a discovery."""
+    return job_pb2.DiscoveryLease(table=table_name(source.table), lease_token=str(source.token), attempt=source.attempt)
+
+
+def discovery(source: Discovery) -> job_pb2.Discovery:
+    """Write the discovery of a table."""
+    worker, error = source.worker, source.error
+    return job_pb2.Discovery(
+        table=table_name(source.table.name),
+        state=job_state(source.state),
+        schedule_time=timestamp(source.scheduled_time),
+        attempt=source.attempt,
+        reserve_time=timestamp(source.reserved_time),
+        finish_time=None if source.finished_time is None else timestamp(source.finished_time),
+        duration=None if source.duration is None else duration(source.duration),
+        row_count=source.row_count,
+        total_row_count=source.total_row_count,
+        worker=job_pb2.WorkerName(host=worker.host, process=worker.process, user=worker.user),
+        error=None if error is None else job_pb2.JobError(type=error.type, message=error.message, stack=error.stack),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_api.v1 import job_service_pb2 as pb
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
-from levada_server.operations import job_activity, jobs
+from levada_server.operations import discoveries, job_activity, jobs
 from levada_server.operations.completion import recomputation, results
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.operations.job_refresh import refresh
@@ -231,12 +231,60 @@ class JobService:
         )
         return encode.job_history(found)
 
+    async def ListEnvironments(self, request: pb.ListEnvironmentsRequest, call: Call) -> pb.ListEnvironmentsResponse:
+        """List the environments in which jobs of a table were computed."""
+        size = values.page_size(request.page_size, default=LISTED_JOBS)
+        found = await job_activity.list_environments(
+            call.engine,
+            call.caller,
+            values.table_name("name", request.name),
+            after=read_number(request.page_token) if request.page_token else 0,
+            limit=size + 1,
+        )
+        return pb.ListEnvironmentsResponse(
+            environments=[pb.Environment(id=id_, content=content) for id_, content in found[:size]],
+            next_page_token=write_number(found[size - 1][0]) if len(found) > size else "",
+        )
+
     async def ListWorkers(self, request: pb.ListWorkersRequest, call: Call) -> pb.ListWorkersResponse:
         """List the workers that are alive."""
         size = values.page_size(request.page_size, default=LISTED_WORKERS)
         found = await job_activity.list_workers(call.engine, call.caller)
         shown, next_token = page(found, lambda worker: str(worker.session.id), size=size, token=request.page_token)
         return pb.ListWorkersResponse(workers=map(encode.worker, shown), next_page_token=next_token)
+
+    async def ReserveDiscovery(self, request: pb.ReserveDiscoveryRequest, call: Call) -> pb.ReserveDiscoveryResponse:
+        """Lease the discovery of one of some tables."""
+        intervals = {
+            values.table_name("tables", table.name): values.duration(table.interval) for table in request.tables
+        }
+        session = values.uuid("worker_session", request.worker_session)
+        lease = await discoveries.reserve(call.engine, call.caller, session, intervals, at_once=request.at_once)
+        return pb.ReserveDiscoveryResponse(lease=None if lease is None else encode.discovery_lease(lease))
+
+    async def CompleteDiscovery(self, request: pb.CompleteDiscoveryRequest, call: Call) -> pb.CompleteDiscoveryResponse:
+        """Record how a discovery ended."""
+        error = request.error
+        if request.row_count < 0:
+            raise InvalidRequest("`row_count` is 0 or more.", field="row_count")
+        await discoveries.complete(
+            call.engine,
+            call.caller,
+            values.table_name("name", request.name),
+            values.uuid("lease_token", request.lease_token),
+            row_count=request.row_count,
+            duration=values.duration(request.duration),
+            error=Failure(error.type, error.message, error.stack) if request.HasField("error") else None,
+        )
+        return pb.CompleteDiscoveryResponse()
+
+    async def ListDiscoveries(self, request: pb.ListDiscoveriesRequest, call: Call) -> pb.ListDiscoveriesResponse:
+        """List the discoveries of some tables."""
+        if bool(request.names) == bool(request.schema):
+            raise InvalidRequest("Name tables or a schema, and not both.", field="names")
+        names = [values.table_name("names", name) for name in request.names]
+        found = await discoveries.listed(call.engine, call.caller, names, request.schema or None)
+        return pb.ListDiscoveriesResponse(discoveries=map(encode.discovery, found))
 
     async def GetProgress(self, request: pb.GetProgressRequest, call: Call) -> pb.GetProgressResponse:
         """Return the progress of some tables."""

@@ -138,7 +138,8 @@ class ObjectService:
     async def ListStoreFiles(self, request: pb.ListStoreFilesRequest, call: Call) -> None:
         """Send the files of a store that may be registered."""
         target = _target(request.name, request.attribute)
-        found = registration.list_files(call.engine, call.caller, target, request.prefix, request.after)
+        unchanged = values.duration(request.unchanged_duration) if request.HasField("unchanged_duration") else None
+        found = registration.list_files(call.engine, call.caller, target, request.prefix, request.after, unchanged)
         async with aclosing(found):
             async for some in found:
                 files = [pb.StoreFile(path=file.path, size_bytes=file.size_bytes) for file in some.files]

@@ -10,6 +10,7 @@ from levada_server.errors import LimitReached
 from levada_server.operations import queries
 from levada_server.operations.make_contract import Repeatable, begin_read
 from levada_server.operations.prefetch import prefetch
+from levada_server.operations.recordings import begin_kept_read
 from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from levada_server.operations.access.reading import Readable
     from levada_server.operations.make_contract import Reading
     from levada_server.operations.prefetch import Answer
+    from levada_server.operations.recordings import KeptRead
     from levada_server.rpc.dispatch import Call
 
     _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest
@@ -49,7 +51,8 @@ class QueryService:
         timer = end_call_later(call.engine.call_limits.fetch_s, _too_long(call.engine.call_limits.fetch_s))
         try:
             readable, reading = await _read(request, call)
-            digests = _Digests(reading, wanted=request.digest)
+            kept = await _kept(request, call, readable)
+            digests = _Digests(reading, wanted=request.digest or kept is not None)
             offered = [values.compression(value) for value in request.compressions]
             pieces = queries.fetch(
                 call.engine, readable, _counter(call, reading), digests.take, compression=next(iter(offered), None)
@@ -58,16 +61,20 @@ class QueryService:
             async with self._results.taken(user_id), aclosing(pieces):
                 async for piece in pieces:
                     await call.send(encode.fetched(piece))
+            if kept is not None:
+                await kept.keep(call.engine, digests.told)
             if reading is not None or request.digest:
-                await call.send(pb.FetchRelationResponse(read_receipt=_receipt(reading), digest=digests.told))
+                told = digests.told if request.digest else ""
+                await call.send(pb.FetchRelationResponse(read_receipt=_receipt(reading), digest=told))
         finally:
             timer.cancel()
 
     async def FetchFewRows(self, request: pb.FetchFewRowsRequest, call: Call) -> pb.FetchFewRowsResponse:
         """Return the entities of a relation in one message."""
         readable, reading = await _read(request.fetch, call)
+        kept = await _kept(request.fetch, call, readable)
         content = bytearray()
-        digests = _Digests(reading, wanted=request.fetch.digest)
+        digests = _Digests(reading, wanted=request.fetch.digest or kept is not None)
         if readable.has_few_rows:
             for piece in await queries.fetch_few(call.engine, readable, _counter(call, reading), digests.take):
                 content += b"".join(piece)
@@ -81,7 +88,10 @@ class QueryService:
                         break
         if len(content) > FEW_BYTES:
             return pb.FetchFewRowsResponse(too_large=True)
-        result = pb.FetchRelationResponse(arrow_ipc=bytes(content), read_receipt=_receipt(reading), digest=digests.told)
+        if kept is not None:
+            await kept.keep(call.engine, digests.told)
+        told = digests.told if request.fetch.digest else ""
+        result = pb.FetchRelationResponse(arrow_ipc=bytes(content), read_receipt=_receipt(reading), digest=told)
         return pb.FetchFewRowsResponse(result=result)
 
     async def CountRelation(self, request: pb.CountRelationRequest, call: Call) -> pb.CountRelationResponse:
@@ -91,6 +101,8 @@ class QueryService:
         _counter(call, reading)(count)
         if reading is not None:
             reading.take_digest(str(count))
+        if (kept := await _kept(request, call, readable, "count")) is not None:
+            await kept.keep(call.engine, str(count))
         return pb.CountRelationResponse(entity_count=count, read_receipt=_receipt(reading))
 
     async def CheckExistence(self, request: pb.CheckExistenceRequest, call: Call) -> pb.CheckExistenceResponse:
@@ -100,6 +112,8 @@ class QueryService:
         _counter(call, reading)(int(found))
         if reading is not None:
             reading.take_digest(str(found))
+        if (kept := await _kept(request, call, readable, "exists")) is not None:
+            await kept.keep(call.engine, str(found))
         return pb.CheckExistenceResponse(found=found, read_receipt=_receipt(reading))
 
     async def PrefetchReads(self, request: pb.PrefetchReadsRequest, call: Call) -> pb.PrefetchReadsResponse:
@@ -175,9 +189,22 @@ async def _read(request: _Read, call: Call, kind: str = "rows") -> tuple[Readabl
     asked = asked_relation("relation", request.relation)
     readable = await queries.compile_query(call.engine, who, Action.FETCH, asked)
     _tell(readable, call)
-    names = readable.heading.names if kind == "rows" else ()
-    repeatable = Repeatable(request.relation.SerializeToString(deterministic=True), kind, names)
+    repeatable = _repeatable(request, readable, kind)
     return readable, await begin_read(call.engine, who, await asked.relation(), request.read_receipt, repeatable)
+
+
+async def _kept(request: _Read, call: Call, readable: Readable, kind: str = "rows") -> KeptRead | None:
+    """Return the read as recordings are to keep it; None if there are none."""
+    if not request.recordings:
+        return None
+    relation = await asked_relation("relation", request.relation).relation()
+    repeatable = _repeatable(request, readable, kind)
+    return await begin_kept_read(call.engine, call.caller, request.recordings, relation, repeatable)
+
+
+def _repeatable(request: _Read, readable: Readable, kind: str) -> Repeatable:
+    names = readable.heading.names if kind == "rows" else ()
+    return Repeatable(request.relation.SerializeToString(deterministic=True), kind, names)
 
 
 def _receipt(reading: Reading | None) -> bytes:

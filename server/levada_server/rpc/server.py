@@ -19,6 +19,7 @@ from levada_server.rpc.job_service import JobService
 from levada_server.rpc.object_service import ObjectService
 from levada_server.rpc.ports import check_free
 from levada_server.rpc.query_service import QueryService
+from levada_server.rpc.recording_service import RecordingService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.schema_service import SchemaService
 from levada_server.rpc.server_service import MESSAGE_BYTES, ServerService
@@ -85,6 +86,7 @@ class RpcServer:
             ServerService(version, transaction_limits, user_streams, embedded=embedded),
             SchemaService(),
             QueryService(),
+            RecordingService(),
             RowService(),
             SessionService(transaction_limits, self._call_streams, user_streams),
             JobService(),

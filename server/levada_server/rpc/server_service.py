@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 64 * 2**20
 """The largest message in bytes."""
-FEATURES: tuple[str, ...] = ("unanswered_requests",)
+FEATURES: tuple[str, ...] = ("unanswered_requests", "discoveries")
 """Names of features, for which a client looks before it uses one; each release adds its own here."""
 
 

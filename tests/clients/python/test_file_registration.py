@@ -176,3 +176,17 @@ def test_objects_are_listed_verified_copied_and_measured(
     assert sorted(Trace.to_arrays("data")) == [b"first", b"second"]
     assert main.main(["objects", "usage"]) == 0
     assert "measured: " in capsys.readouterr().out
+
+
+def test_files_of_a_store_are_discovered_once_nobody_changes_them(
+    movies: type[lv.Manual], store_folders: StoreFolders
+) -> None:
+    write(store_folders, "2026/ann/1.avi", "2026/ann/notes.txt", "2025/ann/1.avi")
+    assert list(movies.unchanged_files("2026", pattern="*.avi")) == []  # they have just changed
+    assert list(movies.unchanged_files("2026", minutes=0, pattern="*.avi")) == ["2026/ann/1.avi"]
+    assert sorted(movies.unchanged_files(minutes=0, pattern="*.avi")) == ["2025/ann/1.avi", "2026/ann/1.avi"]
+    (path,) = movies.unchanged_files("2026", minutes=0, pattern="*.avi")
+    movies.insert1({"subject": "ann", "session": 1, "file": path})
+    assert len(movies()) == 1
+    with pytest.raises(InvalidRequest, match="minutes is 0 or more"):
+        list(movies.unchanged_files(minutes=-1))

@@ -25,9 +25,9 @@ def test_view_shows_what_each_process_does() -> None:
     shown = io.StringIO()
     view = View(Console(file=shown, force_terminal=True, width=100, _environ={"TERM": "xterm"}))
     for report in (
-        Ready(11, (), (), 1),
-        Ready(12, (), (), 1),
-        Ready(13, (), (), 1),
+        Ready(11, (), (), (), 1),
+        Ready(12, (), (), (), 1),
+        Ready(13, (), (), (), 1),
         Began(11, lease(1)),
         Began(12, lease(2)),
         Ended(12),

@@ -17,7 +17,20 @@ from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, UnknownJ
 from levada._base.installation import install_command
 from levada._crew import family
 from levada._crew.limits import Limits, show_size
-from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, how_it_ended, read_outcome
+from levada._crew.reports import (
+    Asked,
+    Began,
+    BeganDiscovery,
+    Broken,
+    Died,
+    Ended,
+    Finished,
+    FinishedDiscovery,
+    Ready,
+    Took,
+    how_it_ended,
+    read_outcome,
+)
 from levada._jobs import job_calls
 from levada._jobs.code_version import module_commit
 from levada._jobs.job_calls import Failure
@@ -88,7 +101,7 @@ class _Member:
             case Finished():
                 self.finished += 1
                 self.leases.pop(report.lease.token, None)
-            case Broken() | Died():
+            case Broken() | Died() | BeganDiscovery() | FinishedDiscovery():
                 pass
 
 

@@ -23,14 +23,17 @@ from levada._base import signals
 from levada._base.errors import InvalidRequest, LevadaError, UnknownWorkerSession
 from levada._base.names import stored_name
 from levada._crew import activations, family
+from levada._crew.discoveries import Discoveries
 from levada._crew.limits import limits_of
 from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._jobs import job_calls
 from levada._jobs.computing import Computing, has_make, own_key_source
+from levada._jobs.discovery import Discovering, has_discover
 from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
 from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING, repeat
 from levada._net.connection import reopened
+from levada._tables.table import Table
 from levada_api.v1 import schema_service_pb2
 
 if TYPE_CHECKING:
@@ -78,7 +81,10 @@ def main(
             importlib.import_module("levada.as_datajoint")
         before = set(sys.modules)
         tables = load(assignment, connection)
-        ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before), connection.catalog_version)
+        discovering = [] if assignment.until_empty else load_discovering(assignment)
+        served = tuple(map(_served, tables))
+        names = tuple((table._name.schema, table._name.table) for table in discovering)
+        ready = Ready(os.getpid(), served, names, _source_files(before), connection.catalog_version)
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
         if isinstance(error, PASSING) and not assignment.until_empty:
             sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back
@@ -113,7 +119,10 @@ def main(
         tell(Asked())
         return singles.get()
 
+    discoveries = Discoveries(connection, session, discovering, tell, stopping)
+
     def reserve(most: int) -> Sequence[Lease] | None:
+        discoveries.run_due()
         leases = reserving.jobs(most)
         if leases:
             tell(Took(tuple(leases)))
@@ -147,6 +156,9 @@ class _Reserving:
         """Take some jobs, waiting a moment for them; None at the end."""
         if self.assignment.until_empty:
             return self._next_single() or self._reserve(most, self.assignment.restriction) or None
+        if not self.tables:  # they only look for new rows
+            self.stopping.wait(_WAIT.total_seconds())
+            return ()
         try:
             return self._reserve(most, self.assignment.restriction, _WAIT)
         except PASSING:
@@ -231,24 +243,28 @@ def _source_files(before: set[str]) -> tuple[str, ...]:
 
 
 def load(assignment: Assignment, connection: Connection) -> list[Computing]:
-    """Import a module and return its tables that have a `make`, parents first.
+    """Import a module and return its tables that have a `make`, parents first; there may be none if others discover.
 
     Raises:
         InvalidRequest: There is none, or not the requested one.
     """
     module = importlib.import_module(assignment.module)
     activations.repeat_calls(assignment.activations)
-    classes = [table for table in _classes(module, set()) if has_make(table)]
+    every = [table for table in _classes(module, set()) if _is_served(table, assignment)]
     wanted = assignment.tables
-    found = {name for table in classes for name in _names(table)}
+    found = {name for table in every for name in _names(table)}
+    what = "Imported or Computed table with a make"
+    if not assignment.until_empty:
+        what += ", nor a table with a discover,"
     if unknown := [name for name in wanted if name not in found]:
         raise InvalidRequest(
-            f"The module `{module.__name__}` has no Imported or Computed table with a make named "
-            f"{' or '.join(unknown)}; it has {', '.join(table.__name__ for table in classes) or 'none at all'}."
+            f"The module `{module.__name__}` has no {what} named "
+            f"{' or '.join(unknown)}; it has {', '.join(table.__name__ for table in every) or 'none at all'}."
         )
-    if not classes:
-        raise InvalidRequest(f"The module `{module.__name__}` has no Imported or Computed table with a make.")
-    for table in classes:
+    if not every:
+        raise InvalidRequest(f"The module `{module.__name__}` has no {what.rstrip(',')}.")
+    classes = [table for table in every if issubclass(table, Computing) and has_make(table)]
+    for table in every:
         if (address := table().connection.address) != connection.address:
             raise InvalidRequest(
                 f"`{table.__name__}` is at {address}, but this process works for {connection.address}. Let "
@@ -259,11 +275,24 @@ def load(assignment: Assignment, connection: Connection) -> list[Computing]:
         if type(served)._faulty_declaration is not None:
             with suppress(Exception):  # it was warned about, and its refresh fails
                 own_key_source(served)  # it may name what stands below it in the module
-    return _parents_first(connection, tables)
+    return _parents_first(connection, tables) if tables else []
 
 
-def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Computing]]:
-    """Find the declared tables with jobs in a module and in the modules it has imported.
+def load_discovering(assignment: Assignment) -> list[Discovering]:
+    """Return the tables of the module that look for new rows, after `load`."""
+    wanted = assignment.tables
+    every = _classes(importlib.import_module(assignment.module), set())
+    classes = [table for table in every if issubclass(table, Discovering) and has_discover(table)]
+    return [table() for table in classes if not wanted or not set(wanted).isdisjoint(_names(table))]
+
+
+def _is_served(table: type[Table], assignment: Assignment) -> bool:
+    makes = issubclass(table, Computing) and has_make(table)
+    return makes or (not assignment.until_empty and has_discover(table))
+
+
+def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Table]]:
+    """Find the declared tables in a module and in the modules it has imported.
 
     An imported module counts if it is of the same package, or if its functions have activated schemas.
     """
@@ -273,13 +302,13 @@ def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Computing]]
             own = value.__name__.startswith(f"{module.__name__}.")
             if value not in seen and (own or activations.activates_schemas(value)):
                 yield from _classes(value, seen)
-        elif isinstance(value, type) and issubclass(value, Computing) and value not in seen:
+        elif isinstance(value, type) and issubclass(value, Table) and value not in seen:
             seen.add(value)
             if "_abstract" not in vars(value) and value._schema is not None and value._schema.database:
                 yield value
 
 
-def _names(table: type[Computing]) -> tuple[str, str]:
+def _names(table: type[Table]) -> tuple[str, str]:
     schema = table._schema
     return table.__name__, f"{schema.database if schema else ''}.{table.__name__}"
 

@@ -64,12 +64,14 @@ class Ready:
     """A member has found its tables; parents come first.
 
     Args:
+        discovering: Schema and name of the tables that look for new rows.
         files: The source files of the user's modules.
         catalog_version: The catalog's version once they were declared.
     """
 
     pid: int
     tables: tuple[ServedTable, ...]
+    discovering: tuple[tuple[str, str], ...]
     files: tuple[str, ...]
     catalog_version: int
 
@@ -130,6 +132,35 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class BeganDiscovery:
+    """A member has begun to look for new rows of a table, `schema.Table`."""
+
+    pid: int
+    table: str
+
+
+@dataclass(frozen=True)
+class FinishedDiscovery:
+    """A member has looked for new rows.
+
+    Args:
+        table: `schema.Table`.
+        row_count: How many rows were new.
+        state: `success`, `error`, `lost` to another worker, or `refused` by the server before it began.
+        message: The error in one text.
+        stack: The error's stack.
+    """
+
+    pid: int
+    table: str
+    row_count: int
+    seconds: float
+    state: str
+    message: str = ""
+    stack: str = ""
+
+
+@dataclass(frozen=True)
 class Died:
     """A member has ended.
 
@@ -157,7 +188,7 @@ def how_it_ended(code: int) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
-Report: TypeAlias = Ready | Broken | Took | Began | Ended | Finished | Died
+Report: TypeAlias = Ready | Broken | Took | Began | Ended | Finished | BeganDiscovery | FinishedDiscovery | Died
 
 
 class RemoteStack(Exception):

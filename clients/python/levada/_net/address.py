@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, NotFound, Unavailable
 from levada._net import embedded
 from levada._net.connection import Connection
 from levada._net.credentials import find_credential
+from levada._net.recordings import recorded
 from levada._net.source import Source, find_source, other_host
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 
 class _Default:
@@ -135,6 +140,23 @@ def use(connection: Connection) -> None:
     """Make a connection the one that schemas use from now on."""
     with _default.lock:
         _default.connection = connection
+
+
+def recording(name: str, *, connection: Connection | None = None) -> AbstractContextManager[None]:
+    """Keep what is read within a block under a name, for an archive of these rows: `with lv.recording("paper-x"):`.
+
+    It covers all threads of this process, and the processes that it starts within the block; others take part if the
+    environment variable `LEVADA_RECORDING` has the name. A name that exists is gone on with. The server keeps the
+    queries and digests of their results, not the rows. A recording belongs to its user, and nobody else sees it.
+
+    Args:
+        name: 1 to 64 letters, digits, `.`, `_` and `-`.
+        connection: Whose reads to keep; by default those of the connection that schemas use.
+
+    Raises:
+        InvalidRequest: It cannot have such a name.
+    """
+    return recorded(conn() if connection is None else connection, name)
 
 
 def conn(url: str | None = None, token: str | None = None, *more: object, reset: bool = False) -> Connection:

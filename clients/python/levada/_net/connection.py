@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from levada._base.errors import InvalidRequest, LostConnectionError, Preconditio
 from levada._net.few_rows import fetch_few_rows
 from levada._net.job_context import job_of
 from levada._net.pages import pages
+from levada._net.recordings import RECORDING_VARIABLE, begin_recording
 from levada._net.small_calls import SmallCalls
 from levada._net.transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._net.transport import Transport
@@ -25,7 +27,6 @@ from levada_api.v1 import object_pb2, query_service_pb2, schema_pb2, schema_serv
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
 
     from google.protobuf.message import Message
@@ -41,6 +42,12 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _PROBE_SECONDS = 5.0
+_RECORDED = (
+    query_service_pb2.FetchRelationRequest,
+    query_service_pb2.CountRelationRequest,
+    query_service_pb2.CheckExistenceRequest,
+)
+"""The requests whose rows recordings keep."""
 _COMPRESSIONS = {"zstd": query_service_pb2.COMPRESSION_ZSTD, "lz4": query_service_pb2.COMPRESSION_LZ4_FRAME}
 
 
@@ -65,6 +72,7 @@ class Connection(Explained):
 
     Attributes:
         schemas: The schemas that this process has activated on it, by name.
+        recordings: The names of the recordings that keep its reads; one may be there more than once.
         direct_again: When to try again to reach stores without the server, on the monotonic clock.
 
     Raises:
@@ -94,6 +102,7 @@ class Connection(Explained):
         self._upstream: dict[tuple[str, str], tuple[int, list[schema_pb2.TableName]]] = {}
         self._dependencies: Dependencies | None = None
         self.schemas: dict[str, object] = {}
+        self.recordings: list[str] = []
         self.direct_again = 0.0
         try:
             self._info = self._ask_info(None)
@@ -101,7 +110,10 @@ class Connection(Explained):
         except BaseException:
             self._transport.close()
             raise
-        self._transactions.may_pipeline = "unanswered_requests" in self._info.features
+        for name in filter(None, os.environ.get(RECORDING_VARIABLE, "").split(",")):
+            begin_recording(self, name)
+            self.recordings.append(name)
+        self._transactions.may_pipeline = self.has_feature("unanswered_requests")
         if self._info.embedded:
             self._transport.stay_present()
 
@@ -114,6 +126,10 @@ class Connection(Explained):
     def server_version(self) -> str:
         """The server's version."""
         return self._info.version
+
+    def has_feature(self, name: str) -> bool:
+        """Return whether the server has a feature that released ones lack."""
+        return name in self._info.features
 
     @property
     def limits(self) -> server_service_pb2.Limits:
@@ -311,6 +327,11 @@ class Connection(Explained):
         """Return the job that runs in this context, if the method reads or changes rows."""
         return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
 
+    def _name_recordings(self, request: Message) -> None:
+        """Let the recordings keep a read."""
+        if self.recordings and isinstance(request, _RECORDED):
+            request.recordings[:] = dict.fromkeys(self.recordings)
+
     def begin_transaction(self, isolation: str, lease_token: str = "") -> Transaction:
         """Begin a transaction of this thread that only `end_transaction` ends.
 
@@ -360,6 +381,7 @@ class Connection(Explained):
         patience: float | None = None,
     ) -> _Response:
         """Call a method with one request and one response; see `Transport.call`."""
+        self._name_recordings(request)
         if (job := self._job_asking(method)) is not None:
             if (foreseen := job.foreseen(method, request)) is not None:
                 return cast("_Response", foreseen)
@@ -395,6 +417,7 @@ class Connection(Explained):
 
     def receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
+        self._name_recordings(request)
         if (job := self._job_asking(method)) is not None:
             return self._receive_for(job, method, request, response)
         return self._receive(method, request, response)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from levada._base.errors import InvalidDefinition
+from levada._jobs.discovery import Discovering
 from levada._pipeline.auto_populated import AutoPopulated
 from levada._query.class_level import on_class
 from levada._tables.table import Deleted, Table
 from levada_api.v1 import schema_pb2 as pb
 
 
-class Manual(Table):
+class Manual(Discovering):
     """A table whose rows come from people and instruments."""
 
     _abstract: ClassVar[bool] = True
@@ -28,7 +29,7 @@ class Lookup(Table):
     contents: Any = ()  # Any: rows of any form, or a property
 
 
-class Imported(AutoPopulated):
+class Imported(AutoPopulated, Discovering):
     """A table whose `make` reads files and other sources outside the database."""
 
     _abstract: ClassVar[bool] = True

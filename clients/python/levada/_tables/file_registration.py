@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Protocol
+
+from google.protobuf.duration_pb2 import Duration
 
 from levada._base.errors import InvalidRequest, LostConnectionError
 from levada._base.progress import Progress
@@ -225,9 +229,25 @@ class _Work:
         self.outcome._note(problem)
 
 
-def _pages(table: Target, attribute: str, folder: str) -> Iterator[pb.ListStoreFilesResponse]:
+def unchanged_paths(
+    table: Target, attribute: str | None, *, folder: str, minutes: float, pattern: str
+) -> Iterator[str]:
+    """Yield paths of files; see `Table.unchanged_files`."""
+    if not minutes >= 0:
+        raise InvalidRequest(f"minutes is 0 or more, not {minutes}.")
+    unchanged = Duration()
+    unchanged.FromTimedelta(timedelta(minutes=minutes))
+    for page in _pages(table, _attribute(table.heading, attribute), folder, unchanged):
+        yield from (file.path for file in page.files if fnmatch(file.path.rpartition("/")[2], pattern))
+
+
+def _pages(
+    table: Target, attribute: str, folder: str, unchanged: Duration | None = None
+) -> Iterator[pb.ListStoreFilesResponse]:
     """Yield pages of the files of a store; after a break the list resumes."""
-    request = pb.ListStoreFilesRequest(name=table._name, attribute=attribute, prefix=folder)
+    request = pb.ListStoreFilesRequest(
+        name=table._name, attribute=attribute, prefix=folder, unchanged_duration=unchanged
+    )
     pauses = RETRY.pauses(PATIENCE_SECONDS)
     while True:
         try:

@@ -52,25 +52,25 @@ class Target(Protocol):
         ...
 
 
-def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
-    """Insert rows of any form, all or none, or in chunks."""
+def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> int:
+    """Insert rows of any form, all or none, or in chunks; return how many are new, 0 if a job keeps them."""
     rows = as_operand(rows)
     if chunk_size is not None and isinstance(rows, Relation):
         raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
     shown = False if running_job() is not None else None
     with Progress(f"insert into {table._name.table}", _count(rows), "rows", shown=shown) as progress:
-        _insert_chunks(table, rows, options, chunk_size, progress)
+        return _insert_chunks(table, rows, options, chunk_size, progress)
 
 
 def _insert_chunks(
     table: Target, rows: object, options: pb.InsertOptions, chunk_size: int | None, progress: Progress
-) -> None:
+) -> int:
     if chunk_size is None:
-        _insert_chunk(table, rows, options, progress)
-        return
+        return _insert_chunk(table, rows, options, progress)
+    count = 0
     for number, chunk in enumerate(_chunks(rows, chunk_size)):
         try:
-            _insert_chunk(table, chunk, options, progress)
+            count += _insert_chunk(table, chunk, options, progress)
         except LevadaError as error:
             if number == 0:
                 raise
@@ -79,6 +79,7 @@ def _insert_chunks(
                 f"{error} Rows are counted from row {first}, where this chunk begins; earlier rows are inserted.",
                 {**error.details, "first_row": first},
             ) from None
+    return count
 
 
 def _count(rows: object) -> int | None:
@@ -112,37 +113,36 @@ def frame_with_key(table: Target, frame: Any, index_as_pk: bool | None) -> Any: 
     return frame.reset_index(drop=not (matches if index_as_pk is None else index_as_pk))
 
 
-def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions, progress: Progress) -> None:
+def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions, progress: Progress) -> int:
     name = table._name
     job = job_of(table.connection)
     buffered = job is not None and job.buffers(name)
     if isinstance(rows, Relation) and not buffered:
         request = pb.InsertRelationRequest(name=name, relation=rows._message(), options=options, request_id=uuid4().hex)
-        table.connection.call("RowService/InsertRelation", request, pb.InsertRelationResponse)
-        return
+        return table.connection.call("RowService/InsertRelation", request, pb.InsertRelationResponse).row_count
     source = rows.to_arrow() if isinstance(rows, Relation) else rows
     heading = table.heading
     stager = Stager(table.connection, name, heading)
     typed = read_rows(source, heading, name.table, ignore_extra_fields=options.ignore_extra_fields, stager=stager)
     if job is not None and buffered:
         job.insert(name, options, typed, user_location())
-    else:
-        token = job.open_transaction() if job is not None else ""
-        header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
-        if typed.whole is not None and typed.whole.nbytes <= _FEW_BYTES and not table.connection.in_transaction:
-            _send_few(table.connection, header, stream_of(typed.schema, [typed.whole]))
-            progress.update(typed.whole.num_rows)
-        else:
-            counted = replace(typed, batches=progress.counted(typed.batches, len))
-            _send(table.connection, header, counted.ipc_pieces(table.connection.compression))
+        return 0
+    token = job.open_transaction() if job is not None else ""
+    header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
+    if typed.whole is not None and typed.whole.nbytes <= _FEW_BYTES and not table.connection.in_transaction:
+        count = _send_few(table.connection, header, stream_of(typed.schema, [typed.whole]))
+        progress.update(typed.whole.num_rows)
+        return count
+    counted = replace(typed, batches=progress.counted(typed.batches, len))
+    return _send(table.connection, header, counted.ipc_pieces(table.connection.compression))
 
 
-def _send_few(connection: Connection, header: pb.InsertHeader, stream: bytes) -> None:
+def _send_few(connection: Connection, header: pb.InsertHeader, stream: bytes) -> int:
     request = pb.InsertFewRowsRequest(header=header, arrow_ipc=stream)
-    connection.call("RowService/InsertFewRows", request, pb.InsertFewRowsResponse)
+    return connection.call("RowService/InsertFewRows", request, pb.InsertFewRowsResponse).row_count
 
 
-def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:
+def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> int:
     """Insert a stream: in one message if it is small, except in a transaction, which has a stream open."""
     begin = b""
     if not connection.in_transaction:
@@ -151,9 +151,9 @@ def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[byte
             if len(begin) > _FEW_BYTES:
                 break
         else:
-            _send_few(connection, header, begin)
-            return
-    connection.send("RowService/InsertRows", _requests(header, begin, pieces), pb.InsertRowsResponse)
+            return _send_few(connection, header, begin)
+    answer = connection.send("RowService/InsertRows", _requests(header, begin, pieces), pb.InsertRowsResponse)
+    return answer.row_count
 
 
 def _requests(header: pb.InsertHeader, begin: bytes, pieces: Iterator[bytes]) -> Iterator[pb.InsertRowsRequest]:

@@ -23,7 +23,7 @@ from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._query.relation import Relation, Restricted
 from levada._query.restriction import Not
 from levada._tables.deletion import Deletion, drop_table, drop_table_quick
-from levada._tables.file_registration import RegisteredFiles, register_files
+from levada._tables.file_registration import RegisteredFiles, register_files, unchanged_paths
 from levada._tables.insertion import frame_with_key, insert
 from levada._tables.staged_insert import StagedInsert, staged_insert1
 from levada._tables.validation import ValidationResult, validate
@@ -351,6 +351,25 @@ class Table(Relation, metaclass=TableMeta):
         return register_files(
             self, attribute, pattern, folder=folder, values=values or {}, dry_run=dry_run, progress=display_progress
         )
+
+    @on_class
+    def unchanged_files(
+        self, folder: str = "", *, minutes: float = 5, pattern: str = "*", attribute: str | None = None
+    ) -> Iterator[str]:
+        """Yield the paths of files of a store that have not changed for some minutes, by the clock of the server.
+
+        They are files that rows of this table may name by an attribute `<filepath@…>`: for its `discover`.
+
+        Args:
+            folder: The folder of the store; by default all folders that the server gives to the schema.
+            minutes: For how long a file must not have changed; 0 for all files.
+            pattern: Only files whose names match, such as `"*.h5"`.
+            attribute: The attribute of type `<filepath@…>`, if the table has several.
+
+        Raises:
+            InvalidRequest: The table has no such attribute, or the schema may not register files of the folder.
+        """
+        return unchanged_paths(self, attribute, folder=folder, minutes=minutes, pattern=pattern)
 
     @on_class
     def insert(

@@ -7,7 +7,18 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from levada._crew.reports import Began, Broken, Died, Ended, Finished, Ready, Took
+from levada._base.text import plural
+from levada._crew.reports import (
+    Began,
+    BeganDiscovery,
+    Broken,
+    Died,
+    Ended,
+    Finished,
+    FinishedDiscovery,
+    Ready,
+    Took,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,9 +84,11 @@ class TextLog(Observer):
         self._write = write
 
     def reported(self, report: Report) -> None:
-        """Write a line for each job that ended."""
+        """Write a line for each job that ended, and for each discovery that found rows or failed."""
         if isinstance(report, Finished):
             self._say(_line(report))
+        elif isinstance(report, FinishedDiscovery) and (report.row_count or report.message):
+            self._say(_discovery_line(report))
 
     def happened(self, event: str, text: str, **details: object) -> None:
         """Write the text."""
@@ -90,6 +103,13 @@ def _line(report: Finished) -> str:
     """Format a job on one line: state, table, key, time, and for errors their message."""
     message = f"  {report.message.splitlines()[0]}" if report.state in _TOLD and report.message else ""
     return f"{report.state:<7} {job_text(report.lease)} {report.seconds:.3f} s{message}"
+
+
+def _discovery_line(report: FinishedDiscovery) -> str:
+    """Format a discovery on one line: state, table, rows, time, and for errors their message."""
+    message = f"  {report.message.splitlines()[0]}" if report.message else ""
+    found = plural(report.row_count, "new row")
+    return f"{report.state:<7} {report.table} discover: {found} {report.seconds:.3f} s{message}"
 
 
 def job_text(lease: Lease) -> str:
@@ -116,7 +136,18 @@ class JsonLog(Observer):
                 error = {"error": report.message, "stack": report.stack} if report.state in _TOLD else {}
                 details = {"process": report.pid, **job_details(report.lease), "state": report.state}
                 self._event("job_ended", **details, duration_seconds=round(report.seconds, 6), **error)
-            case Took() | Ended() | Broken() | Died():
+            case FinishedDiscovery():
+                error = {"error": report.message, "stack": report.stack} if report.message else {}
+                self._event(
+                    "discovery_ended",
+                    process=report.pid,
+                    table=report.table,
+                    state=report.state,
+                    rows=report.row_count,
+                    duration_seconds=round(report.seconds, 6),
+                    **error,
+                )
+            case Took() | Ended() | BeganDiscovery() | Broken() | Died():
                 pass  # the worker reports the last two in its own words
 
     def happened(self, event: str, text: str, **details: object) -> None:

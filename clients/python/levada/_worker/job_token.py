@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 
-def make_job_token(connection: Connection, module: str, tables: Iterable[Table]) -> Path | None:
+def make_job_token(
+    connection: Connection, module: str, tables: Iterable[Table], discovering: Iterable[Table] = ()
+) -> Path | None:
     """Make a token that allows to compute some tables, and to read the schemas of all classes in this process.
 
     Args:
         connection: The connection; its caller becomes the token's user.
         module: The module of the tables, whose import has made the classes.
         tables: The tables to compute.
+        discovering: The tables into which rows may be inserted that their classes discover.
 
     Returns:
         The file with the token, which only this user can read; None if the caller needs no token.
@@ -38,6 +41,9 @@ def make_job_token(connection: Connection, module: str, tables: Iterable[Table])
     for table in tables:
         name = table._name
         scopes.append(access_pb2.Scope(role=access_pb2.ROLE_WORKER, schema=name.schema, table=name.table))
+    for table in discovering:
+        name = table._name
+        scopes.append(access_pb2.Scope(role=access_pb2.ROLE_DEPOSITOR, schema=name.schema, table=name.table))
     request = pb.CreateTokenRequest(label=f"job of {module}"[:200], scopes=scopes)
     made = connection.call("AccessService/CreateToken", request, pb.CreateTokenResponse)
     address, _, certificates, authority = connection.arguments

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
 from levada._base.installation import install_command
-from levada._crew.reports import Began, Died, Ended, Finished, Ready
+from levada._crew.reports import Began, Died, Ended, Finished, FinishedDiscovery, Ready
 from levada._worker.events import Observer
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class Metrics(Observer):
         self._seconds = prometheus.Histogram(
             "levada_make_duration_seconds", "How long make ran.", table, buckets=_BUCKETS_SECONDS, registry=registry
         )
+        self._discovered = prometheus.Counter(
+            "levada_discovered_rows", "New rows that discover found.", table, registry=registry
+        )
+        self._discoveries = prometheus.Counter(
+            "levada_discoveries",
+            "Calls of discover that ended: success, error, or lost to another worker.",
+            (*table, "state"),
+            registry=registry,
+        )
         self._in_hand = prometheus.Gauge("levada_jobs_in_hand", "Running computations.", registry=registry)
         self._processes = prometheus.Gauge("levada_processes", "Computing processes.", registry=registry)
         self._died = prometheus.Counter("levada_processes_died", "Processes that died.", registry=registry)
@@ -72,6 +81,10 @@ class Metrics(Observer):
                 table = (report.lease.table.schema, report.lease.table.table)
                 self._jobs.labels(*table, report.state).inc()
                 self._seconds.labels(*table).observe(report.seconds)
+            case FinishedDiscovery():
+                schema, _, name = report.table.partition(".")
+                self._discoveries.labels(schema, name, report.state).inc()
+                self._discovered.labels(schema, name).inc(report.row_count)
             case Died(pid, code):
                 self._computing.discard(pid)
                 self._ready.discard(pid)

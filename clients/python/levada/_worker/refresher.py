@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
 from levada._jobs import job_calls
+from levada._jobs.discovery import list_discoveries
 from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING
-from levada_api.v1 import schema_pb2
+from levada_api.v1 import job_pb2, schema_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ _LONGEST_SECONDS = 60.0
 _SHARE = 10
 """The pause after a refresh, as a multiple of its duration, if that is longer; at most the limit above."""
 _CLOSE_SECONDS = 5.0
+_LOOKING = (job_pb2.JOB_STATE_PENDING, job_pb2.JOB_STATE_RESERVED)
 
 
 class Refresher:
@@ -33,18 +35,21 @@ class Refresher:
 
     Args:
         tables: Schema and name of each, parents first.
+        discovering: Schema and name of each table that looks for new rows.
         drain: Check whether anything is left to do.
         retry_errors: Make failed jobs pending at the start.
         say: Called once for each refusal of the server.
 
     Attributes:
-        drained: Set when no job is pending or reserved, even after a refresh, but jobs whose `make` inserted nothing.
+        drained: Set when no job is pending or reserved, even after a refresh, but jobs whose `make` inserted nothing,
+            and each table has looked for new rows.
     """
 
     def __init__(
         self,
         connection: Connection,
         tables: Iterable[tuple[str, str]],
+        discovering: Iterable[tuple[str, str]] = (),
         *,
         drain: bool,
         retry_errors: bool = False,
@@ -52,6 +57,7 @@ class Refresher:
     ) -> None:
         self._connection = connection
         self._tables = [schema_pb2.TableName(schema=schema, table=table) for schema, table in tables]
+        self._discovering = [schema_pb2.TableName(schema=schema, table=table) for schema, table in discovering]
         self._drain = drain
         self._unseen = list(self._tables)
         self._retry_errors = retry_errors
@@ -66,6 +72,10 @@ class Refresher:
         """End the thread; a long refresh is left to end by itself."""
         self._closed.set()
         self._thread.join(_CLOSE_SECONDS)
+
+    def stop_waiting_for(self, table: str) -> None:
+        """Count a table, `schema.Table`, as having looked for new rows: the server refuses that."""
+        self._discovering = [name for name in self._discovering if f"{name.schema}.{name.table}" != table]
 
     def _run(self) -> None:
         usual = _DRAIN_SECONDS if self._drain else _IDLE_SECONDS
@@ -85,7 +95,7 @@ class Refresher:
             self._begin()
         elif not self._drain:
             self._refresh(periodic=True)
-        elif not self._open_jobs() and not self._refresh() and not self._open_jobs():
+        elif not self._discovers() and not self._open_jobs() and not self._refresh() and not self._open_jobs():
             # Nothing was reserved, so nothing was committed since; nothing new was found then, and nothing is now.
             self.drained.set()
 
@@ -101,6 +111,14 @@ class Refresher:
         """Refresh all tables; return how many more jobs are pending than before."""
         answers = [job_calls.refresh(self._connection, table, periodic=periodic, patience=0) for table in self._tables]
         return sum(answer.added_count + answer.reset_count for answer in answers)
+
+    def _discovers(self) -> bool:
+        """Return whether a worker looks for new rows, or should."""
+        names = self._discovering
+        if not names:
+            return False
+        found = list_discoveries(self._connection, names=names)
+        return len(found) < len(names) or any(discovery.state in _LOOKING for discovery in found)
 
     def _open_jobs(self) -> int:
         found = job_calls.progress(self._connection, self._tables)

@@ -12,14 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from levada._base.text import printable
-from levada._crew.reports import Began, Died, Ended, Finished, Ready
+from levada._crew.reports import Began, BeganDiscovery, Died, Ended, Finished, FinishedDiscovery, Ready
 from levada._worker.events import Observer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from levada._crew.reports import Report
-    from levada._jobs.job_calls import Lease
 
 _STYLES = {"success": "green", "error": "red", "lost": "yellow", "released": "yellow", "unready": "yellow"}
 
@@ -32,7 +31,7 @@ class View(Observer):
     """
 
     def __init__(self, console: Console) -> None:
-        self._in_hand: dict[int, tuple[Lease, float] | None] = {}
+        self._in_hand: dict[int, tuple[str, str, float] | None] = {}
         self._counts = dict.fromkeys(_STYLES, 0)
         self._began = time.monotonic()
         self._console = console
@@ -46,10 +45,14 @@ class View(Observer):
     def reported(self, report: Report) -> None:
         """Handle a report of a process."""
         match report:
-            case Ready(pid) | Ended(pid):
+            case Ready(pid) | Ended(pid) | FinishedDiscovery(pid):
                 self._in_hand = {**self._in_hand, pid: None}
             case Began(pid, lease):
-                self._in_hand = {**self._in_hand, pid: (lease, time.monotonic())}
+                key = json.dumps(lease.key, default=str, ensure_ascii=False)
+                table = f"{lease.table.schema}.{lease.table.table}"
+                self._in_hand = {**self._in_hand, pid: (table, key, time.monotonic())}
+            case BeganDiscovery(pid, table):
+                self._in_hand = {**self._in_hand, pid: (table, "looks for new rows", time.monotonic())}
             case Finished():
                 self._counts[report.state] += 1
             case Died(pid):
@@ -72,11 +75,8 @@ class View(Observer):
             if job is None:
                 table.add_row(str(pid), Text("idle", style="dim"))
                 continue
-            lease, begun = job
-            key = json.dumps(lease.key, default=str, ensure_ascii=False)
-            table.add_row(
-                str(pid), f"{lease.table.schema}.{lease.table.table}", Text(printable(key)), f"{now - begun:.0f} s"
-            )
+            name, key, begun = job
+            table.add_row(str(pid), name, Text(printable(key)), f"{now - begun:.0f} s")
         counts = Text()
         for state, style in _STYLES.items():
             counts.append(f"{state} {self._counts[state]}   ", style=style if self._counts[state] else "dim")

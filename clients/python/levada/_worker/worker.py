@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from levada._base import signals
 from levada._crew.crew import Crew, shares
 from levada._crew.limits import Limits
-from levada._crew.reports import Assignment, Broken, Died, Finished, Ready
+from levada._crew.reports import Assignment, Broken, Died, Finished, FinishedDiscovery, Ready
 from levada._net.backoff import PASSING, Backoff
 from levada._worker.events import job_details, job_text
 from levada._worker.refresher import Refresher
@@ -179,6 +179,8 @@ class _Supervisor:
                     self._hire_time = math.inf  # until the source has been fixed
                 case Finished():
                     self._pauses = _REPLACE.pauses()
+                case FinishedDiscovery(state="refused") if self._refresher is not None:
+                    self._refresher.stop_waiting_for(report.table)
                 case Died() if replace:
                     self._replace(report)
                 case _:
@@ -193,12 +195,14 @@ class _Supervisor:
             return
         self._tables = ready.tables
         count = f"{self._settings.processes} process" + "es" * (self._settings.processes != 1)
-        names = [table.full_name for table in ready.tables]
+        discovering = [f"{schema}.{table}" for schema, table in ready.discovering]
+        names = list(dict.fromkeys([*(table.full_name for table in ready.tables), *discovering]))
         text = f"{count} for {', '.join(names)} at {self._connection.address}"
         self._observer.happened("started", text, tables=names, processes=self._settings.processes)
         self._refresher = Refresher(
             self._connection,
             [(table.schema, table.table) for table in ready.tables],
+            ready.discovering,
             drain=self._settings.drain,
             retry_errors=self._settings.retry_errors,
             say=lambda text: self._observer.happened("cannot_refresh", text),

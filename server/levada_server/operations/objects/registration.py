@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,6 +17,7 @@ from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
+    from datetime import timedelta
 
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
@@ -41,7 +43,7 @@ class Found:
 
 
 async def list_files(
-    engine: Engine, caller: Caller, target: Target, prefix: str, after: str
+    engine: Engine, caller: Caller, target: Target, prefix: str, after: str, unchanged: timedelta | None = None
 ) -> AsyncGenerator[Found, None]:
     """Yield the files of a store that an attribute may register, in byte order of their paths.
 
@@ -51,6 +53,7 @@ async def list_files(
         target: The attribute.
         prefix: The folder to list; empty for all folders that the schema may register.
         after: Only paths that come after this one.
+        unchanged: Only files that have not changed for this long; None for all.
 
     Raises:
         InvalidRequest: The attribute is not a `<filepath@…>`, or the schema may not register files of the folder.
@@ -63,9 +66,13 @@ async def list_files(
         engine.objects.check_registrable(store.name, schema, prefix)
     folders = (prefix,) if prefix else _outermost(engine.objects.registrable(store.name, schema))
     files = (file for folder in folders for file in store.scan(folder, after))
+    latest = None if unchanged is None else datetime.now(UTC) - unchanged
     while entries := await asyncio.to_thread(lambda: list(islice(files, MAX_FILES))):
         found = tuple(entry for entry in entries if entry.size_bytes is not None)
-        yield Found(found, len(entries) - len(found))
+        skipped = len(entries) - len(found)
+        if latest is not None:
+            found = tuple(file for file in found if file.change_time is not None and file.change_time <= latest)
+        yield Found(found, skipped)
 
 
 async def register(engine: Engine, caller: Caller, target: Target, path: str) -> ObjectReference:

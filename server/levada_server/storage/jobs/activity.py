@@ -92,6 +92,14 @@ async def recent_rate(
     return row["count"] / row["seconds"] if row["count"] > 1 and row["seconds"] > 0 else 0.0
 
 
+async def environments(
+    connection: Connection, table: Table, jobs: sql.Select | None, after: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return ids, after one, and contents of the environments of jobs; only of jobs whose key a query has."""
+    statement, values = restricted(_FILE, "environments", table, jobs, after, limit)
+    return [(row["id"], row["content"]) for row in await connection.fetch(statement, *values)]
+
+
 @dataclass(frozen=True, slots=True)
 class HeldJobs:
     """The jobs of a table that a worker holds: their number, and the time and key of the one reserved first."""

@@ -211,18 +211,17 @@ class BucketStore:
         """
         with told_of(self.name):
             found = obstore.list_with_delimiter(self._bucket, folder or None)
-        entries: list[tuple[str, int | None]] = [(one["path"], one["size"]) for one in found["objects"]]
+        entries: list[tuple[str, Scanned | None]] = [(one["path"], _scanned(one)) for one in found["objects"]]
         entries += [(f"{path.rstrip('/')}/", None) for path in found["common_prefixes"]]
         del found
-        for path, size in sorted(entries, key=lambda entry: entry[0].encode()):
+        for path, file in sorted(entries, key=lambda entry: entry[0].encode()):
             inside = path.endswith("/") and after.startswith(path)
             if path == f"{MANAGED_FOLDER}/" or (path.encode() <= after.encode() and not inside):
                 continue
-            if path.endswith("/"):
+            if file is None:
                 yield from self.scan(path.rstrip("/"), after)
             else:
-                allowed = all(wrong_name(part) is None for part in path.split("/"))
-                yield Scanned(path, size if allowed else None)
+                yield file
 
     def read_content(self, path: str) -> Content:
         """Read a file to its end.
@@ -459,6 +458,13 @@ def _end(pieces: Iterable[_Piece]) -> int:
             break
         at = max(at, piece.end)
     return at
+
+
+def _scanned(found: ObjectMeta) -> Scanned:
+    path = found["path"]
+    if any(wrong_name(part) is not None for part in path.split("/")):
+        return Scanned(path)
+    return Scanned(path, found["size"], found["last_modified"])
 
 
 def _checked_key(key: str) -> str:

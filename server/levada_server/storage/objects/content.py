@@ -13,6 +13,7 @@ from levada_server.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from io import FileIO
     from typing import BinaryIO
 
@@ -30,10 +31,11 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A file of a store: its path there, and its size in bytes; None for what cannot be registered, such as a link."""
+    """A file of a store: its path there, its size in bytes and when it changed; None if it cannot be registered."""
 
     path: str
-    size_bytes: int | None
+    size_bytes: int | None = None
+    change_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import shutil
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -366,11 +367,11 @@ def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:
         if path == MANAGED_FOLDER or (whole <= after and not (key.endswith(b"/") and after.startswith(whole))):
             continue
         if link or wrong_name(name) is not None:
-            yield Scanned(path.encode(errors="replace").decode(), None)
+            yield Scanned(path.encode(errors="replace").decode())
         elif key.endswith(b"/"):
             yield from _scan(place / name, f"{path}/", after)
         else:
-            yield Scanned(path, _size(place / name) if file else None)
+            yield _scanned(path, place / name) if file else Scanned(path)
 
 
 def _key(entry: os.DirEntry[str]) -> bytes:
@@ -378,11 +379,13 @@ def _key(entry: os.DirEntry[str]) -> bytes:
     return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
 
 
-def _size(place: Path) -> int | None:
+def _scanned(path: str, place: Path) -> Scanned:
     try:
-        return place.stat().st_size
+        found = place.stat()
     except OSError:  # it went since
-        return None
+        return Scanned(path)
+    # A copy may have the time of its original.
+    return Scanned(path, found.st_size, datetime.fromtimestamp(max(found.st_mtime, found.st_ctime), UTC))
 
 
 def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:

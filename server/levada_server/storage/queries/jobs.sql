@@ -329,6 +329,11 @@ WITH finished AS (
 SELECT count(*) AS count, extract(epoch FROM {now} - min(f._finished_time))::double precision AS seconds
 FROM (SELECT _finished_time FROM finished ORDER BY _finished_time DESC LIMIT $2) AS f;
 
+-- name: environments
+SELECT e.id, e.content::text AS content FROM levada.environment AS e
+WHERE e.id > $1 AND EXISTS (SELECT FROM {jobs} AS j WHERE j._environment_id = e.id AND {restriction})
+ORDER BY e.id LIMIT $2;
+
 -- name: held_tables
 SELECT number FROM levada_functions.held_tables($1::text[]::regclass[]) AS number;
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from levada._base.errors import InvalidRequest
 from levada._base.text import plural
+from levada._cli.commands import slices
 from levada._cli.output import print_json
 from levada._moving import exporting
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def export(connection: Connection, options: argparse.Namespace) -> int:
-    """Write schemas and tables as files."""
+    """Write schemas and tables, or the slice of a recording, as files."""
+    if options.slice is not None:
+        return slices.export(connection, options)
+    if not options.names:
+        raise InvalidRequest("Name schemas or tables to export, or a recording by --slice.")
 
     def done(written: WrittenTable) -> None:
         if not options.json:

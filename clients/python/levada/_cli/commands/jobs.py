@@ -12,21 +12,30 @@ from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.output import json_text, print_json, print_table, write_styled
 from levada._jobs import job_calls
+from levada._jobs.discovery import list_discoveries
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.pages import pages
-from levada_api.v1 import job_service_pb2, schema_pb2, schema_service_pb2
+from levada_api.v1 import job_pb2, job_service_pb2, schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from levada._jobs.job_table import Jobs
     from levada._net.connection import Connection
-    from levada_api.v1 import job_pb2
 
 _AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
 _ASKED_ABOUT = {"ignore": ("pending", "error"), "cancel": ("reserved",)}
 """The actions that ask first if they touch all jobs of a table, and the states of the jobs that they change."""
+_STATES = {
+    job_pb2.JOB_STATE_PENDING: "pending",
+    job_pb2.JOB_STATE_RESERVED: "reserved",
+    job_pb2.JOB_STATE_SUCCESS: "success",
+    job_pb2.JOB_STATE_ERROR: "error",
+}
+"""The states of discoveries."""
 _LISTED_ERRORS = 100
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
 _NOT_THE_USERS = re.compile(r"[/\\](?:levada[/\\]_\w+|site-packages|lib[/\\]python3[^/\\]*|<frozen)[/\\]?")
@@ -67,9 +76,59 @@ def _print_progress(rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
         print_json({"table": name, **dict(zip(JOB_COUNTS, counts, strict=True))})
 
 
+def discoveries(connection: Connection, options: argparse.Namespace) -> int:
+    """Show when the tables of a schema last looked for new rows, and how that ended."""
+    rows = [
+        {
+            "table": shown_name(found.table),
+            "state": _STATES[found.state],
+            "rows": found.row_count,
+            "total_rows": found.total_row_count,
+            "began": _time(found.reserve_time),
+            "next": _time(found.schedule_time),
+            "error": f"{found.error.type}: {found.error.message}" if found.HasField("error") else None,
+            "error_stack": found.error.stack or None,
+            "host": found.worker.host,
+        }
+        for found in _discoveries(connection, options.name)
+    ]
+    if options.json:
+        for row in rows:
+            print_json(row)
+    else:
+        names = ("table", "state", "rows", "total_rows", "began", "next", "error")
+        print_table(names, [["-" if row[name] is None else row[name] for name in names] for row in rows])
+    return 0
+
+
+def _discoveries(connection: Connection, name: str) -> Sequence[job_pb2.Discovery]:
+    if not connection.has_feature("discoveries"):
+        return []
+    if "." in name:
+        return list_discoveries(connection, names=[parse_full_name(name)])
+    return list_discoveries(connection, schema=name)
+
+
+def _time(moment: Timestamp) -> str:
+    return moment.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def errors(connection: Connection, options: argparse.Namespace) -> int:
-    """Show failed jobs, with their keys and the place in the code."""
+    """Show failed jobs, with their keys and the place in the code, and discoveries that failed."""
+    found = _discoveries(connection, options.name)
+    for discovery in found:
+        if discovery.HasField("error"):
+            error, place = discovery.error, location(discovery.error.stack)
+            name = shown_name(discovery.table)
+            if options.json:
+                told = {"error_type": error.type, "error_message": error.message, "error_stack": error.stack}
+                about = {"location": place or None, "attempt": discovery.attempt, "host": discovery.worker.host}
+                print_json({"table": name, "key": None, **told, "output": None, **about})
+            else:
+                print_error(f"{name} discover", {}, f"{error.type}: {error.message}", place)
     for table in tables_with_jobs(connection, options.name):
+        if found and not has_jobs(connection, table):
+            continue
         failed = job_table(connection, table.schema, table.table).errors
         rows = failed.to_dicts(order_by="KEY", limit=_LISTED_ERRORS)
         for row in rows:
@@ -88,7 +147,7 @@ def errors(connection: Connection, options: argparse.Namespace) -> int:
 
 def print_error(table: str, key: Mapping[str, object], message: str, place: str) -> None:
     """Print the error of a job: its table and key, the message, and the place in the user's code."""
-    write_styled(f"{table} {json_text(key)}", "bold")
+    write_styled(f"{table} {json_text(key)}" if key else table, "bold")
     print(f": {message}")
     if place:
         write_styled(f"    {place}", "dim")

@@ -15,7 +15,7 @@ from levada._base.text import plural
 from levada._cli.commands.jobs import location, print_error
 from levada._cli.output import print_json, unguarded
 from levada._crew.limits import Limits
-from levada._crew.member import load
+from levada._crew.member import load, load_discovering
 from levada._crew.reports import Assignment, Finished
 from levada._jobs import job_calls
 from levada._jobs.job_table import job_table
@@ -111,7 +111,8 @@ def _submit(connection: Connection, options: argparse.Namespace, job: ArrayJob) 
     """Submit a job with a token of its own, which ends with the job."""
     sys.path.insert(0, str(Path.cwd()))
     # The import declares the tables by the user's rights; the workers' token could not.
-    tables = load(Assignment(options.module, tuple(options.tables)), connection)
+    assignment = Assignment(options.module, tuple(options.tables))
+    tables = load(assignment, connection)
     if options.by_queue:
         jobs, there = _jobs_to_do(connection, tables), job.tasks_there()
         tasks = min(job.tasks, math.ceil(jobs / options.processes)) - there
@@ -119,7 +120,7 @@ def _submit(connection: Connection, options: argparse.Namespace, job: ArrayJob) 
             print(f"{plural(jobs, 'job')} to do and {plural(there, 'worker')} submitted earlier; nothing is submitted")
             return
         job = replace(job, tasks=tasks)
-    credentials = make_job_token(connection, options.module, tables)
+    credentials = make_job_token(connection, options.module, tables, load_discovering(assignment))
     try:
         id_ = submit(job.script(credentials))
     except LevadaError:

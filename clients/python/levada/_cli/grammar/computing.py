@@ -184,8 +184,15 @@ def _add_jobs(commands: Commands) -> None:
         (
             "errors",
             "jobs:errors",
-            "show failed jobs, with their keys and the place in the code",
-            "one object per job: table, key, error_type, error_message, error_stack, output, location, attempt, host",
+            "show failed jobs, with their keys and the place in the code, and discoveries that failed",
+            "one object per job: table, key, error_type, error_message, error_stack, output, location, attempt, host; "
+            "the key of a failed discovery is null",
+        ),
+        (
+            "discoveries",
+            "jobs:discoveries",
+            "show when tables last looked for new rows, and how that ended",
+            "one object per table: table, state, rows, total_rows, began, next, error, error_stack, host",
         ),
     ):
         shown = parsing.add(actions, action, what, run=run, examples=(f"jobs {action} lab",), json=shape)

@@ -1,4 +1,4 @@
-"""The commands for moving: `copy`, `export`, `import-datajoint` and `check-code`."""
+"""The commands for moving: `copy`, `export`, `recordings`, `import`, `import-datajoint` and `check-code`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def add_commands(commands: Commands) -> None:
     """Add them to the command line."""
     _add_copy(commands)
     _add_export(commands)
+    _add_slices(commands)
     _add_import(commands)
 
 
@@ -58,11 +59,12 @@ def _add_export(commands: Commands) -> None:
             "export lab --to lab.duckdb",
             "export lab --to lab.sql",
             "export lab.Session --where \"day > '2026-01-01'\" --to sessions",
+            "export --slice paper-x --to paper-x-archive",
         ),
-        json="one object: to, tables (table, rows, digest)",
+        json="one object: to, tables (table, rows, digest); with --slice also changed",
     )
     parsing.complete(
-        export.add_argument("names", nargs="+", metavar="NAME", help="schemas, or tables as schema.Table"),
+        export.add_argument("names", nargs="*", default=[], metavar="NAME", help="schemas, or tables as schema.Table"),
         schema_or_table_names,
     )
     export.add_argument(
@@ -79,6 +81,55 @@ def _add_export(commands: Commands) -> None:
         metavar="CONDITION",
         help="only rows of the table that meet all of these",
     )
+    export.add_argument(
+        "--slice",
+        metavar="RECORDING",
+        help="instead of names: all rows that a recording has read, with all that they depend on, as an archive",
+    )
+    export.add_argument(
+        "--writer", metavar="MODULE:FUNCTION", help="with --slice: a function that also writes it in another form"
+    )
+
+
+def _add_slices(commands: Commands) -> None:
+    bring = parsing.add(
+        commands,
+        "import",
+        "open the archive of a slice as a database",
+        run="slices:open_archive",
+        examples=("import paper-x-archive",),
+        server=parsing.OWN,
+        json="one object: tables (table, rows)",
+    )
+    bring.add_argument("folder", type=Path, metavar="FOLDER", help="the archive that `levada export --slice` wrote")
+    actions = parsing.add_group(commands, "recordings", "list, show and delete what was recorded of your reads")
+    parsing.add(
+        actions,
+        "list",
+        "list your recordings",
+        run="slices:recordings",
+        examples=("recordings list",),
+        json="one object per recording: name, reads, begun, last_read",
+    )
+    show = parsing.add(
+        actions,
+        "show",
+        "list the reads of a recording, and whether they give other rows now",
+        run="slices:show_recording",
+        examples=("recordings show paper-x",),
+        json="one object per read: tables, kind, first, last, count, changed",
+    )
+    show.add_argument("name", metavar="RECORDING", help="its name")
+    delete = parsing.add(
+        actions,
+        "delete",
+        "delete a recording, not its rows",
+        run="slices:delete",
+        examples=("recordings delete paper-x",),
+        json="one object: deleted",
+    )
+    delete.add_argument("name", metavar="RECORDING", help="its name")
+    parsing.yes(delete)
 
 
 def _add_import(commands: Commands) -> None:

@@ -8,6 +8,7 @@ function response = checkExistence(connection, request, varargin)
 %       relation  Relation: The relation.
 %       lease_token  char: As in FetchRelationRequest.
 %       read_receipt  uint8: As in FetchRelationRequest.
+%       recordings  cell of char: As in FetchRelationRequest.
 %
 %   Response: CheckExistenceResponse
 %       found  logical: It has at least one entity.

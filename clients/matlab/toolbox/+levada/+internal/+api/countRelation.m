@@ -7,6 +7,7 @@ function response = countRelation(connection, request, varargin)
 %       relation  Relation: The relation.
 %       lease_token  char: As in FetchRelationRequest.
 %       read_receipt  uint8: As in FetchRelationRequest.
+%       recordings  cell of char: As in FetchRelationRequest.
 %
 %   Response: CountRelationResponse
 %       entity_count  int64: How many entities it has.

@@ -12,6 +12,8 @@ function responses = fetchRelation(connection, request)
 %       compressions  cell of Compression: The compressions that the client can read, best first; the server uses the
 %           first, and only for large batches. Empty: no compression, which is best if client and server share a
 %           machine.
+%       recordings  cell of char: The recordings of the caller that keep this read, at most 16. NOT_FOUND if the caller
+%           has no such recording.
 %
 %   Response: FetchRelationResponse
 %       arrow_ipc  uint8: The next bytes of the stream, at most about 1 MB. The stream's schema carries the metadata

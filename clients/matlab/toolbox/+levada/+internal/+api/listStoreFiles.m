@@ -10,6 +10,8 @@ function responses = listStoreFiles(connection, request)
 %       attribute  char: The attribute that will hold the files.
 %       prefix  char: The folder to list, with `/`; empty for all that the schema may register.
 %       after  char: Only paths that come after this one in byte order.
+%       unchanged_duration  Duration: Only files that have not changed for this long, by the server's clock. Unset:
+%           all.
 %
 %   Response: ListStoreFilesResponse
 %       files  cell of StoreFile: At most 1 000 files.

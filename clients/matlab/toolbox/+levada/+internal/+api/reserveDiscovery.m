@@ -1,0 +1,19 @@
+function response = reserveDiscovery(connection, request, varargin)
+%RESERVEDISCOVERY Lease the discovery of one of some tables that is due: the right to look for its new rows.
+%   One worker at a time has it; it goes to others when its worker's session has ended or fallen silent. Nothing if
+%   none is due.
+%   RESPONSE = RESERVEDISCOVERY(CONNECTION, REQUEST, SECONDS) calls JobService.ReserveDiscovery. SECONDS is a deadline,
+%   and may be left out.
+%
+%   Request: ReserveDiscoveryRequest
+%       worker_session  char: The worker's session.
+%       tables  cell of DiscoveringTable: The tables, at least one, and at most 1 000.
+%       at_once  logical: Begin even if it is not due yet, unless a worker is at it.
+%
+%   Response: ReserveDiscoveryResponse
+%       lease  DiscoveryLease: The lease; unset if no discovery is due.
+%
+%   Written by generate_stubs.py from proto/.
+
+response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ReserveDiscovery', request, varargin{:});
+end

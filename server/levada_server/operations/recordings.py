@@ -1,0 +1,148 @@
+"""Keep what a user reads under a name, which nobody else sees."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest, LevadaError, LimitReached, NotFound
+from levada_server.operations.make_contract import UNTRACKED, read_input
+from levada_server.permissions.roles import Action
+from levada_server.storage.jobs import recordings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
+    from levada_server.operations.make_contract import Repeatable
+    from levada_server.query.algebra import Relation
+    from levada_server.storage.jobs.recordings import RecordedRead, Recording
+
+MAX_READS = 10_000
+"""The most different reads of a recording."""
+MAX_AT_ONCE = 16
+"""The most recordings that keep one read."""
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRead:
+    """A read that recordings are to keep once its digest is known: relation and kind are as of `Input`."""
+
+    ids: Sequence[int]
+    relation: bytes
+    kind: str
+
+    async def keep(self, engine: Engine, digest: str) -> None:
+        """Keep it, whatever becomes of the transaction in which it was read.
+
+        Raises:
+            LimitReached: A recording has too many reads.
+        """
+        relation, kind = self.relation, self.kind
+        key = hashlib.sha256(kind.encode() + b" " + relation).digest()
+        async with engine.scope.outside.connection() as connection:
+            kept = await recordings.add_read(
+                connection, self.ids, key, relation, kind, digest if kind != UNTRACKED else "", most=MAX_READS
+            )
+            if len(kept) < len(self.ids):
+                raise LimitReached(
+                    f"A recording keeps at most {MAX_READS} different reads; begin another one.",
+                    limit="recorded_reads",
+                    value=MAX_READS,
+                )
+
+
+async def begin_kept_read(
+    engine: Engine, caller: Caller, names: Sequence[str], relation: Relation, repeatable: Repeatable
+) -> KeptRead:
+    """Return a read that recordings of the caller are to keep.
+
+    Raises:
+        NotFound: The caller has no recording of a name.
+        LimitReached: There are too many.
+    """
+    if len(names) > MAX_AT_ONCE:
+        raise LimitReached(f"At most {MAX_AT_ONCE} recordings keep a read.", limit="recordings", value=MAX_AT_ONCE)
+    async with engine.scope.outside.connection() as connection:
+        found = await recordings.find(connection, caller.identity.user_id, names)
+    if missing := [name for name in names if name not in found]:
+        raise _no_recording(missing[0])
+    view = await engine.gate.open(caller)
+    kind = read_input(view, relation, repeatable.kind, repeatable.names).kind
+    return KeptRead(list(found.values()), repeatable.relation, kind)
+
+
+async def create(engine: Engine, caller: Caller, name: str) -> Recording:
+    """Begin a recording, or go on with one.
+
+    Raises:
+        InvalidRequest: It cannot have such a name.
+    """
+    engine.gate.rights(caller)
+    if _NAME.fullmatch(name) is None:
+        raise InvalidRequest(
+            f"A recording is named by 1 to 64 letters, digits, `.`, `_` and `-`; {name!r} is not such a name.",
+            field="name",
+        )
+    async with engine.scope.transaction() as connection:
+        return await recordings.create(connection, caller.identity.user_id, name)
+
+
+async def listed(engine: Engine, caller: Caller) -> list[Recording]:
+    """Return the recordings of the caller, by name."""
+    engine.gate.rights(caller)
+    async with engine.scope.connection() as connection:
+        return await recordings.read_all(connection, caller.identity.user_id)
+
+
+async def listed_reads(engine: Engine, caller: Caller, name: str, *, after: int, limit: int) -> list[RecordedRead]:
+    """Return some reads of a recording, in order.
+
+    Raises:
+        NotFound: The caller has no such recording.
+    """
+    engine.gate.rights(caller)
+    async with engine.scope.connection() as connection:
+        found = await recordings.find(connection, caller.identity.user_id, [name])
+        if name not in found:
+            raise _no_recording(name)
+        return await recordings.read_reads(connection, found[name], after, limit)
+
+
+async def present_digest(engine: Engine, caller: Caller, read: RecordedRead) -> str | None:
+    """Return the digest of the rows that a read gives the caller now; None if it cannot be repeated."""
+    if read.kind == UNTRACKED:
+        return None
+    try:
+        readable = await (await engine.gate.open(caller)).query(
+            Action.FETCH, engine.gate.decode_relation(read.relation)
+        )
+    except LevadaError:
+        return None
+    match read.kind:
+        case "count":
+            return str(await readable.count(engine.scope))
+        case "exists":
+            return str(await readable.exists(engine.scope))
+        case _:
+            return await readable.digest(engine.scope)
+
+
+async def delete(engine: Engine, caller: Caller, name: str) -> None:
+    """Delete a recording.
+
+    Raises:
+        NotFound: The caller has no such recording.
+    """
+    engine.gate.rights(caller)
+    async with engine.scope.transaction() as connection:
+        if not await recordings.delete(connection, caller.identity.user_id, name):
+            raise _no_recording(name)
+
+
+def _no_recording(name: str) -> NotFound:
+    return NotFound(f"You have no recording `{name}`; `levada recordings list` lists yours.")

@@ -1,0 +1,30 @@
+-- name: create
+INSERT INTO levada.recording (user_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: list
+SELECT r.name, r.create_time, count(d.id) AS read_count, max(d.last_time) AS last_read_time
+FROM levada.recording AS r LEFT JOIN levada.recorded_read AS d ON d.recording_id = r.id
+WHERE r.user_id IS NOT DISTINCT FROM $1 AND ($2::text IS NULL OR r.name = $2)
+GROUP BY r.id ORDER BY r.name;
+
+-- name: find
+SELECT name, id FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1 AND name = ANY($2::text[]);
+
+-- name: add_read
+-- Nothing if a recording has $6 other reads, or was deleted meanwhile.
+INSERT INTO levada.recorded_read AS d (recording_id, key, relation, kind, digest)
+SELECT r.id, $2, $3, $4, $5 FROM levada.recording AS r
+WHERE r.id = ANY($1::bigint[])
+  AND ((SELECT count(*) FROM levada.recorded_read AS o WHERE o.recording_id = r.id) < $6
+       OR EXISTS (SELECT FROM levada.recorded_read AS o WHERE o.recording_id = r.id AND o.key = $2))
+ORDER BY r.id
+ON CONFLICT (recording_id, key) DO UPDATE
+SET digest = EXCLUDED.digest, last_time = clock_timestamp(), read_count = d.read_count + 1
+RETURNING d.recording_id;
+
+-- name: list_reads
+SELECT id, relation, kind, digest, first_time, last_time, read_count FROM levada.recorded_read
+WHERE recording_id = $1 AND id > $2 ORDER BY id LIMIT $3;
+
+-- name: delete
+DELETE FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1 AND name = $2 RETURNING id;
