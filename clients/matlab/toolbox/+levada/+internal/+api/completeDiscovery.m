@@ -18,5 +18,5 @@ function response = completeDiscovery(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/CompleteDiscovery', request, varargin{:});
+response = connection.request('JobService/CompleteDiscovery', request, varargin{:});
 end

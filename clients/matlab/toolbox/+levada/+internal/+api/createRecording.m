@@ -12,6 +12,5 @@ function response = createRecording(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RecordingService/CreateRecording', ...
-    request, varargin{:});
+response = connection.request('RecordingService/CreateRecording', request, varargin{:});
 end

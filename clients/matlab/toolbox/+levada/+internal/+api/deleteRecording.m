@@ -12,6 +12,5 @@ function response = deleteRecording(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RecordingService/DeleteRecording', ...
-    request, varargin{:});
+response = connection.request('RecordingService/DeleteRecording', request, varargin{:});
 end

@@ -13,5 +13,5 @@ function response = listDiscoveries(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ListDiscoveries', request, varargin{:});
+response = connection.request('JobService/ListDiscoveries', request, varargin{:});
 end

@@ -14,5 +14,5 @@ function response = listEnvironments(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ListEnvironments', request, varargin{:});
+response = connection.request('JobService/ListEnvironments', request, varargin{:});
 end

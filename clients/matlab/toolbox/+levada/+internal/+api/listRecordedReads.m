@@ -16,6 +16,5 @@ function response = listRecordedReads(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RecordingService/ListRecordedReads', ...
-    request, varargin{:});
+response = connection.request('RecordingService/ListRecordedReads', request, varargin{:});
 end

@@ -13,6 +13,5 @@ function response = listRecordings(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.RecordingService/ListRecordings', ...
-    request, varargin{:});
+response = connection.request('RecordingService/ListRecordings', request, varargin{:});
 end

@@ -15,5 +15,5 @@ function response = reserveDiscovery(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/ReserveDiscovery', request, varargin{:});
+response = connection.request('JobService/ReserveDiscovery', request, varargin{:});
 end
