@@ -25,7 +25,7 @@ classdef Diagram
             end
             source = levada.internal.inputs.plainText(source);
             if ischar(source)
-                source = feval([source '.getSchema']);
+                source = levada.internal.schema.schemaOf([source '.Table']);
             end
             if isa(source, 'levada.Schema')
                 source.create();

@@ -13,7 +13,7 @@ name = tableName(table);
 source = sourceFor(table, restrictions);
 refresh = struct('name', name, 'retry_errors', retryErrors, 'ask_unready', true);
 reservation = struct('names', {{name}}, 'except_unready', true);
-if ~isempty(source)
+if isa(source, 'levada.Relation')
     refresh.key_source = source.message();
     wanted = jobs(table) & proj(source);
     reservation.restriction = wanted.message();
@@ -30,7 +30,7 @@ tables(levada.internal.schema.fullName(name)) = table;
 levada.internal.jobs.runJobs(session, tables, @() reservation, limits, @report);
 if named.Stale && called < named.MaxCalls
     results = stale(table);
-    if ~isempty(source)
+    if isa(source, 'levada.Relation')
         results = results & proj(source);
     end
     levada.internal.jobs.recomputeEach(table, results, struct(), @replace);

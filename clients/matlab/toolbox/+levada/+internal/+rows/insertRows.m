@@ -21,8 +21,8 @@ if isa(rows, 'levada.Relation')
     rows = fetch(rows, '*', 'Exact', true);
     named.Exact = true;
 end
-columns = levada.internal.rows.rowColumns(rows, heading(table), name.table, named);
-if isempty(columns) || numberOfRows(columns) == 0
+columns = levada.internal.rows.rowColumns(rows, heading(table), [name.schema '.' name.table], named);
+if isempty(columns) || isempty(columns(1).values)
     return
 end
 if isBuffered
@@ -33,14 +33,6 @@ else
     pieces = levada.internal.rows.encodeColumns(columns);
     messages = [{header}, cellfun(@(p) struct('arrow_ipc', p), pieces, 'UniformOutput', false)];
     connection.send('RowService/InsertRows', messages);
-end
-end
-
-function number = numberOfRows(columns)
-if strcmp(columns(1).kind, 'tensor')
-    number = size(columns(1).values, numel(levada.internal.values.arrayShape(columns(1).type)) + 1);
-else
-    number = numel(columns(1).values);
 end
 end
 

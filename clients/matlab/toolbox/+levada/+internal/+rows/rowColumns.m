@@ -21,7 +21,7 @@ columns = struct('kind', {}, 'values', {}, 'name', {}, 'type', {}, 'nulls', {});
 for index = 1:numel(names)
     at = find(strcmp(fields, names{index}), 1);
     if ~isempty(at)
-        columns(end + 1) = levada.internal.rows.attributeColumn(values(:, at), heading{index}, table, 0, ...
+        columns(end + 1) = levada.internal.rows.attributeColumn(values(:, at), heading{index}, table, ...
             named.Exact); %#ok<AGROW>
     end
 end
