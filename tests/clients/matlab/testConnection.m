@@ -40,6 +40,7 @@ check(~may('RowService/UpdateRow', struct('request_id', '')));
 check(may('RowService/UpdateRow', struct('request_id', 'one')));
 check(~may('RowService/InsertRows', struct('header', struct('name', 1))));
 check(may('RowService/InsertRows', struct('header', struct('request_id', 'one'))));
+check(may('RowService/InsertFewRows', struct('header', struct('request_id', 'one'))));
 checkError('InvalidRequest', @() may('RowService/Guess', struct()));
 end
 

@@ -167,6 +167,8 @@ insert(T, struct('id', {int8(1); 2; true; 300; sparse(4)}, 'f', {int8(5); 1e300;
 checkEqual(f, [5; 1e300; -Inf; 0.5]);
 checkEqual(i, {intmax('int64'); int64(5); []; int64(1)});
 checkEqual(n, {'9007199254740993.00'; '0.25'; '2.00'; '1.50'});
+insert(T, struct('id', {20; 21}, 'f', {-Inf; '1.5'}));
+checkEqual(fetchn(T & 'id BETWEEN 20 AND 21', 'f', 'ORDER BY id'), [-Inf; 1.5]);
 checkError('ValueOutOfRange', @() insert(T, struct('id', {10; 11}, 'i', {intmax('int64'); 0.5})));
 checkError('ValueOutOfRange', @() insert(T, struct('id', 10, 'i', intmax('uint64'))));
 end
@@ -211,6 +213,9 @@ stored = {movie, single([1.5 2]), int16(-3), true(2), struct('a', uint16([1 2]))
 insert(lab.Session, {1 1 '2026-01-05' stored});
 checkEqual(fetch1(lab.Session, 'rate'), stored);
 checkEqual(fetch1(lab.Session, 'rate', 'Exact', true), stored);
+table = struct('levada_type', 'table', 'names', {{'a', 'b'}}, 'columns', {{int8([1 2; 3 4]), {'x', 'y'}}});
+update(lab.Session, struct('subject_id', 1, 'session', 1, 'rate', table));
+checkEqual(fetch1(lab.Session, 'rate'), struct('a', int8([1 2; 3 4]), 'b', {{'x'; 'y'}}));
 end
 
 function test_json_is_copied_without_change_by_exact(connection)

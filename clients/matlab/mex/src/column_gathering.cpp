@@ -66,6 +66,10 @@ std::string shortest(Number value, int least, int most) {
   return text;
 }
 
+int64_t whole_number_of(const mxArray* value) {
+  return mxIsSparse(value) ? static_cast<int64_t>(number_of(value)) : whole_number_at(value, 0, "a number");
+}
+
 // A number as its user writes it: a double without a fraction has no point, a single as few digits as distinguish it.
 std::string number_text(const mxArray* value) {
   if (mxIsInt64(value)) return std::to_string(*static_cast<const int64_t*>(mxGetData(value)));
@@ -153,7 +157,7 @@ class Gathering {
     const std::string& kind = attribute_.kind;
     const bool stored_whole = kind == "blob" || kind == "bytes";  // every empty value but [] is a value
     const bool floating = kind == "float32" || kind == "float64";
-    const bool nan_is_null = floating ? attribute_.nullable && !exact_ : kind != "array" && kind != "json" && !stored_whole;
+    const bool nan_is_null = floating ? attribute_.nullable && !exact_ : kind != "array" && kind != "json" && kind != "blob";
     nulls_.assign(rows_, false);
     if (kind == "blob" && !attribute_.nullable) return;  // an attribute that cannot be NULL holds an empty array
     for (size_t row = 0; row < rows_; ++row) {
@@ -249,7 +253,7 @@ class Gathering {
     } else if (any && census.all_logical) {
       set(fields, "logical", numbers<mxLogical>(mxLOGICAL_CLASS, [](const mxArray* v) { return number_of(v) != 0; }));
     } else if (any && census.all_integer && census.exact_as_int64) {
-      set(fields, "int64", numbers<int64_t>(mxINT64_CLASS, [](const mxArray* v) { return whole_number_at(v, 0, "a number"); }));
+      set(fields, "int64", numbers<int64_t>(mxINT64_CLASS, whole_number_of));
     } else if (census.exact_as_double) {
       set(fields, "double", numbers<double>(mxDOUBLE_CLASS, number_of));
     } else {

@@ -28,7 +28,6 @@ classdef Diagram
                 source = levada.internal.schema.schemaOf([source '.Table']);
             end
             if isa(source, 'levada.Schema')
-                source.create();
                 self.Connection = source.conn();
                 self.Tables = levada.internal.diagrams.fetchGraph(self.Connection, {source.dbname}, {}, 0, 0);
             elseif isa(source, 'levada.Table')

@@ -221,7 +221,8 @@ classdef JobWork < handle
                 at = strcmp({columns.name}, attribute.name);
                 if ~isOptional && (~any(at) || any(columns(at).nulls))
                     levada.internal.errors.fail('MissingAttribute', ...
-                        '`%s`: a row has no value for `%s`, which has no default.', name.table, attribute.name);
+                        '`%s.%s`: a row has no value for `%s`, which has no default.', name.schema, name.table, ...
+                        attribute.name);
                 end
             end
         end

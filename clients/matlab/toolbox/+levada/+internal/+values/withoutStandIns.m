@@ -93,7 +93,8 @@ end
 
 function value = tableOf(standIn)
 columns = levada.internal.values.withoutStandIns(reshape(standIn.columns, 1, []));
-columns = cellfun(@(c) reshape(c, [], 1), columns, 'UniformOutput', false);
+isList = cellfun(@(c) iscell(c) && isrow(c), columns);
+columns(isList) = cellfun(@(c) reshape(c, [], 1), columns(isList), 'UniformOutput', false);
 names = variableNames(reshape(standIn.names, 1, []));
 if exist('table', 'class') || exist('table', 'file')
     value = table(columns{:}, 'VariableNames', names);
