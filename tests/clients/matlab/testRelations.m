@@ -173,7 +173,8 @@ fill();
 q = lab.Subject;
 checkError('InvalidRequest', @() dropped(q));
 checkEqual(count(restrict(q, 'subject_id = 1')), 1);
-q.restrict();
+insert(lab.Older, {1; 2});
+checkEqual(count(lab.Older), 2);
 end
 
 function dropped(query)

@@ -43,10 +43,10 @@ classdef Relation
             %
             %   A stays as it is. DataJoint's restrict changes A itself, so calling it without an output is an error; a
             %   constructor with self.restrict(varargin{:}) may call it without conditions.
-            if isempty(varargin)
-                result = self;
-                return
-            elseif nargout == 0
+            if nargout == 0
+                if isempty(varargin)
+                    return  % without a result, which a constructor would show, and so make the object again
+                end
                 levada.internal.errors.fail('InvalidRequest', ...
                     ['restrict returns a new query and leaves this one unchanged, so its result must not be dropped: ' ...
                     'write query = restrict(query, condition), or query & condition.']);
