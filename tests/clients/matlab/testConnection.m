@@ -189,7 +189,7 @@ file = [tempname() '.pem'];
 write(file, 'no certificate');
 removing = onCleanup(@() delete(file));
 checkError('InvalidRequest', @() levada.connect(connection.Address, 'Certificates', file));
-checkError('InvalidRequest', @() levada.connect(sprintf('%s\n', connection.Address)));
+checkError('InvalidRequest', @() levada.connect(sprintf('localhost:50051\n')));
 checkError('InvalidDefinition', @() levada.worker('no_such_package'));
 checkError('InvalidDefinition', @() levada.Diagram('no_such_package'));
 end
