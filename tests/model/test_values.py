@@ -36,6 +36,7 @@ from levada_server.model.values import coerce, show_key
         ("2020-01-02T03:04:05+02:00", "timestamptz", dt.datetime(2020, 1, 2, 1, 4, 5, tzinfo=dt.UTC)),
         (bytes(16), "uuid", UUID(int=0)),
         ({"a": [1]}, "json", '{"a": [1]}'),
+        (b"[1, 1.50]", "json", "[1, 1.50]"),
     ],
 )
 def test_a_value_is_brought_to_its_type(given: object, type_: str, held: object) -> None:
@@ -69,7 +70,18 @@ def test_what_no_entity_can_have_is_out_of_range(given: object, type_: str) -> N
 
 @pytest.mark.parametrize(
     ("given", "type_"),
-    [("many", "int8"), ([], "float64"), ("maybe", "bool"), ([1], "text"), ("soon", "date"), (5, "date"), ("x", "uuid")],
+    [
+        ("many", "int8"),
+        ([], "float64"),
+        ("maybe", "bool"),
+        ([1], "text"),
+        ("soon", "date"),
+        (5, "date"),
+        ("x", "uuid"),
+        (b"{", "json"),
+        (b"[NaN]", "json"),
+        (b"\xff", "json"),
+    ],
 )
 def test_what_reads_like_no_value_is_wrong(given: object, type_: str) -> None:
     with pytest.raises(WrongValue) as caught:

@@ -67,9 +67,22 @@ def _coerce(value: object, type_: AttributeType) -> object:
         case Family.UUID:
             return _uuid(value)
         case Family.JSON:
-            return json.dumps(value, allow_nan=False)
+            return _document(value)
         case Family.OPAQUE:
             return _opaque(value, type_)
+
+
+def _document(value: object) -> str:
+    """Return the text of a document. Bytes are its text itself: they keep numbers as they are written."""
+    if not isinstance(value, bytes):
+        return json.dumps(value, allow_nan=False)
+    text = value.decode()
+    json.loads(text, parse_constant=_refuse_constant)
+    return text
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON.")
 
 
 def _opaque(value: object, type_: AttributeType) -> object:

@@ -40,6 +40,7 @@ check(~may('RowService/UpdateRow', struct('request_id', '')));
 check(may('RowService/UpdateRow', struct('request_id', 'one')));
 check(~may('RowService/InsertRows', struct('header', struct('name', 1))));
 check(may('RowService/InsertRows', struct('header', struct('request_id', 'one'))));
+check(may('RowService/InsertFewRows', struct('header', struct('request_id', 'one'))));
 checkError('InvalidRequest', @() may('RowService/Guess', struct()));
 end
 
@@ -169,4 +170,76 @@ checkError('UnknownTable', @() populate(lab.Astray));
 row = fetch1(jobs(lab.Astray), '*');
 named = regexp(row.error_stack, 'as call ([0-9-]+)\.', 'tokens', 'once');
 ids.in_make = named{1};
+end
+
+function test_a_token_that_no_header_can_carry_is_refused(connection)
+for token = {sprintf('abc\n'), sprintf('a\rb'), char([97 195 169]), ['a' char(0) 'b'], 'a b', char(127)}
+    failure = checkError('InvalidRequest', @() levada.connect(connection.Address, token{1}));
+    check(~isempty(strfind(failure.message, 'token')), failure.message);
+end
+levada.connect(connection.Address);
+end
+
+function test_arguments_of_connect_that_are_wrong_are_named(connection)
+failure = checkError('InvalidRequest', @() levada.connect(5));
+check(~isempty(strfind(failure.message, 'double')), failure.message);
+failure = checkError('InvalidRequest', @() levada.connect(connection.Address, 'Certificates', 'no_such_file.pem'));
+check(~isempty(strfind(failure.message, 'no_such_file.pem')), failure.message);
+file = [tempname() '.pem'];
+write(file, 'no certificate');
+removing = onCleanup(@() delete(file));
+checkError('InvalidRequest', @() levada.connect(connection.Address, 'Certificates', file));
+checkError('InvalidRequest', @() levada.connect(sprintf('localhost:50051\n')));
+checkError('InvalidDefinition', @() levada.worker('no_such_package'));
+checkError('InvalidDefinition', @() levada.Diagram('no_such_package'));
+end
+
+function test_a_connection_that_nobody_holds_is_closed(connection)
+folder = sprintf('/proc/%d/fd', getpid());
+if ~exist(folder, 'dir')
+    return
+end
+opened = @() numel(readdir(folder));
+before = opened();
+for index = 1:20
+    forgotten = levada.Connection(connection.Address);
+    check(forgotten.isConnected());
+end
+clear forgotten
+check(opened() < before + 10, before, opened());
+end
+
+function test_a_schema_made_with_a_closed_connection_uses_the_next_to_the_same_server(connection)
+first = levada.connect(connection.Address);
+schema = levada.Schema(first, 'lab', 'lab');
+table = levada.FreeTable(first, 'lab.Subject');
+count(lab.Subject);
+first.close();
+levada.connect(connection.Address);
+check(numel(schema.tables()) > 0);
+checkEqual(count(table), 0);
+end
+
+function test_an_open_connection_outlives_clear_all(connection)
+levada.config('displayLimit', 7);
+output = runAlone(connection, {'c = levada.connect(address);', 'levada.config(''displayLimit'', 7);', ...
+    'x = levada.Schema('''', ''lab''); x.create();', 'clear all', 'c = levada.conn();', 'disp(c.isConnected())', ...
+    'disp(levada.config(''displayLimit''))', 'clear functions', 'disp(numel(levada.listSchemas()) > 0)', 'c.close();'});
+checkEqual(strsplit(strtrim(output), char(10)), {'1', '7', '1'});
+end
+
+function output = runAlone(connection, lines)
+% Run lines in an Octave of their own.
+toolbox = fileparts(fileparts(which('levada.connect')));
+script = [sprintf('addpath(''%s''); address = ''%s'';', toolbox, connection.Address), strjoin(lines, ' ; ')];
+[status, output] = system(['octave-cli --no-history --quiet --eval "' script '" 2>&1']);
+checkEqual(status, 0);
+end
+
+function test_the_help_of_a_method_begins_with_its_name(~)
+for method = {'Relation.and', 'Relation.header', 'Relation.count', 'Table.className', 'Table.describe', 'Table.insert'}
+    text = strtrim(get_help_text(['levada.' method{1}]));
+    name = regexp(method{1}, '\w+$', 'match', 'once');
+    check(strncmp(text, upper(name), numel(name)), text);
+end
 end

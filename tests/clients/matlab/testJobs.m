@@ -482,3 +482,17 @@ connection.startTransaction();
 checkError('PreconditionFailed', @() populate(lab.Stat));
 connection.cancelTransaction();
 end
+
+function test_a_protected_make_is_an_error_that_says_what_to_do(~)
+fill();
+failure = checkError('InvalidDefinition', @() populate(lab.Guarded));
+check(~isempty(strfind(failure.message, 'protected')) && ~isempty(strfind(failure.message, 'makeTuples')), ...
+    failure.message);
+checkError('InvalidDefinition', @() levada.worker(lab.Guarded, 'Drain', true));
+end
+
+function test_a_make_may_insert_arrays_of_mixed_classes(~)
+fill();
+populate(lab.Waves);
+checkEqual(fetchn(lab.Waves & struct('subject_id', 1, 'session', 1), 'wave', 'ORDER BY n', 'LIMIT 2'), [1 2 3; 300 0 0.5]);
+end

@@ -195,3 +195,52 @@ found = cascade(lab.SessionTrial & 'session = 2', 'PartIntegrity', 'cascade');
 checkEqual(fetchn(rows(found, lab.Session), 'session'), 2);
 checkError('InvalidRequest', @() cascade(lab.Subject, 'PartIntegrity', 'perhaps'));
 end
+
+function test_restrict_without_an_output_is_an_error(~)
+fill();
+q = lab.Subject;
+checkError('InvalidRequest', @() dropped(q));
+checkEqual(count(restrict(q, 'subject_id = 1')), 1);
+insert(lab.Older, {1; 2});
+checkEqual(count(lab.Older), 2);
+end
+
+function dropped(query)
+query.restrict('subject_id = 1');
+end
+
+function test_a_query_without_entities_is_empty(~)
+fill();
+check(isempty(lab.Subject & 'subject_id = 99') && ~isempty(lab.Subject));
+checkEqual(length(lab.Subject), count(lab.Subject));
+end
+
+function test_a_condition_says_that_it_is_no_query(~)
+fill();
+either = lab.Session | 'subject_id = 2';
+for method = {@count, @fetch, @exists, @(c) fetch1(c, 'x'), @(c) c & 'x = 1', @(c) proj(c, 'x'), @(c) c * lab.Subject}
+    failure = checkError('InvalidRequest', @() method{1}(either));
+    check(~isempty(strfind(failure.message, 'A & (B | C)')), failure.message);
+    checkError('InvalidRequest', @() method{1}(~lab.Subject));
+end
+check(count(lab.Subject & either) > 0);
+end
+
+function test_the_preview_shows_whole_numbers_whole(connection)
+schema = levada.Schema(connection, '', 'lab');
+schema.create();
+levada.internal.api.declareTable(connection, struct('name', struct('schema', 'lab', 'table', 'Large'), 'tier', ...
+    'TABLE_TIER_MANUAL', 'definition', ['id : int32' char(10) '---' char(10) 'big : int64' char(10) 'x : float64']));
+T = levada.FreeTable(connection, 'lab.Large');
+insert(T, {123456789 int64(9007199254740993) 0.123456789012});
+shown = evalc('disp(T)');
+check(~isempty(strfind(shown, '123456789 ')) && ~isempty(strfind(shown, '9007199254740993')), shown);
+check(~isempty(strfind(shown, '0.12345679')), shown);
+end
+
+function test_a_table_is_named_without_a_class(~)
+fill();
+checkEqual(count(levada.Table('lab.Subject')), count(lab.Subject));
+checkError('InvalidRequest', @() levada.Table('Subject'));
+checkError('InvalidRequest', @() levada.FreeTable(5));
+end

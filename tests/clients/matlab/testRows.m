@@ -142,3 +142,138 @@ checkEqual([faults.row], [1 2]);
 checkError('UnknownAttribute', @() validate(lab.Subject, struct('subject_id', 5, 'colour', 'red')));
 checkEqual(numel(validate(lab.Subject, struct('subject_id', 5, 'colour', 'red'), 'IgnoreExtraFields', true)), 0);
 end
+
+function table = declared(connection, name, definition)
+% Declare a table without a class.
+schema = levada.Schema(connection, '', 'lab');
+schema.create();
+levada.internal.api.declareTable(connection, struct('name', struct('schema', 'lab', 'table', name), 'tier', ...
+    'TABLE_TIER_MANUAL', 'definition', definition));
+table = levada.FreeTable(connection, ['lab.' name]);
+end
+
+function test_arrays_of_mixed_classes_keep_every_row(connection)
+nl = char(10);
+T = declared(connection, 'Mixed', ['id : int32' nl '---' nl 'a = null : <array int16(5)>' nl ...
+    'b = null : <array float64(2, 3)>' nl 'c = null : <array complex64(2)>' nl 'd = null : <array int64(2)>']);
+b = reshape(1:6, 2, 3);
+insert(T, struct('id', {1; 2; 3}, 'a', {int8(1:5); [300 0 0 0 1000]; logical([1 0 1 0 1])}, ...
+    'b', {int8(b); b + 0.5; []}, 'c', {single([1; 2]); [1i 2]; true(0, 1)}, 'd', {int8([1 2]); int64([9007199254740993 1]); ...
+    sparse([3 0])}));
+checkEqual(fetchn(T, 'a', 'ORDER BY id'), [1 2 3 4 5; 300 0 0 0 1000; 1 0 1 0 1]);
+rows = fetch(T, 'b', 'c', 'd', 'ORDER BY id');
+checkEqual({rows.b}, {b, b + 0.5, []});
+checkEqual(rows(2).c, [1i; 2]);
+checkEqual({rows.d}, {int64([1; 2]), int64([9007199254740993; 1]), int64([3; 0])});
+failure = checkError('ValueOutOfRange', @() insert(T, struct('id', {4; 5}, 'a', {int8(1:5); [40000 0 0 0 0]})));
+check(~isempty(strfind(failure.message, 'row 1, attribute `a`')), failure.message);
+checkError('ValueOutOfRange', @() update(T, struct('id', 1, 'a', [40000 0 0 0 0])));
+update(T, struct('id', 1, 'b', int8(2 * b)));
+checkEqual(fetch1(T & 'id = 1', 'b'), 2 * b);
+checkError('WrongValue', @() insert(T, struct('id', 4, 'a', {{1 2 3 4 5}})));
+end
+
+function test_numbers_of_mixed_classes_keep_every_row(connection)
+nl = char(10);
+T = declared(connection, 'Scalars', ['id : int32' nl '---' nl 'f = null : float64' nl 'i = null : int64' nl ...
+    'n = null : decimal(20,2)']);
+insert(T, struct('id', {int8(1); 2; true; 300; sparse(4)}, 'f', {int8(5); 1e300; Inf; single(0.5); -Inf}, ...
+    'i', {intmax('int64'); 5; uint8(3); true; []}, 'n', {int64(9007199254740993); 0.25; [] ; '1.50'; single(2)}), ...
+    'SkipDuplicates', true);
+[f, i, n] = fetchn(T, 'f', 'i', 'n', 'ORDER BY id');
+checkEqual(f, [5; 1e300; -Inf; 0.5]);
+checkEqual(i, {intmax('int64'); int64(5); []; int64(1)});
+checkEqual(n, {'9007199254740993.00'; '0.25'; '2.00'; '1.50'});
+insert(T, struct('id', {20; 21}, 'f', {-Inf; '1.5'}));
+checkEqual(fetchn(T & 'id BETWEEN 20 AND 21', 'f', 'ORDER BY id'), [-Inf; 1.5]);
+checkError('ValueOutOfRange', @() insert(T, struct('id', {10; 11}, 'i', {intmax('int64'); 0.5})));
+checkError('ValueOutOfRange', @() insert(T, struct('id', 10, 'i', intmax('uint64'))));
+end
+
+function test_numbers_in_text_are_written_as_matlab_does(connection)
+T = declared(connection, 'Words', ['word : varchar(40)' char(10) '---' char(10) 'note = null : text']);
+numbers = {4711; 1e15; 0.5; single(0.1); int64(-7); -3; 'plain'; uint64(18446744073709551615)};
+insert(T, struct('word', numbers, 'note', {int8(5); 2.5; NaN; []; 'x'; 1e300; 7; -0.25}));
+checkEqual(sort(fetchn(T, 'word')), sort({'4711'; '1000000000000000'; '0.5'; '0.1'; '-7'; '-3'; 'plain'; ...
+    '18446744073709551615'}));
+checkEqual(fetch1(T & 'word = "4711"', 'note'), '5');
+checkEqual(fetch1(T & 'word = "0.5"', 'note'), []);
+update(T & 'word = "plain"', 'note', 4712);
+checkEqual(fetch1(T & 'word = "plain"', 'note'), '4712');
+failure = checkError('WrongValue', @() insert(T, struct('word', {'a'; true})));
+check(~isempty(strfind(failure.message, 'row 1, attribute `word`')), failure.message);
+checkError('WrongValue', @() update(T & 'word = "plain"', 'note', true));
+end
+
+function test_empty_values_of_a_blob_are_kept_by_insert_and_update(~)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, {1 1 '2026-01-05' zeros(0, 3); 1 2 '2026-01-06' {}; 1 3 '2026-01-07' []});
+checkEqual(fetchn(lab.Session, 'rate', 'ORDER BY session'), {zeros(0, 3); {}; []});
+checkEqual(count(lab.Session & 'rate IS NULL'), 1);
+empty = {zeros(0, 3), {}, '', int8([]), struct('a', {}), {[]}};
+for value = empty
+    update(lab.Session & 'session = 3', 'rate', value{1});
+    checkEqual(count(lab.Session & 'session = 3 AND rate IS NULL'), 0);
+end
+update(lab.Session & 'session = 3', 'rate', zeros(0, 3));
+checkEqual(fetch1(lab.Session & 'session = 3', 'rate'), zeros(0, 3));
+update(lab.Session & 'session = 3', 'rate', []);
+checkEqual(count(lab.Session & 'session = 3 AND rate IS NULL'), 1);
+failure = checkError('WrongValue', @() update(lab.Session & 'session = 3', 'rate', @sin));
+check(strncmp(failure.message, 'attribute `rate`:', 17), failure.message);
+end
+
+function test_arrays_in_blobs_keep_their_class(~)
+insert(lab.Subject, struct('subject_id', 1));
+movie = reshape(uint8(0:23), 2, 3, 4);
+stored = {movie, single([1.5 2]), int16(-3), true(2), struct('a', uint16([1 2])), single(1 + 2i), [1 2 3]};
+insert(lab.Session, {1 1 '2026-01-05' stored});
+checkEqual(fetch1(lab.Session, 'rate'), stored);
+checkEqual(fetch1(lab.Session, 'rate', 'Exact', true), stored);
+table = struct('levada_type', 'table', 'names', {{'a', 'b'}}, 'columns', {{int8([1 2; 3 4]), {'x', 'y'}}});
+update(lab.Session, struct('subject_id', 1, 'session', 1, 'rate', table));
+checkEqual(fetch1(lab.Session, 'rate'), struct('a', int8([1 2; 3 4]), 'b', {{'x'; 'y'}}));
+end
+
+function test_json_is_copied_without_change_by_exact(connection)
+T = declared(connection, 'Documents', ['id : int32' char(10) '---' char(10) 'data = null : json']);
+texts = {'[1]', '{"a b": 1}', '[[1]]', '[]', '{"n": null}', '9007199254740993', '"x"', 'null', ...
+    '{"levada_type": "json", "text": "[1]"}'};
+stand = @(text) struct('levada_type', 'json', 'text', text);
+for index = 1:numel(texts)
+    insert(T, struct('id', index, 'data', stand(texts{index})));
+end
+rows = fetch(T, '*', 'Exact', true);
+for index = 1:numel(rows)
+    rows(index).id = 100 + rows(index).id;
+end
+insert(T, rows);
+update(T, struct('id', 101, 'data', stand('[ 1 ]')));
+check(count(T) == 2 * numel(texts));
+copies = fetch(T & 'id > 100', '*', 'Exact', true, 'ORDER BY id');
+checkEqual({copies.data}, {rows.data});
+plain = fetch(T & 'id < 100', '*', 'ORDER BY id');
+checkEqual(plain(1).data, 1);
+checkEqual(plain(9).data, struct('text', '[1]', 'levada_type', 'json'));
+insert(T, struct('id', 200, 'data', plain(9).data));
+checkEqual(fetch1(T & 'id = 200', 'data'), plain(9).data);
+insert(T, struct('id', 201, 'data', struct('x', {{1, 'two'}})));
+checkEqual(fetch1(T & 'id = 201', 'data'), struct('x', {{1; 'two'}}));
+end
+
+function test_errors_of_the_server_name_options_as_matlab_writes_them(~)
+row = struct('subject_id', 1);
+insert(lab.Subject, row);
+failure = checkError('DuplicateEntity', @() insert(lab.Subject, row));
+check(~isempty(strfind(failure.message, '''SkipDuplicates'', true')), failure.message);
+insert(lab.Session, {1 1 '2026-01-05' []});
+failure = checkError('HasChildren', @() delQuick(lab.Subject));
+check(~isempty(strfind(failure.message, 'use del ')), failure.message);
+insert(lab.SessionTrial, {1 1 1 true});
+failure = checkError('HasChildren', @() del(lab.SessionTrial));
+check(~isempty(strfind(failure.message, '''PartIntegrity'', ''cascade''')), failure.message);
+failure = checkError('InvalidExpression', @() fetch(proj(lab.Subject, 'avg(weight)->x'), '*'));
+check(~isempty(strfind(failure.message, 'aggr(A, B, ')), failure.message);
+failure = checkError('InvalidRequest', @() fetch(levada.U('a')));
+check(isempty(strfind(failure.message, 'U(...).aggr')), failure.message);
+end

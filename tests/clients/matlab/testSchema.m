@@ -213,3 +213,54 @@ levada.config('own.setting', 'x');
 checkEqual(levada.config('own.setting'), 'x');
 checkError('InvalidRequest', @() levada.config('nothing'));
 end
+
+function test_reading_a_schema_writes_nothing(connection)
+insert(lab.Subject, struct('subject_id', 1));
+tables = levada.virtualSchema('lab');
+connection.startTransaction();
+checkEqual(count(tables.Subject), 1);
+checkEqual(count(lab.Subject), 1);
+connection.cancelTransaction();
+other = levada.Schema(connection, '', 'nowhere');
+checkError('UnknownSchema', @() other.tables());
+check(~other.exists());
+checkError('UnknownTable', @() tables.NoSuchTable);
+end
+
+function test_a_definition_follows_comments_or_the_classdef_line(~)
+lines = {'', '% a comment', '%{', 'id : int32', '---', 'x = "%}" : varchar(9)  # 5 %}', '%}'};
+cases = {[lines {'classdef A < levada.Manual', 'end'}], [{'classdef A < levada.Manual'} lines {'end'}], ...
+    [{'classdef A < ...', '    levada.Manual  % why'} lines {'end'}], ...
+    [{[char([239 187 191]) '%{']}, lines(4:end), {'classdef A < levada.Manual', 'end'}]};
+folder = tempname();
+mkdir(fullfile(folder, '+later'));
+removing = onCleanup(@() forget(folder));
+write(fullfile(folder, '+later', 'getSchema.m'), {'function s = getSchema()', 'persistent made', 'if isempty(made)', ...
+    'made = levada.Schema(''later'', ''later'');', 'end', 's = made;', 'end'});
+for index = 1:numel(cases)
+    name = sprintf('A%d', index);
+    write(fullfile(folder, '+later', [name '.m']), strrep(cases{index}, 'classdef A', ['classdef ' name]));
+end
+write(fullfile(folder, '+later', 'Bare.m'), {'classdef Bare < levada.Manual', 'methods', 'end', '%{', 'id : int32', ...
+    '%}', 'end'});
+addpath(folder);
+rehash();
+for index = 1:numel(cases)
+    insert(feval(sprintf('later.A%d', index)), {1 'one'});
+    checkEqual(fetch1(feval(sprintf('later.A%d', index)), 'x'), 'one');
+end
+failure = checkError('InvalidDefinition', @() count(later.Bare));
+check(~isempty(strfind(failure.message, 'Bare.m')) && ~isempty(strfind(failure.message, '%{')), failure.message);
+end
+
+function write(file, lines)
+handle = fopen(file, 'w');
+fprintf(handle, '%s\n', lines{:});
+fclose(handle);
+end
+
+function forget(folder)
+rmpath(folder);
+confirm_recursive_rmdir(false, 'local');
+rmdir(folder, 's');
+end

@@ -17,8 +17,14 @@ checkEqual(value('uuid'), '01234567-89ab-cdef-0123-456789abcdef');
 checkEqual(value('big'), '1606938044258990275541962092341162602522202993782792835301376');
 checkEqual(value('nested'), struct('when', {{'2026-03-01', {'1.50'}}}));
 checkEqual(value('frame'), struct('a', [1; 2], 'b', {{'x'; 'y'}}));
-checkEqual(value('numbers'), [1 2 3; 4 5 6]);
-checkEqual(value('small'), 200);
+checkEqual(value('numbers'), int16([1 2 3; 4 5 6]));
+checkEqual(value('small'), uint8(200));
+checkEqual(value('indexed'), struct('index', {{'r1'; 'r2'}}, 'a', int64([1; 2])));
+levels = value('levels');
+checkEqual(fieldnames(levels), {'index'; 'second'; 'a'});
+checkEqual(value('one row'), struct('a', int64(7), 'levada_type', {{'date'}}));
+checkEqual(value('days'), {'2026-03-01 00:00:00'; ''});
+checkEqual(value('look-alike'), struct('a', 1, 'levada_type', 'date'));
 map = value('map');
 checkEqual(class(map), 'containers.Map');
 checkEqual(map('not a name'), 5);
@@ -36,4 +42,14 @@ for index = 1:numel(rows)
     rows(index).name = ['copy of ' rows(index).name];
 end
 insert(table, rows, 'Exact', true);
+end
+
+function test_write_matrix(~)
+insert(levada.FreeTable('lab.Item'), struct('name', 'matrix', 'value', ['ab '; 'cde']));
+end
+
+function test_read_matrix(~)
+table = levada.FreeTable('lab.Item');
+checkEqual(fetch1(table & 'name = "copy"', 'value'), ['ab '; 'cde']);
+checkEqual(fetch1(table & 'name = "changed"', 'value'), ['x  '; 'cde']);
 end

@@ -191,11 +191,11 @@ def test_the_server_takes_what_octave_writes(octave: Octave, everything: type[lv
             'js', 'text', {'{"a": [1, null]}'; ''}
             'raw', 'binary', {uint8([0 255]); uint8([])}
             'bl', 'binary', {levada.internal.values.encodeValue({1, 'x'}); uint8([])}
-            'vec', 'tensor', [1 0; 2 0; 3 0]
-            'cube', 'tensor', cat(4, cube, cube * 0)
-            'cplx', 'tensor', cat(3, [1 + 2i, 3; 4, 5i], zeros(2))
-            'mask', 'tensor', [1 0; 0 0; 1 0; 1 0]
-            'half', 'tensor', [0.5 0; -2 0]
+            'vec', 'tensor', {int8([1; 2; 3]); []}
+            'cube', 'tensor', {cube; []}
+            'cplx', 'tensor', {[1 + 2i, 3; 4, 5i]; []}
+            'mask', 'tensor', {[1; 0; 1; 1]; []}
+            'half', 'tensor', {[0.5; -2]; []}
             };
         types = struct('vec', '<array float32 (3,)>', 'cube', '<array int16 (2,3,4)>', ...
             'cplx', '<array complex128 (2,2)>', 'mask', '<array bool (4,)>', 'half', '<array float16 (2,)>');
@@ -257,11 +257,12 @@ def test_wrong_columns_are_refused(octave: Octave) -> None:
         check(column('double', {1}, ''), invalid, 'is double, not a 1x1 cell');
         check(column('text', {1}, ''), invalid, 'row 0, attribute `x` is text');
         check(column('text', {'a'; ['a'; 'b']}, ''), invalid, 'row 1, attribute `x` is one row of text');
-        check(column('tensor', [1 2 3], '<array int8 (2,)>'), wrong, 'holds no');
-        check(column('tensor', [1 300; 2 4], '<array int8 (2,)>'), range, 'row 1, attribute `x`');
-        check(column('tensor', [1.5; 2], '<array int64 (2,)>'), range, 'int64');
-        check(column('tensor', [1i; 2], '<array float64 (2,)>'), wrong, 'real numbers');
-        check(column('tensor', [1; 2], 'int8'), invalid, '`int8` is not a type of an array');
+        check(column('tensor', [1 2], '<array int8 (2,)>'), invalid, 'is a cell of arrays');
+        check(column('tensor', {[1 2 3]}, '<array int8 (2,)>'), wrong, 'the 2 elements');
+        check(column('tensor', {[1 2]; [300 4]}, '<array int8 (2,)>'), range, 'row 1, attribute `x`');
+        check(column('tensor', {[1.5; 2]}, '<array int64 (2,)>'), range, 'int64');
+        check(column('tensor', {[1i; 2]}, '<array float64 (2,)>'), wrong, 'real numbers');
+        check(column('tensor', {[1; 2]}, 'int8'), invalid, '`int8` is not a type of an array');
         two = [column('double', [1; 2], ''), column('double', 1, '')];
         check(two, invalid, 'differ in length');
         """

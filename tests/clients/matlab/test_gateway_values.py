@@ -59,6 +59,7 @@ KEPT: dict[str, Any] = {  # Any: every kind of value
     "map": {"x": 1, "nested": {"y": [2.5]}},
     "odd_keys": {"a b": 1, "_c": 2, "": 3, "ü": 4},
     "reserved": {"levada_type": "mine"},
+    "reserved_later": {"a": 1, "levada_type": "date"},
     "any_map": {1: "one", (2, 3): "pair"},
     "times": np.array([["2026-01-01", "NaT"]], dtype="datetime64[us]"),
     "spans": np.array([[1, -2]], dtype="timedelta64[ns]"),
@@ -112,7 +113,7 @@ def _require_same(actual: Any, expected: Any, path: str) -> None:  # noqa: ANN40
         assert repr(actual) == repr(expected), path
 
 
-def test_octave_reads_numbers_as_double_by_default(octave: Octave, tmp_path: Path) -> None:
+def test_octave_reads_arrays_in_their_class_and_integers_as_double(octave: Octave, tmp_path: Path) -> None:
     array = np.arange(24).reshape(2, 3, 4)
     value = {
         **{f"{dtype}s": array.astype(dtype) for dtype in ("int16", "int64", "uint64", "float16", "complex64")},
@@ -127,6 +128,7 @@ def test_octave_reads_numbers_as_double_by_default(octave: Octave, tmp_path: Pat
         "nothing": None,
         "date": dt.date(1970, 1, 3),
         "cells": np.array([[1, "x"], [None, 2.5]], dtype=object),
+        "structs": np.array([[("date", 5), ("time", 6)]], dtype=[("levada_type", object), ("days", object)]),
     }
     (tmp_path / "value").write_bytes(lv.blob.pack(value))
     octave.run(
@@ -135,15 +137,15 @@ def test_octave_reads_numbers_as_double_by_default(octave: Octave, tmp_path: Pat
         value = levada.internal.values.decodeValue(content(file));
         [k, j, i] = ndgrid(0:3, 0:2, 0:1);
         expected = permute(k + 4 * j + 12 * i, [3 2 1]);
-        expect(isequal(value.int16s, expected) && isa(value.int16s, 'double'), 'int16');
-        expect(isequal(value.float16s, expected) && isa(value.float16s, 'double'), 'float16');
+        expect(isequal(value.int16s, expected) && isa(value.int16s, 'int16'), 'int16');
+        expect(isequal(value.float16s, expected) && isa(value.float16s, 'single'), 'float16');
         expect(isequal(value.int64s, int64(expected)) && isa(value.int64s, 'int64'), 'int64');
         expect(isequal(value.uint64s, uint64(expected)) && isa(value.uint64s, 'uint64'), 'uint64');
-        expect(isequal(value.complex64s, expected) && isa(value.complex64s, 'double'), 'complex64');
+        expect(isequal(value.complex64s, expected) && isa(value.complex64s, 'single'), 'complex64');
         expect(isequal(value.logicals, expected > 11) && islogical(value.logicals), 'logical');
         expect(isequal(value.integer, 5) && isa(value.integer, 'double'), 'integer');
         expect(isa(value.long, 'int64') && value.long == bitshift(int64(1), 60) + 1, 'a long integer stays exact');
-        expect(isequal(value.single, 0.5) && isa(value.single, 'double'), 'single');
+        expect(isequal(value.single, 0.5) && isa(value.single, 'single'), 'single');
         expect(isequal(value.vector, [1; 2; 3]), 'a vector is a column');
         expect(isequal(value.words, {'a', 'bc'; '', '🐭'}), 'text');
         expect(isequal(value.list, {1, 'x', []}), 'list');
@@ -151,6 +153,7 @@ def test_octave_reads_numbers_as_double_by_default(octave: Octave, tmp_path: Pat
         expect(isequal(size(value.nothing), [0 0]), 'null');
         expect(strcmp(value.date.levada_type, 'date') && value.date.days == 2, 'date');
         expect(isequal(value.cells, {1, 'x'; [], 2.5}), 'cells');
+        expect(isequal({value.structs.levada_type}, {'date', 'time'}), 'struct array that looks like stand-ins');
         """,
         file=str(tmp_path / "value"),
     )

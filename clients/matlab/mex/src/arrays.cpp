@@ -99,6 +99,10 @@ bool is_number(const mxArray* array) {
   return (mxIsNumeric(array) || mxIsLogical(array)) && !mxIsComplex(array) && !mxIsSparse(array);
 }
 
+bool is_object(const mxArray* array) {
+  return !mxIsNumeric(array) && !mxIsLogical(array) && !mxIsChar(array) && !mxIsCell(array) && !mxIsStruct(array);
+}
+
 bool is_unset(const mxArray* array) {
   return mxIsDouble(array) && mxGetNumberOfDimensions(array) == 2 && mxGetM(array) == 0 && mxGetN(array) == 0;
 }

@@ -38,6 +38,7 @@ int64_t whole_number_at(const mxArray* array, size_t index, const std::string& w
 // Element `index` of a numeric or logical array, rounded to double.
 double number_at(const mxArray* array, size_t index);
 bool is_number(const mxArray* array);  // numeric or logical, real, full
+bool is_object(const mxArray* array);  // of a class that the C API cannot read, such as string or datetime
 bool is_unset(const mxArray* array);   // [] as MATLAB writes "nothing": a double array of 0 by 0
 
 Shape shape_of(const mxArray* array);

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <nanoarrow/nanoarrow.hpp>
 #include <nanoarrow/nanoarrow_ipc.hpp>
 
@@ -19,6 +20,15 @@ void require(ArrowErrorCode code, const char* message) {
   if (code != NANOARROW_OK) throw Error("INTERNAL", std::string("The rows cannot be written as Arrow: ") + message);
 }
 
+// How an attribute of a type `<array …>` stores the array of each row.
+struct Layout {
+  ArrayType type;
+  ElementType element;
+  size_t count;  // of elements
+
+  size_t bytes() const { return count * element.bytes; }
+};
+
 enum class Kind { kDouble, kInt64, kLogical, kText, kBinary, kTensor };
 
 struct Column {
@@ -27,8 +37,7 @@ struct Column {
   const mxArray* values;
   const mxLogical* nulls;  // null if no value is missing
   size_t rows;
-  std::vector<char> tensors;  // of all rows, as the server stores them
-  size_t tensor_bytes = 0;    // of one row
+  std::optional<Layout> layout;  // of a tensor column
 
   std::string where(size_t row) const { return "row " + std::to_string(row) + ", attribute `" + name + "`"; }
 };
@@ -115,59 +124,54 @@ void cast_element(const mxArray* values, size_t index, const std::string& dtype,
   }
 }
 
-// The elements of all rows as `dtype`, in MATLAB's order.
-std::vector<char> cast_elements(const Column& column, const std::string& dtype, const ElementType& type, size_t per_row) {
-  const size_t count = mxGetNumberOfElements(column.values);
-  std::vector<char> bytes(count * type.bytes);
-  if (type.complex) {
-    const bool single = dtype == "complex64";
-    const bool has_imaginary = mxIsComplex(column.values);
-    if (!mxIsDouble(column.values) && !mxIsSingle(column.values)) {
-      throw wrong_value(column.where(0) + ": " + dtype + " takes double or single, not " + described(column.values) + ".");
-    }
-    const auto part = [&](const void* data, size_t i) {
-      return mxIsDouble(column.values) ? static_cast<const double*>(data)[i] : static_cast<const float*>(data)[i];
-    };
-    for (size_t i = 0; i < count; ++i) {
-      const double parts[] = {part(mxGetData(column.values), i), has_imaginary ? part(mxGetImagData(column.values), i) : 0.0};
-      const float narrow[] = {static_cast<float>(parts[0]), static_cast<float>(parts[1])};
-      std::memcpy(&bytes[i * type.bytes], single ? static_cast<const void*>(narrow) : parts, type.bytes);
-    }
-  } else if (!is_number(column.values)) {
-    throw wrong_value(column.where(0) + ": " + dtype + " takes real numbers, not " + described(column.values) + ".");
-  } else if (dtype_of(column.values) == dtype) {
-    if (count != 0) std::memcpy(bytes.data(), mxGetData(column.values), bytes.size());
-  } else {
-    for (size_t i = 0; i < count; ++i) {
-      const size_t row = per_row == 0 ? 0 : i / per_row;
-      if (column.nulls != nullptr && column.nulls[row]) continue;
-      cast_element(column.values, i, dtype, &bytes[i * type.bytes], column.where(row));
-    }
+// The parts of complex numbers lie side by side.
+void cast_complex(const mxArray* values, const Layout& layout, char* to, const std::string& where) {
+  if (!mxIsDouble(values) && !mxIsSingle(values)) {
+    throw wrong_value(where + ": " + layout.type.dtype + " takes double or single, not " + described(values) + ".");
   }
-  return bytes;
+  const bool single = layout.type.dtype == "complex64";
+  const auto part = [&](const void* data, size_t i) {
+    return mxIsDouble(values) ? static_cast<const double*>(data)[i] : static_cast<const float*>(data)[i];
+  };
+  for (size_t i = 0; i < layout.count; ++i) {
+    const double parts[] = {part(mxGetData(values), i), mxIsComplex(values) ? part(mxGetImagData(values), i) : 0.0};
+    const float narrow[] = {static_cast<float>(parts[0]), static_cast<float>(parts[1])};
+    if (single && ((std::isfinite(parts[0]) && !std::isfinite(narrow[0])) || (std::isfinite(parts[1]) && !std::isfinite(narrow[1])))) {
+      throw Error("VALUE_OUT_OF_RANGE", where + ": an element is past the range of complex64.");
+    }
+    std::memcpy(to + i * layout.element.bytes, single ? static_cast<const void*>(narrow) : parts, layout.element.bytes);
+  }
 }
 
-void read_tensors(Column& column, const std::string& spelling) {
-  const auto array_type = parse_array_type(spelling);
-  const auto type = array_type ? element_type(array_type->dtype) : std::nullopt;
-  const auto count = array_type ? element_count(array_type->shape) : std::nullopt;
-  if (!type || !count) throw invalid_request("`" + spelling + "` is not a type of an array.");
-  const size_t given = mxGetNumberOfElements(column.values);
-  if (given != column.rows * *count) {
-    throw wrong_value(column.where(0) + ": " + described(column.values) + " holds no " + std::to_string(column.rows) +
-                      " arrays of " + spelling + ".");
+Layout layout_of(const std::string& spelling) {
+  auto type = parse_array_type(spelling);
+  const auto element = type ? element_type(type->dtype) : std::nullopt;
+  const auto count = type ? element_count(type->shape) : std::nullopt;
+  if (!element || !count) throw invalid_request("`" + spelling + "` is not a type of an array.");
+  return {*std::move(type), *element, *count};
+}
+
+// The array of one row as its attribute stores it: cast, and in C order.
+std::vector<char> stored_elements(const mxArray* values, const Layout& layout, const std::string& where) {
+  if (values == nullptr || mxGetNumberOfElements(values) != layout.count) {
+    throw wrong_value(where + ": " + described(values) + " does not have the " + std::to_string(layout.count) +
+                      " elements of the type.");
   }
-  std::vector<char> bytes = cast_elements(column, array_type->dtype, *type, *count);
-  column.tensor_bytes = *count * type->bytes;
-  if (array_type->shape.size() < 2) {
-    column.tensors = std::move(bytes);
-    return;
+  const std::string& dtype = layout.type.dtype;
+  std::vector<char> bytes(layout.bytes());
+  if (layout.element.complex) {
+    cast_complex(values, layout, bytes.data(), where);
+  } else if (!is_number(values)) {
+    throw wrong_value(where + ": " + dtype + " takes real numbers, not " + described(values) + ".");
+  } else if (dtype_of(values) == dtype) {
+    if (!bytes.empty()) std::memcpy(bytes.data(), mxGetData(values), bytes.size());
+  } else {
+    for (size_t i = 0; i < layout.count; ++i) cast_element(values, i, dtype, &bytes[i * layout.element.bytes], where);
   }
-  column.tensors.resize(bytes.size());
-  for (size_t row = 0; row < column.rows; ++row) {
-    const size_t at = row * column.tensor_bytes;
-    reorder(bytes.data() + at, column.tensors.data() + at, array_type->shape, type->bytes, false);
-  }
+  if (layout.type.shape.size() < 2) return bytes;
+  std::vector<char> by_rows(bytes.size());
+  reorder(bytes.data(), by_rows.data(), layout.type.shape, layout.element.bytes, false);
+  return by_rows;
 }
 
 // ----------------------------------------------------------------------------------------------------- columns
@@ -197,7 +201,6 @@ Column column_at(const mxArray* columns, size_t index) {
   column.name = text_of(field(columns, index, "name"), "The name of a column");
   column.kind = kind_named(text_of(field(columns, index, "kind"), "The kind of a column"), column.name);
   column.values = field(columns, index, "values");
-  const Shape shape = shape_of(column.values);
   column.rows = mxGetNumberOfElements(column.values);
   switch (column.kind) {
     case Kind::kDouble: require_class(column, mxIsDouble(column.values) && is_number(column.values), "double"); break;
@@ -205,25 +208,19 @@ Column column_at(const mxArray* columns, size_t index) {
     case Kind::kLogical: require_class(column, mxIsLogical(column.values) && is_number(column.values), "logical"); break;
     case Kind::kText: require_class(column, mxIsCell(column.values), "a cell of texts"); break;
     case Kind::kBinary: require_class(column, mxIsCell(column.values), "a cell of uint8"); break;
-    case Kind::kTensor: break;
+    case Kind::kTensor:
+      require_class(column, mxIsCell(column.values), "a cell of arrays");
+      column.layout = layout_of(text_of(field(columns, index, "type"), "The type of a column"));
+      break;
   }
   const mxArray* nulls = mxGetField(columns, index, "nulls");
   column.nulls = nullptr;
-  const bool given = nulls != nullptr && !is_unset(nulls);
-  if (column.kind == Kind::kTensor) {
-    // MATLAB drops a last length of 1, so the shape alone does not say how many rows there are.
-    const std::string spelling = text_of(field(columns, index, "type"), "The type of a column");
-    const auto array_type = parse_array_type(spelling);
-    const size_t per_row = array_type ? element_count(array_type->shape).value_or(0) : 0;
-    column.rows = given ? mxGetNumberOfElements(nulls) : per_row != 0 ? column.rows / per_row : shape.back();
-  }
-  if (given) {
+  if (nulls != nullptr && !is_unset(nulls)) {
     if (!mxIsLogical(nulls) || mxGetNumberOfElements(nulls) != column.rows) {
       throw invalid_request("The nulls of the column `" + column.name + "` are a logical per row.");
     }
     column.nulls = mxGetLogicals(nulls);
   }
-  if (column.kind == Kind::kTensor) read_tensors(column, text_of(field(columns, index, "type"), "The type of a column"));
   return column;
 }
 
@@ -246,7 +243,7 @@ size_t bytes_at(const Column& column, size_t row) {
       const mxArray* cell = mxGetCell(column.values, row);
       return 4 + (cell == nullptr ? 0 : mxGetNumberOfElements(cell) * (column.kind == Kind::kText ? sizeof(mxChar) : 1));
     }
-    case Kind::kTensor: return 4 + column.tensor_bytes;
+    case Kind::kTensor: return 4 + column.layout->bytes();
     default: return sizeof(double);
   }
 }
@@ -271,10 +268,11 @@ void append(const Column& column, size_t row, ArrowArray* array) {
       code = ArrowArrayAppendBytes(array, {{bytes.data()}, static_cast<int64_t>(bytes.size())});
       break;
     }
-    case Kind::kTensor:
-      code = ArrowArrayAppendBytes(
-          array, {{column.tensors.data() + row * column.tensor_bytes}, static_cast<int64_t>(column.tensor_bytes)});
+    case Kind::kTensor: {
+      const std::vector<char> bytes = stored_elements(mxGetCell(column.values, row), *column.layout, column.where(row));
+      code = ArrowArrayAppendBytes(array, {{bytes.data()}, static_cast<int64_t>(bytes.size())});
       break;
+    }
   }
   require(code, "a value is too large, or there is not enough memory.");
 }
@@ -298,6 +296,11 @@ void make_schema(const std::vector<Column>& columns, ArrowSchema* schema) {
 }
 
 }  // namespace
+
+mxArray* stored_array(const mxArray* value, const std::string& type, const std::string& where) {
+  const std::vector<char> bytes = stored_elements(value, layout_of(type), where);
+  return bytes_array({bytes.data(), bytes.size()});
+}
 
 mxArray* pieces_of(const mxArray* array) {
   if (array == nullptr || !mxIsStruct(array)) throw invalid_request("Columns are a struct array.");

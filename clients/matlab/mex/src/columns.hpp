@@ -3,6 +3,9 @@
 
 #include <mex.h>
 
+#include <string>
+#include <utility>
+
 #include "values.hpp"
 
 namespace levada {
@@ -29,7 +32,21 @@ mxArray* columns_of(const mxArray* pieces, Exactness exactness);
 // values; nulls as above; and by kind
 //   double, int64, logical  values: a column of that class
 //   text, binary            values: a cell column of char or uint8
-//   tensor                  values: one array, the row as its last index; type: `<array float32 (3, 4)>`
+//   tensor                  values: a cell column of arrays, each of its own class; type: `<array float32 (3, 4)>`
 mxArray* pieces_of(const mxArray* columns);
+
+// The values of an attribute, a cell with one per row, as a column that `pieces_of` takes.
+//   attribute    a struct with name, type, and nullable if it may be NULL
+//   kind         of its type: only `blob`, `bytes`, `array`, floats and texts are unlike the rest
+//   place        the name of the table in errors, which then name the row too; empty for one value by itself
+//   exact        NaN stays NaN in every floating attribute
+//   may_convert  the caller converts objects of classes such as string and datetime, and calls again
+// Returns the column, or [] and a logical column that marks such objects. Throws WRONG_VALUE for a value that does not
+// fit. The server checks the exact type and range; this only decides how values of MATLAB are sent.
+std::pair<mxArray*, mxArray*> gathered_column(const mxArray* values, const mxArray* attribute, const std::string& kind,
+                                              const std::string& place, bool exact, bool may_convert);
+
+// The bytes of one array as an attribute of the type `<array …>` stores it: uint8. `where` names it in errors.
+mxArray* stored_array(const mxArray* value, const std::string& type, const std::string& where);
 
 }  // namespace levada

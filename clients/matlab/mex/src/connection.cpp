@@ -11,6 +11,7 @@
 #include "balancing.hpp"
 #include "private_socket.hpp"
 #include "protocol.hpp"
+#include "wording.hpp"
 
 namespace levada {
 namespace {
@@ -104,6 +105,12 @@ bool is_lost(int code) {
          code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::DATA_LOSS;
 }
 
+// The first letter of a token that the metadata of a call cannot carry: anything but visible ASCII. npos if all can.
+size_t unsendable(const std::string& token) {
+  const auto found = std::find_if(token.begin(), token.end(), [](char letter) { return letter <= ' ' || letter > '~'; });
+  return found == token.end() ? std::string::npos : static_cast<size_t>(found - token.begin());
+}
+
 const pb::FieldDescriptor& field(const pb::Message& message, const char* name) {
   return *message.GetDescriptor()->FindFieldByName(name);
 }
@@ -144,15 +151,20 @@ Error error_of_status(const std::string& serialized) {
       const pb::Message& entry = info->GetReflection()->GetRepeatedMessage(*info, &entries, j);
       details[text(entry, "key")] = text(entry, "value");
     }
-    return Error(text(*info, "reason"), text(*status, "message"), details, call_id);
+    return Error(text(*info, "reason"), in_matlab(text(*status, "message")), details, call_id);
   }
-  return Error(reason_of(code), text(*status, "message"), {}, call_id);
+  return Error(reason_of(code), in_matlab(text(*status, "message")), {}, call_id);
 }
 
 Connection::Connection(std::string address, std::string token, const std::string& root_certificates, std::string client)
     : address_(std::move(address)), token_(std::move(token)), client_(std::move(client)) {
   Target target = target_of(address_);
   const bool here = std::all_of(target.places.begin(), target.places.end(), is_loopback);
+  if (unsendable(token_) != std::string::npos) {
+    throw invalid_request("Letter " + std::to_string(unsendable(token_) + 1) +
+                          " of the token is a line break, a space or not ASCII, as no token has. If it comes from a file, "
+                          "strtrim(fileread(file)) leaves out its line break.");
+  }
   if (token_.empty()) {
     const std::string socket = target.places.size() == 1 ? find_private_socket(target.places.front()) : "";
     if (!socket.empty()) target = {{socket}, false};
@@ -197,7 +209,7 @@ void Connection::take_trailer(const grpc::ClientContext& context, const grpc::St
       }
     } else if (key == kWarning || (key == kNotice && is_new(content))) {
       std::lock_guard<std::mutex> lock(mutex_);
-      if (warnings_.size() < kWaitingWarnings) warnings_.push_back(content);
+      if (warnings_.size() < kWaitingWarnings) warnings_.push_back(in_matlab(content));
     }
   }
 }
@@ -217,7 +229,8 @@ Error Connection::error_of(const grpc::Status& status) const {
   // A server that stops cancels what still waits. Nobody asks for the error of a call that this side cancelled.
   if (is_lost(status.error_code()) || status.error_code() == grpc::StatusCode::CANCELLED) {
     return Error("UNAVAILABLE", "The server at " + address_ + " is out of reach (" + status.error_message() +
-                                    "). Is it running, and is the address right?");
+                                    "). Is it running, and is the address right? levada.connect() without an address finds "
+                                    "the server that `levada serve` started in this folder or one above.");
   }
   return Error(reason_of(status.error_code()), status.error_message() + " (server: " + address_ + ")");
 }

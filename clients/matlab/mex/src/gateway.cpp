@@ -372,6 +372,21 @@ void decode_columns(const Arguments& in) { in.give(0, columns_of(in.at(0), exact
 // pieces = ('encodeColumns', columns)
 void encode_columns(const Arguments& in) { in.give(0, pieces_of(in.at(0))); }
 
+// [column, objects] = ('gatherColumn', values, attribute, kind, place, exact): see columns.hpp. The caller converts objects
+// if it takes the second result.
+void gather_column(const Arguments& in) {
+  const bool exact = in.at(4) != nullptr && in.number(4, "exact") != 0;
+  const auto [column, objects] = gathered_column(in.at(0), in.at(1), in.text(2, "The kind of the attribute"),
+                                                 in.text(3, "The place"), exact, in.result_count > 1);
+  in.give(0, column);
+  in.give(1, objects);
+}
+
+// bytes = ('storedArray', value, type, where): of an array as its attribute stores it.
+void stored_array_of(const Arguments& in) {
+  in.give(0, stored_array(in.at(0), in.text(1, "The type of the attribute"), in.text(2, "The place")));
+}
+
 using Command = void (*)(const Arguments&);
 
 const std::unordered_map<std::string, Command>& commands() {
@@ -406,6 +421,8 @@ const std::unordered_map<std::string, Command>& commands() {
       {"encodeValue", encode_value},
       {"decodeColumns", decode_columns},
       {"encodeColumns", encode_columns},
+      {"gatherColumn", gather_column},
+      {"storedArray", stored_array_of},
   };
   return table;
 }

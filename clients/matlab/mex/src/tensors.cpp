@@ -197,7 +197,7 @@ void copy_elements(const char* from, void* to, size_t count, const ElementType& 
 }
 
 mxArray* array_of_elements(const char* elements, const std::vector<int64_t>& shape, const ElementType& type,
-                           bool column_major, bool exact) {
+                           bool column_major, mxClassID target) {
   const size_t count = element_count(shape).value_or(0);
   const bool in_order = column_major || shape.size() < 2;
   std::vector<char> reordered;
@@ -206,7 +206,6 @@ mxArray* array_of_elements(const char* elements, const std::vector<int64_t>& sha
     reorder(elements, reordered.data(), shape, type.bytes, true);
     elements = reordered.data();
   }
-  const mxClassID target = exact ? type.stored : type.rounded;
   mxArray* array = numeric_array(matlab_shape(shape), target, type.complex);
   copy_elements(elements, mxGetData(array), count, type, target);
   if (type.complex) copy_elements(elements + type.bytes / 2, mxGetImagData(array), count, type, target);

@@ -14,7 +14,7 @@ namespace levada {
 // The layout of a dtype's elements in bytes, and the class that holds them.
 struct ElementType {
   mxClassID stored;   // the class that keeps every value
-  mxClassID rounded;  // the class by default: double, unless that would round
+  mxClassID rounded;  // the class of an attribute by default: double, unless that would round
   size_t bytes;       // of one element, both parts of a complex one
   bool complex;
   bool half;          // float16, which MATLAB does not have: stored as single
@@ -32,10 +32,10 @@ Shape matlab_shape(const std::vector<int64_t>& shape);
 
 // Copies elements into an array's real (or, from half an element on, imaginary) part of class `target`.
 void copy_elements(const char* from, void* to, size_t count, const ElementType& type, mxClassID target);
-// An array from the little-endian elements, of which there are as many as `shape` needs, in C order unless
-// `column_major`. `exact` keeps the stored class.
+// An array of class `target` from the little-endian elements, of which there are as many as `shape` needs, in C order
+// unless `column_major`.
 mxArray* array_of_elements(const char* elements, const std::vector<int64_t>& shape, const ElementType& type,
-                           bool column_major, bool exact);
+                           bool column_major, mxClassID target);
 // The elements of a full numeric or logical array, in MATLAB's order.
 std::string elements_of(const mxArray* array);
 

@@ -16,6 +16,7 @@ namespace pb = levada_api::v1;
 
 constexpr int kMaxDepth = 64;  // the writers stop at 30
 constexpr int64_t kMostSparseColumns = int64_t{1} << 27;  // each takes 8 bytes, even if it is empty
+constexpr double kMostChars = 1 << 30;  // in a char matrix, whose rows are as long as the longest
 constexpr int64_t kExactDouble = int64_t{1} << 53;
 constexpr size_t kNameLength = 63;  // longest name of a MATLAB variable or field
 
@@ -102,15 +103,16 @@ mxArray* decode_texts(const pb::Tensor& tensor, bool exact) {
     std::vector<std::string_view> pieces(tensor.texts().begin(), tensor.texts().end());
     std::vector<double> lengths(rows);
     mxArray* flat = flat_text_array(pieces, lengths.data());
-    const mwSize dims[] = {rows, rows == 0 ? 0 : static_cast<mwSize>(lengths[0])};
-    for (double length : lengths) {
-      if (length != lengths[0]) throw wrong_value("The value is damaged: a char array with rows of several lengths.");
-    }
+    const double longest = rows == 0 ? 0 : *std::max_element(lengths.begin(), lengths.end());
+    const mwSize dims[] = {rows, static_cast<mwSize>(longest)};
+    if (longest * static_cast<double>(rows) > kMostChars) throw wrong_value("The value is damaged: a char array that is too large.");
     mxArray* matrix = mxCreateCharArray(2, dims);
     const auto* from = static_cast<const mxChar*>(mxGetData(flat));
     auto* to = static_cast<mxChar*>(mxGetData(matrix));
     for (mwSize row = 0; row < rows; ++row) {
-      for (mwSize column = 0; column < dims[1]; ++column) to[row + column * rows] = from[row * dims[1] + column];
+      const auto length = static_cast<mwSize>(lengths[row]);
+      for (mwSize column = 0; column < dims[1]; ++column) to[row + column * rows] = column < length ? from[column] : ' ';
+      from += length;  // Python may have changed a row to a shorter one
     }
     mxDestroyArray(flat);
     return matrix;
@@ -132,6 +134,7 @@ mxArray* decode_texts(const pb::Tensor& tensor, bool exact) {
   StructBuilder fields = stand_in("tensor");
   fields.set("dtype", text_array("text"));
   fields.set("elements", cells);
+  fields.set("text_length", double_array(tensor.text_length()));
   return fields.build();
 }
 
@@ -148,7 +151,7 @@ mxArray* decode_tensor(const pb::Tensor& tensor, bool exact) {
   if (tensor.elements().size() % type->bytes != 0) throw wrong_value("The value is damaged: it ends within an element.");
   const auto count = static_cast<int64_t>(tensor.elements().size() / type->bytes);
   const std::vector<int64_t> shape = shape_of_message(tensor.shape(), count);
-  mxArray* array = array_of_elements(tensor.elements().data(), shape, *type, tensor.column_major(), exact);
+  mxArray* array = array_of_elements(tensor.elements().data(), shape, *type, tensor.column_major(), type->stored);
   if (!time) return array;
   StructBuilder fields = stand_in("tensor");
   fields.set("dtype", text_array(tensor.dtype()));
@@ -172,13 +175,18 @@ bool is_name(const std::string& key) {
   return true;
 }
 
-// Returns whether the names can be field names of a struct, and the first does not mark a stand-in.
+// Returns whether the names can be field names of a struct.
 bool are_fields(const google::protobuf::RepeatedPtrField<std::string>& names) {
   std::set<std::string> seen;
   for (const std::string& name : names) {
     if (!is_name(name) || !seen.insert(name).second) return false;
   }
-  return names.empty() || names[0] != kStandInField;
+  return true;
+}
+
+// Returns whether a struct with these fields would be taken for a stand-in.
+bool mark_stand_in(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  return !names.empty() && names[0] == kStandInField;
 }
 
 void require_pairs(int keys, int values) {
@@ -188,7 +196,7 @@ void require_pairs(int keys, int values) {
 mxArray* decode_map(const pb::TextMap& map, bool exact, int depth) {
   require_pairs(map.keys_size(), map.values_size());
   StructBuilder fields;
-  if (are_fields(map.keys())) {
+  if (are_fields(map.keys()) && !mark_stand_in(map.keys())) {
     for (int i = 0; i < map.keys_size(); ++i) fields.set(map.keys(i).c_str(), decode(map.values(i), exact, depth));
     return fields.build();
   }
@@ -211,6 +219,11 @@ mxArray* decode_table(const pb::Columns& table, bool exact, int depth) {
   StructBuilder fields = stand_in("table");
   fields.set("names", names_row(table.names()));
   fields.set("columns", row_of(table.columns(), exact, depth));
+  if (!exact || table.library().empty()) return fields.build();
+  fields.set("library", text_array(table.library()));
+  fields.set("types", names_row(table.types()));
+  fields.set("index_count", double_array(table.index_count()));
+  fields.set("arrow_schema", bytes_array(table.arrow_schema()));
   return fields.build();
 }
 
@@ -225,6 +238,12 @@ mxArray* decode_struct_array(const pb::StructArray& structs, bool exact, int dep
   if (field_count == 0 && *count > kMaxDepth * size_t{1024} * 1024) throw wrong_value("The value is damaged: its shape is too large.");
   std::vector<const char*> names;
   for (const std::string& name : structs.fields()) names.push_back(name.c_str());
+  if (*count == 1 && mark_stand_in(structs.fields())) {
+    StructBuilder fields = stand_in("map");
+    fields.set("keys", names_row(structs.fields()));
+    fields.set("values", row_of(structs.values(), exact, depth));
+    return fields.build();
+  }
   const Shape dims = matlab_shape(lengths);
   mxArray* array = mxCreateStructArray(static_cast<mwSize>(dims.size()), dims.data(), static_cast<int>(names.size()), names.data());
   int next = 0;
@@ -283,9 +302,8 @@ mxArray* decode_sparse(const pb::SparseMatrix& matrix) {
   const bool logical = type->stored == mxLOGICAL_CLASS;
   mxArray* array = logical ? mxCreateSparseLogicalMatrix(rows, columns, room)
                            : mxCreateSparse(rows, columns, room, type->complex ? mxCOMPLEX : mxREAL);
-  ElementType as_double = *type;
-  as_double.rounded = logical ? mxLOGICAL_CLASS : mxDOUBLE_CLASS;
-  mxArray* elements = array_of_elements(matrix.elements().elements().data(), {stored}, as_double, true, false);
+  const mxClassID target = logical ? mxLOGICAL_CLASS : mxDOUBLE_CLASS;
+  mxArray* elements = array_of_elements(matrix.elements().elements().data(), {stored}, *type, true, target);
   mwIndex* row_of_stored = mxGetIr(array);
   mwIndex* column_starts = mxGetJc(array);
   size_t last = 0;  // elements so far; those at one place are added up, as MATLAB's own `sparse` does

@@ -146,6 +146,9 @@ class Parts {
  public:
   Parts(const mxArray* array, std::string path) : array_(array), path_(std::move(path)) {}
 
+  // A field that only some stand-ins of the kind have; null without it.
+  const mxArray* optional(const char* name) const { return mxGetField(array_, 0, name); }
+
   const mxArray* field(const char* name) const {
     const mxArray* value = mxGetField(array_, 0, name);
     if (value == nullptr) throw wrong_value(path_ + ": the stand-in has no field `" + name + "`.");
@@ -155,6 +158,11 @@ class Parts {
   int64_t number(const char* name) const {
     double_of(field(name), path_ + "." + name);  // one number
     return whole_number_at(field(name), 0, path_ + "." + name);
+  }
+  int32_t small_number(const char* name) const {
+    const int64_t value = number(name);
+    if (value < INT32_MIN || value > INT32_MAX) throw wrong_value(path_ + "." + name + " is past the range of int32.");
+    return static_cast<int32_t>(value);
   }
   const mxArray* cells(const char* name) const {
     const mxArray* value = field(name);
@@ -194,12 +202,6 @@ std::string uuid_octets(const std::string& text, const std::string& path) {
   return octets;
 }
 
-int32_t days(const Parts& parts) {
-  const int64_t number = parts.number("days");
-  if (number < INT32_MIN || number > INT32_MAX) throw wrong_value(parts.path() + ": the days are past the range of int32.");
-  return static_cast<int32_t>(number);
-}
-
 void encode_timestamp(const Parts& parts, pb::Timestamp& timestamp) {
   timestamp.set_microseconds(parts.number("microseconds"));
   const std::string zone = parts.text("zone");
@@ -214,6 +216,7 @@ void encode_tensor(const Parts& parts, pb::Tensor& tensor) {
   set_shape(elements, *tensor.mutable_shape());
   if (dtype == "text") {
     add_names(parts.cells("elements"), [&](std::string text) { tensor.add_texts(std::move(text)); }, parts.path() + ".elements");
+    if (parts.optional("text_length") != nullptr) tensor.set_text_length(parts.small_number("text_length"));
     return;
   }
   const bool time = dtype.rfind("datetime64[", 0) == 0 || dtype.rfind("timedelta64[", 0) == 0;
@@ -242,20 +245,55 @@ void encode_any_map(const Parts& parts, pb::AnyMap& map, int depth) {
   encode_values(parts, map.keys_size(), map, depth);
 }
 
+mxArray* plain_object(const mxArray* array, const std::string& path);
+
+// A column of a table: a list or a tensor of one dimension, also if it has one row.
+void encode_table_column(const mxArray* array, Value& value, const std::string& path, int depth) {
+  if (array != nullptr && is_object(array)) {
+    mxArray* plain = plain_object(array, path);
+    encode_table_column(plain, value, path, depth);
+    mxDestroyArray(plain);
+    return;
+  }
+  const bool vector = array != nullptr && mxGetNumberOfDimensions(array) == 2 && mxGetN(array) == 1;
+  if (vector && mxIsCell(array)) {
+    encode_cells(array, *value.mutable_list(), path, depth);
+  } else if (vector && (mxIsNumeric(array) || mxIsLogical(array)) && !mxIsSparse(array)) {
+    pb::Tensor& tensor = *value.mutable_tensor();
+    encode_numbers(array, tensor, path);
+    tensor.set_scalar(false);
+    tensor.set_column_major(false);
+    tensor.clear_shape();
+    tensor.add_shape(static_cast<int64_t>(mxGetM(array)));
+  } else {
+    encode(array, value, path, depth);
+    // A column of times has one dimension too.
+    if (value.kind_case() == Value::kTensor && value.tensor().shape_size() == 2 && value.tensor().shape(1) == 1) {
+      value.mutable_tensor()->mutable_shape()->RemoveLast();
+      value.mutable_tensor()->set_column_major(false);
+    }
+  }
+}
+
 void encode_table(const Parts& parts, pb::Columns& table, int depth) {
   add_names(parts.cells("names"), [&](std::string name) { table.add_names(std::move(name)); }, parts.path() + ".names");
   const mxArray* columns = parts.cells("columns");
   for (size_t i = 0; i < mxGetNumberOfElements(columns); ++i) {
-    encode(mxGetCell(columns, i), *table.add_columns(), at_cell(parts.path() + ".columns", i), depth + 1);
+    encode_table_column(mxGetCell(columns, i), *table.add_columns(), at_cell(parts.path() + ".columns", i), depth + 1);
   }
   if (table.columns_size() != table.names_size()) throw wrong_value(parts.path() + ": it does not have one column per name.");
+  if (parts.optional("library") == nullptr) return;
+  table.set_library(parts.text("library"));
+  add_names(parts.cells("types"), [&](std::string type) { table.add_types(std::move(type)); }, parts.path() + ".types");
+  table.set_index_count(parts.small_number("index_count"));
+  table.set_arrow_schema(bytes_of(parts.field("arrow_schema"), parts.path() + ".arrow_schema"));
 }
 
 using StandInEncoder = void (*)(const Parts&, Value&, int depth);
 
 const std::unordered_map<std::string, StandInEncoder>& stand_in_encoders() {
   static const std::unordered_map<std::string, StandInEncoder> table = {
-      {"date", [](const Parts& in, Value& out, int) { out.set_date(days(in)); }},
+      {"date", [](const Parts& in, Value& out, int) { out.set_date(in.small_number("days")); }},
       {"time", [](const Parts& in, Value& out, int) { out.set_time(in.number("microseconds")); }},
       {"duration", [](const Parts& in, Value& out, int) { out.set_duration(in.number("microseconds")); }},
       {"timestamp", [](const Parts& in, Value& out, int) { encode_timestamp(in, *out.mutable_timestamp()); }},
@@ -291,8 +329,8 @@ void encode_stand_in(const mxArray* array, Value& value, const std::string& path
   encoder->second(parts, value, depth);
 }
 
-// An object of a class, such as string, datetime or table. M code reads it, because the C API cannot.
-void encode_object(const mxArray* array, Value& value, const std::string& path, int depth) {
+// An object of a class, such as string, datetime or table, as plain values. M code reads it, because the C API cannot.
+mxArray* plain_object(const mxArray* array, const std::string& path) {
   const std::string class_name = mxGetClassName(array);
   if (class_name == "function_handle") throw refusal(path, "a function handle", "Store its text, func2str(f).");
   mxArray* result = nullptr;
@@ -301,8 +339,7 @@ void encode_object(const mxArray* array, Value& value, const std::string& path, 
   if (trouble != nullptr || result == nullptr) {
     throw refusal(path, "an object of class " + class_name, "Turn it into plain values or arrays.");
   }
-  encode(result, value, path, depth + 1);
-  mxDestroyArray(result);
+  return result;
 }
 
 void encode(const mxArray* array, Value& value, const std::string& path, int depth) {
@@ -322,7 +359,9 @@ void encode(const mxArray* array, Value& value, const std::string& path, int dep
   } else if (mxIsStruct(array)) {
     encode_struct(array, value, path, depth);
   } else {
-    encode_object(array, value, path, depth);
+    mxArray* plain = plain_object(array, path);
+    encode(plain, value, path, depth + 1);
+    mxDestroyArray(plain);
   }
 }
 

@@ -10,9 +10,9 @@
 
 namespace levada {
 
-// The classes of numbers that are read.
+// What is read.
 enum class Exactness {
-  kDouble,  // as double; int64 and uint64 stay, as double would round them
+  kDouble,  // attributes as double, but int64 and uint64, which double would round; of values, whole numbers as double
   kStored,  // in the class that was stored; kinds that MATLAB does not have as stand-ins, which write back the same kind
 };
 

@@ -1,4 +1,4 @@
-classdef AnyOf
+classdef AnyOf < levada.internal.query.Condition
 %ANYOF Condition that holds if at least one of some conditions holds: B | 'x > 5' | struct('y', 1).
 %
 %   A & (B | C)           the entities of A that match B or C

@@ -79,7 +79,7 @@ classdef AutoPopulate < levada.Table
             %   [remaining, total] = progress(...)
             request = struct('names', {{tableName(self)}});
             source = sourceFor(self, varargin);
-            if ~isempty(source)
+            if isa(source, 'levada.Relation')
                 request.key_source = source.message();
             end
             answer = levada.internal.api.getProgress(conn(self), request);
@@ -182,7 +182,7 @@ classdef AutoPopulate < levada.Table
         function source = getKeySource(self)
             %GETKEYSOURCE Return the key source, the relation of the keys to compute.
             source = ownKeySource(self);
-            if isempty(source)
+            if ~isa(source, 'levada.Relation')
                 source = levada.internal.jobs.joinParents(self);
             end
         end
@@ -197,7 +197,7 @@ classdef AutoPopulate < levada.Table
             elseif isprop(self, 'popRel')
                 source = self.popRel;
             end
-            if ~isempty(source) && ~isa(source, 'levada.Relation')
+            if ~isa(source, 'levada.Relation') && ~isempty(source)
                 levada.internal.errors.fail('InvalidDefinition', ...
                     'The key source of `%s` must be a query, not a %s.', ...
                     class(self), class(source));
@@ -207,7 +207,7 @@ classdef AutoPopulate < levada.Table
         function source = sourceFor(self, restrictions)
             %SOURCEFOR Return the keys to compute under restrictions, or [] for the key source that the server knows.
             source = ownKeySource(self);
-            if ~isempty(source)
+            if isa(source, 'levada.Relation')
                 schema = levada.internal.schema.schemaOf(class(self));
                 schema.declareFaulty(class(self));
             elseif ~isempty(restrictions)
@@ -220,12 +220,19 @@ classdef AutoPopulate < levada.Table
 
         function answer = hasMake(self)
             %HASMAKE Return whether the class has a make.
-            answer = ismethod(self, 'make') || isInParts(self) || ...
+            [~, access] = levada.internal.schema.definingClass(self, 'make');
+            answer = ~isempty(access) || isInParts(self) || ...
                 ~strcmp(levada.internal.schema.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
         end
 
         function checkMake(self)
-            %CHECKMAKE Refuse a class without a make.
+            %CHECKMAKE Refuse a class without a make, or with one that cannot be called.
+            [~, access] = levada.internal.schema.definingClass(self, 'make');
+            if ~isempty(access) && ~strcmp(access, 'public')
+                levada.internal.errors.fail('InvalidDefinition', ...
+                    ['make of `%s` has %s access, so populate cannot call it. Write `methods` without (Access = ...) ' ...
+                    'above it, or rename it to makeTuples, which may be protected.'], class(self), access);
+            end
             if ~hasMake(self)
                 levada.internal.errors.fail('InvalidRequest', ...
                     ['`%s` has no make, so there is nothing to populate: give its class a method make(self, key), or ' ...

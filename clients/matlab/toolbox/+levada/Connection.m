@@ -27,7 +27,8 @@ classdef Connection < handle
         ServerVersion = ''
     end
 
-    properties (Hidden, SetAccess = private)
+    % Hidden rather than private, here and below: `clear all` would take private access away from an open connection.
+    properties (Hidden)
         Channel = []  % its number in the gateway; [] once it is closed
         Limits = struct()  % limits of the server, from GetServerInfo
         Session = []  % the open transaction, or []
@@ -43,7 +44,7 @@ classdef Connection < handle
                 trusted = authority;
             end
             if nargin > 2 && ~isempty(certificates)
-                trusted = fileread(certificates);
+                trusted = levada.internal.credentials.readCertificates(certificates);
             end
             if nargin < 2
                 token = '';
@@ -72,6 +73,16 @@ classdef Connection < handle
                 self.cancelTransaction();
                 levada.internal.calls.gateway('close', self.Channel);
                 self.Channel = [];
+            end
+        end
+
+        function delete(self)
+            %DELETE Close the connection once nothing refers to it any more.
+            if ~isempty(self.Session)
+                levada.internal.calls.endSession(self.Session);
+            end
+            if ~isempty(self.Channel)
+                levada.internal.calls.gateway('close', self.Channel);
             end
         end
 
@@ -324,7 +335,7 @@ classdef Connection < handle
         end
     end
 
-    methods (Access = private)
+    methods (Hidden)
         function checkOpen(self)
             if isempty(self.Channel)
                 levada.internal.errors.fail('Unavailable', ...

@@ -26,10 +26,9 @@ classdef Diagram
             end
             source = levada.internal.inputs.plainText(source);
             if ischar(source)
-                source = feval([source '.getSchema']);
+                source = levada.internal.schema.schemaOf([source '.Table']);
             end
             if isa(source, 'levada.Schema')
-                source.create();
                 self.Connection = source.conn();
                 self.Tables = levada.internal.diagrams.fetchGraph(self.Connection, {source.dbname}, {}, 0, 0);
             elseif isa(source, 'levada.Table')

@@ -10,20 +10,7 @@ classdef FreeTable < levada.AutoPopulate
     methods
         function self = FreeTable(varargin)
             %FREETABLE Name a table. The server is asked when it is first used.
-            if isa(varargin{1}, 'levada.Connection')
-                connection = varargin{1};
-                varargin(1) = [];
-            else
-                connection = levada.conn();
-            end
-            text = levada.internal.inputs.plainText(varargin{1});
-            found = regexp(strtrim(text), '^`?([^`.]+)`?\.`?[#_~]*([^`]+?)`?$', 'tokens', 'once');
-            if isempty(found)
-                levada.internal.errors.fail('InvalidRequest', ...
-                    '''%s'' is not a full name of a table; write schema.Table.', text);
-            end
-            reference = struct('schema', found{1}, 'table', found{2}, 'connection', connection);
-            self@levada.AutoPopulate(levada.internal.query.makeNode('nodes', 'table', struct('reference', reference)));
+            self@levada.AutoPopulate(varargin{:});
         end
     end
 end

@@ -65,7 +65,7 @@ classdef Jobs < levada.Relation
                 struct('Priority', [], 'Delay', 0, 'RetryErrors', false));
             request = struct('name', tableName(self.Table), 'retry_errors', given.RetryErrors);
             source = sourceFor(self.Table, restrictions);
-            if ~isempty(source)
+            if isa(source, 'levada.Relation')
                 request.key_source = source.message();
             end
             if ~isempty(given.Priority)

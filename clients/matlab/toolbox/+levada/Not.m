@@ -1,4 +1,4 @@
-classdef Not
+classdef Not < levada.internal.query.Condition
 %NOT Opposite of a condition: the entities for which it is false or unknown.
 %
 %   query & levada.Not('x > 5')     the same as query - 'x > 5'

@@ -26,8 +26,6 @@ classdef Relation
             end
         end
 
-        % ------------------------------------------------------------------------------------------- operators
-
         function result = and(self, condition)
             %AND Keep the entities that meet a condition: A & condition.
             result = restricted(self, condition, false, true);
@@ -40,6 +38,19 @@ classdef Relation
 
         function result = restrict(self, varargin)
             %RESTRICT Keep the entities that meet all of some conditions; the word 'not' negates the next one.
+            %
+            %   result = restrict(A, condition, ...)
+            %
+            %   A stays as it is. DataJoint's restrict changes A itself, so calling it without an output is an error; a
+            %   constructor with self.restrict(varargin{:}) may call it without conditions.
+            if nargout == 0
+                if isempty(varargin)
+                    return  % without a result, which a constructor would show, and so make the object again
+                end
+                levada.internal.errors.fail('InvalidRequest', ...
+                    ['restrict returns a new query and leaves this one unchanged, so its result must not be dropped: ' ...
+                    'write query = restrict(query, condition), or query & condition.']);
+            end
             condition = varargin;
             if isscalar(varargin)
                 condition = varargin{1};
@@ -145,8 +156,6 @@ classdef Relation
                 true), uses));
         end
 
-        % --------------------------------------------------------------------------------------------- heading
-
         function attributes = header(self)
             %HEADER Return the attributes, the primary key first.
             %
@@ -171,8 +180,6 @@ classdef Relation
             connection = levada.internal.query.connectionOf(node(self));
         end
 
-        % -------------------------------------------------------------------------------------- size and rows
-
         function number = count(self)
             %COUNT Return the number of entities.
             response = ask(self, @levada.internal.api.countRelation);
@@ -186,6 +193,16 @@ classdef Relation
             %EXISTS Return whether there is any entity.
             response = ask(self, @levada.internal.api.checkExistence);
             answer = isfield(response, 'found') && response.found;
+        end
+
+        function answer = isempty(self)
+            %ISEMPTY Return whether there is no entity.
+            answer = ~exists(self);
+        end
+
+        function number = length(self)
+            %LENGTH Return the number of entities, as count does.
+            number = count(self);
         end
 
         function [rows, keys] = fetch(self, varargin)

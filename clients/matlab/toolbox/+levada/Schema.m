@@ -56,10 +56,7 @@ classdef Schema < handle
 
         function connection = conn(self)
             %CONN Return the connection of the schema.
-            connection = self.GivenConnection;
-            if isempty(connection)
-                connection = levada.conn();
-            end
+            connection = levada.internal.calls.openConnection(self.GivenConnection);
         end
 
         function tables = v(self)
@@ -78,7 +75,6 @@ classdef Schema < handle
 
         function found = tables(self)
             %TABLES Return the tables of the schema from the catalog, parents first.
-            self.create();
             request = struct('schema', self.dbname);
             found = levada.internal.calls.listPages(self.conn(), @levada.internal.api.listTables, 'tables', request);
         end

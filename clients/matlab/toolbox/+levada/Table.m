@@ -11,11 +11,13 @@ classdef Table < levada.Relation
 
     methods
         function self = Table(varargin)
-            %TABLE Make the relation of the whole table. Arguments are those of levada.FreeTable.
-            self@levada.Relation(varargin{:});
+            %TABLE Make the relation of the whole table, or of a table by its name, as levada.FreeTable does.
+            inputs = varargin;
+            if ~isempty(inputs) && ~isstruct(inputs{1})
+                inputs = {levada.internal.query.namedTable(inputs{:})};
+            end
+            self@levada.Relation(inputs{:});
         end
-
-        % ----------------------------------------------------------------------------------------------- names
 
         function name = className(self)
             %CLASSNAME Return the name of the class.
@@ -42,8 +44,6 @@ classdef Table < levada.Relation
             %CONN Return the connection of the table.
             connection = levada.internal.query.connectionOf(node(self));
         end
-
-        % --------------------------------------------------------------------------------------------- catalog
 
         function text = describe(self)
             %DESCRIBE Return a definition that declares this table; print it if no output is requested.
@@ -178,8 +178,6 @@ classdef Table < levada.Relation
             %DROPQUICK Drop the table, and all that depend on it, without asking.
             drop(self, 'Prompt', false);
         end
-
-        % ------------------------------------------------------------------------------------------------ rows
 
         function insert(self, rows, varargin)
             %INSERT Insert rows, all or none. A missing field takes the attribute's default.

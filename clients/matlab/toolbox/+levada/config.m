@@ -17,6 +17,7 @@ persistent settings
 if isempty(settings)
     settings = struct('safemode', true, 'displayLimit', 12, 'displayCount', true, 'ignoreExtraFields', false, ...
         'aggrKeepAllRows', true);
+    mlock  % `clear all` ends variables, not settings
 end
 if nargin == 0
     value = settings;

@@ -31,6 +31,10 @@ for index = 1:2
         inputs(1) = [];
     end
 end
+if ~isempty(inputs) && ~ischar(inputs{1})
+    levada.internal.errors.fail('InvalidRequest', ...
+        'levada.connect takes an address, such as ''localhost:50051'', and a token as text, not a %s.', class(inputs{1}));
+end
 named = levada.internal.inputs.readOptions(struct('Certificates', ''), inputs);
 if isempty(positional{1})
     source = levada.internal.calls.findServer();

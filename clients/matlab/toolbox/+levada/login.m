@@ -38,7 +38,7 @@ if ~isempty(kept)
     credential.authority = kept.authority;
 end
 if ~isempty(source.certificates)
-    credential.authority = fileread(source.certificates);
+    credential.authority = levada.internal.credentials.readCertificates(source.certificates);
 end
 credential.token = levada.internal.credentials.issuedToken(source.url, credential.authority);
 opened = levada.Connection(source.url, credential.token, '', credential.authority);

@@ -61,7 +61,7 @@ end
 function found = tablesToServe(tables)
 tables = levada.internal.inputs.plainText(tables);
 if ischar(tables)
-    schema = feval([tables '.getSchema']);
+    schema = levada.internal.schema.schemaOf([tables '.Table']);
     names = schema.classNames();
     names = names(~cellfun(@(n) isempty(which(n)), names));
     found = cellfun(@feval, names, 'UniformOutput', false);
@@ -71,6 +71,7 @@ elseif iscell(tables)
 else
     found = {tables};
 end
+cellfun(@checkMake, found(cellfun(@(t) isa(t, 'levada.AutoPopulate'), found)));
 if isempty(found) || ~all(cellfun(@(t) isa(t, 'levada.AutoPopulate') && hasMake(t), found))
     levada.internal.errors.fail('InvalidRequest', ...
         'A worker serves tables with a make: levada.Computed and levada.Imported.');

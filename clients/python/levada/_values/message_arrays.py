@@ -28,6 +28,8 @@ _MAX_TEXT_BYTES = 2**30
 """The maximum for an array of texts, in which NumPy reserves the size of the longest for each."""
 _DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64(\[\w+\])?")
 _CELLS = "O"
+_CHAR_MATRIX = "levada_char_matrix"
+"""Marks the dtype of an array of text that MATLAB wrote as a char matrix, so that it is written back as one."""
 _PLAIN_SUBCLASSES = ("MatCell", "MatStruct", "matrix", "memmap", "recarray")
 """Subclasses of arrays that add nothing to the values."""
 _SPARSE_FORMS = frozenset(f"{form}_{kind}" for form in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
@@ -72,6 +74,8 @@ def encode_tensor(array: Array, tensor: pb.Tensor) -> None:
     if array.dtype.kind == "U":
         tensor.dtype = "text"
         tensor.text_length = array.dtype.itemsize // 4
+        if array.ndim == 1 and _CHAR_MATRIX in (array.dtype.metadata or {}):
+            tensor.column_major = True
         try:
             tensor.texts.extend(flat.tolist())
         except UnicodeEncodeError:
@@ -116,7 +120,9 @@ def _texts(tensor: pb.Tensor) -> Array:
     length = max(tensor.text_length, max(map(len, texts), default=0), 1)
     if length * 4 * max(len(texts), 1) > _MAX_TEXT_BYTES:
         raise WrongValue(f"An array of {len(texts)} texts of up to {length} characters, too large for a NumPy array.")
-    return np.array(texts, dtype=f"U{length}")
+    matrix = tensor.column_major and len(tensor.shape) == 1
+    dtype = np.dtype(f"U{length}", metadata={_CHAR_MATRIX: True}) if matrix else np.dtype(f"U{length}")
+    return np.array(texts, dtype=dtype)
 
 
 def _plain_subclass(array: Array) -> bool:

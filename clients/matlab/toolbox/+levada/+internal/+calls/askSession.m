@@ -5,6 +5,8 @@ function answers = askSession(session, requests)
 
 if session.Busy
     levada.internal.calls.endSession(session);
+    levada.internal.errors.fail('Cancelled', ...
+        'The transaction was interrupted, so its changes were undone. Call cancelTransaction, and begin it again.');
 end
 session.Busy = true;
 for i = 1:numel(requests)

@@ -298,7 +298,8 @@ classdef JobWork < handle
                 at = strcmp({columns.name}, attribute.name);
                 if ~isOptional && (~any(at) || any(columns(at).nulls))
                     levada.internal.errors.fail('MissingAttribute', ...
-                        '`%s`: a row has no value for `%s`, which has no default.', name.table, attribute.name);
+                        '`%s.%s`: a row has no value for `%s`, which has no default.', name.schema, name.table, ...
+                        attribute.name);
                 end
             end
         end
@@ -318,11 +319,7 @@ end
 for index = 1:numel(columns)
     values = cellfun(@(p) p(index).values, parts, 'UniformOutput', false);
     nulls = cellfun(@(p) fullNulls(p(index)), parts, 'UniformOutput', false);
-    if strcmp(columns(index).kind, 'tensor')
-        columns(index).values = cat(numel(levada.internal.values.arrayShape(columns(index).type)) + 1, values{:});
-    else
-        columns(index).values = vertcat(values{:});
-    end
+    columns(index).values = vertcat(values{:});
     columns(index).nulls = vertcat(nulls{:});
 end
 end
@@ -330,12 +327,7 @@ end
 function nulls = fullNulls(column)
 nulls = column.nulls;
 if isempty(nulls)
-    if strcmp(column.kind, 'tensor')
-        number = size(column.values, numel(levada.internal.values.arrayShape(column.type)) + 1);
-    else
-        number = numel(column.values);
-    end
-    nulls = false(number, 1);
+    nulls = false(numel(column.values), 1);
 end
 end
 

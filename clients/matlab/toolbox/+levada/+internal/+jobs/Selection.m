@@ -18,7 +18,7 @@ classdef Selection < handle
             self.Name = tableName(table);
             self.Every = jobs(table);
             self.Chosen = self.Every;
-            if ~isempty(source)
+            if isa(source, 'levada.Relation')
                 % On names alone: they are the table's, whatever the source computes them from.
                 key = primaryKey(self.Every);
                 self.Chosen = restricted(self.Chosen, proj(source, key{:}), false, false);

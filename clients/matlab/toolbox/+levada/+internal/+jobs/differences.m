@@ -84,7 +84,8 @@ end
 function rows = storedRows(result)
 columns = [result.columns{:}];
 [columns.connection] = deal([]);  % objects are compared by their hashes, and not read
-values = arrayfun(@(c) levada.internal.rows.listedValues(c, true), columns, 'UniformOutput', false);
+isJson = strcmp(cellfun(@levada.internal.values.typeKind, {columns.type}, 'UniformOutput', false), 'json');
+values = arrayfun(@(c, j) levada.internal.rows.listedValues(c, ~j), columns, isJson, 'UniformOutput', false);
 rows = rowsOf(values, {columns.name});
 end
 
@@ -115,10 +116,7 @@ end
 function values = sentValues(column)
 % The values of a column that is about to be sent, in the form in which they would be fetched.
 switch column.kind
-    case 'tensor'
-        values = levada.internal.rows.listedValues(column, true);
-        return
-    case {'text', 'binary'}
+    case {'text', 'binary', 'tensor'}
         values = column.values;
     otherwise
         values = num2cell(column.values);
@@ -133,7 +131,8 @@ switch levada.internal.values.typeKind(column.type)
         values(present) = cellfun(@(v) levada.internal.values.decodeValue(v, true), values(present), 'UniformOutput', ...
             false);
     case 'json'
-        values(present) = cellfun(@jsondecode, values(present), 'UniformOutput', false);
+        values(present) = cellfun(@(t) levada.internal.values.jsonValue(t, false), values(present), ...
+            'UniformOutput', false);
 end
 values(~present) = {[]};
 end

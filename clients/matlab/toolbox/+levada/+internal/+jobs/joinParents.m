@@ -9,7 +9,7 @@ if isfield(described, 'foreign_keys')
         key = found{1};
         if isfield(key, 'primary_key') && key.primary_key
             parent = keysOf(connection, key);
-            if isempty(source)
+            if ~isa(source, 'levada.Relation')
                 source = parent;
             else
                 source = source * parent;
@@ -17,7 +17,7 @@ if isfield(described, 'foreign_keys')
         end
     end
 end
-if isempty(source)
+if ~isa(source, 'levada.Relation')
     levada.internal.errors.fail('InvalidDefinition', ...
         '`%s` refers to no table in its primary key, so it needs a property keySource.', class(table));
 end

@@ -18,7 +18,7 @@ end
 source = sourceFor(table, restrictions);
 if named.Refresh
     refresh = struct('name', name, 'retry_errors', ~named.ReserveJobs, 'ask_unready', true);
-    if ~isempty(source)
+    if isa(source, 'levada.Relation')
         refresh.key_source = source.message();
     end
     if ~isempty(named.Priority)
@@ -43,7 +43,7 @@ end
 levada.internal.jobs.runJobs(session, tables, @() selection.reservation(), limits, @report);
 if named.Stale && called < named.MaxCalls
     results = stale(table);
-    if ~isempty(source)
+    if isa(source, 'levada.Relation')
         results = results & proj(source);
     end
     levada.internal.jobs.recomputeEach(table, results, struct(), named.MakeInputs, @replace);

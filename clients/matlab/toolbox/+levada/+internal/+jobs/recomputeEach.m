@@ -16,7 +16,7 @@ name = tableName(table);
 own = ownTables(connection, name);
 mostLeases = double(connection.Limits.jobs);
 request = struct('name', name, 'after_job_id', int64(0), 'max_results', mostLeases);
-if ~isempty(results)
+if isa(results, 'levada.Relation')
     request.results = results.message();
 end
 leases = cell(1, mostLeases);

@@ -15,17 +15,17 @@ classdef Stager
             self.Heading = heading(table);
         end
 
-        function column = column(self, values, attribute, firstRow, fields, rows)
+        function column = column(self, values, attribute, table, fields, rows)
             %COLUMN Put the values of one attribute into its store, and return the column of their ids.
             %
-            %   values    cell, one per row; [] is NULL
-            %   firstRow  number of the first row, from 0, for errors
-            %   fields    cell row: the names of the attributes that are given
-            %   rows      n-by-m cell of their values
+            %   values  cell, one per row; [] is NULL
+            %   table   its name, for errors
+            %   fields  cell row: the names of the attributes that are given
+            %   rows    n-by-m cell of their values
             nulls = cellfun(@(v) isa(v, 'double') && isequal(size(v), [0 0]), reshape(values, [], 1));
             ids = repmat({''}, numel(values), 1);
             for index = reshape(find(~nulls), 1, [])
-                place = sprintf('`%s`, row %d, attribute `%s`', self.Name.table, firstRow + index - 1, attribute.name);
+                place = sprintf('`%s`, row %d, attribute `%s`', table, index - 1, attribute.name);
                 ids{index} = self.stage(values{index}, attribute, cell2struct(rows(index, :), fields, 2), place);
             end
             kind = 'text';

@@ -12,6 +12,6 @@ for index = 1:numel(names)
         return
     end
     attribute = struct('name', names{index}, 'type', 'unknown');
-    columns(end + 1) = levada.internal.rows.attributeColumn(values, attribute, 'condition', 0, true); %#ok<AGROW>
+    columns(end + 1) = levada.internal.rows.attributeColumn(values, attribute, 'condition', true); %#ok<AGROW>
 end
 end

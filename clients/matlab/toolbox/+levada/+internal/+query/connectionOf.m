@@ -27,14 +27,15 @@ if isfield(reference, 'class')
     schema = levada.internal.schema.schemaOf(reference.class);
     connection = schema.conn();
 else
-    connection = reference.connection;
+    connection = levada.internal.calls.openConnection(reference.connection);
 end
 end
 
 function connection = same(first, second)
 if ~isempty(first) && first.Channel ~= second.Channel
     levada.internal.errors.fail('InvalidRequest', ...
-        'Two servers cannot answer one query: %s and %s. Fetch one side first.', first.Address, second.Address);
+        ['Two connections cannot answer one query: its tables were made with one to %s and another to %s. Make them with ' ...
+        'the same levada.Connection, or fetch one side first.'], first.Address, second.Address);
 end
 connection = second;
 end

@@ -41,6 +41,10 @@ if ischar(value)
     text = strrep(value, char(10), ' ');
 elseif isempty(value)
     text = 'NULL';
+elseif isinteger(value) && isscalar(value)
+    text = num2str(value);
+elseif isnumeric(value) && isscalar(value) && value == fix(value) && abs(value) < flintmax
+    text = sprintf('%d', value);
 elseif isnumeric(value) && isscalar(value)
     text = num2str(value, 8);
 elseif islogical(value) && isscalar(value)

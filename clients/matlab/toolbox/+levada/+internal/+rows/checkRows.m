@@ -32,7 +32,7 @@ end
             part = rows(first:last, :);
         end
         name = tableName(table);
-        columns = levada.internal.rows.rowColumns(part, heading(table), name.table, named);
+        columns = levada.internal.rows.rowColumns(part, heading(table), [name.schema '.' name.table], named);
         pieces = levada.internal.rows.encodeColumns(columns);
         stream = [pieces{:}];
         if numel(stream) > mostBytes && last > first

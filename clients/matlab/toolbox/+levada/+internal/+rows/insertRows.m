@@ -22,8 +22,8 @@ if isa(rows, 'levada.Relation')
     named.Exact = true;
 end
 named.Stager = levada.internal.objects.Stager(table);
-columns = levada.internal.rows.rowColumns(rows, heading(table), name.table, named);
-if isempty(columns) || numberOfRows(columns) == 0
+columns = levada.internal.rows.rowColumns(rows, heading(table), [name.schema '.' name.table], named);
+if isempty(columns) || isempty(columns(1).values)
     return
 end
 if isBuffered
@@ -34,14 +34,6 @@ else
     pieces = levada.internal.rows.encodeColumns(columns);
     messages = [{header}, cellfun(@(p) struct('arrow_ipc', p), pieces, 'UniformOutput', false)];
     levada.internal.rows.sendRows(connection, messages);
-end
-end
-
-function number = numberOfRows(columns)
-if strcmp(columns(1).kind, 'tensor')
-    number = size(columns(1).values, numel(levada.internal.values.arrayShape(columns(1).type)) + 1);
-else
-    number = numel(columns(1).values);
 end
 end
 

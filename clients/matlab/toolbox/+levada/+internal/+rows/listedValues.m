@@ -16,7 +16,7 @@ switch column.kind
     case {'text', 'uuid', 'decimal'}
         values = splitText(column.values, column.lengths);
         if strcmp(levada.internal.values.typeKind(column.type), 'json')
-            values = some(values, nulls, @jsondecode);
+            values = some(values, nulls, @(text) levada.internal.values.jsonValue(text, exact));
         end
     case 'binary'
         values = splitBytes(column.values, column.lengths);

@@ -24,9 +24,9 @@ for index = 1:numel(names)
         continue
     end
     if strcmp(levada.internal.values.typeKind(heading{index}.type), 'object')
-        columns(end + 1) = named.Stager.column(values(:, at), heading{index}, 0, fields, values); %#ok<AGROW>
+        columns(end + 1) = named.Stager.column(values(:, at), heading{index}, table, fields, values); %#ok<AGROW>
     else
-        columns(end + 1) = levada.internal.rows.attributeColumn(values(:, at), heading{index}, table, 0, ...
+        columns(end + 1) = levada.internal.rows.attributeColumn(values(:, at), heading{index}, table, ...
             named.Exact); %#ok<AGROW>
     end
 end

@@ -1,34 +1,28 @@
 function sent = storedValue(value, attribute)
-%STOREDVALUE Turn a value for an attribute into the form in which an update sends it.
+%STOREDVALUE Turn a value for an attribute into the form in which an update sends it: as an insert, but one value.
 
-place = sprintf('attribute `%s`', attribute.name);
 kind = levada.internal.values.typeKind(attribute.type);
-isMissing = (isnumeric(value) || iscell(value)) && isempty(value);
-nullable = isfield(attribute, 'nullable') && attribute.nullable;
-if any(strcmp(kind, {'blob', 'bytes', 'array', 'json'})) && ~isMissing
-    column = levada.internal.rows.attributeColumn({value}, attribute, place, 0, false);
-    if strcmp(column.kind, 'text')
-        sent = column.values{1};
-    else
-        sent = struct('levada_type', 'binary', 'bytes', octets(column, attribute.type));
-    end
-elseif isMissing || (isfloat(value) && isscalar(value) && isnan(value) && nullable)
+column = levada.internal.rows.attributeColumn({value}, attribute, '', false);
+if ~isempty(column.nulls)
     sent = [];
-elseif isfloat(value) && isscalar(value) && isnan(value)
-    sent = NaN;
-else
-    sent = levada.internal.values.conditionValue(value, place);
-end
-end
-
-function bytes = octets(column, type)
-% Return the bytes that the attribute stores; an array goes row by row, in its own type.
-if iscell(column.values)
-    bytes = column.values{1};
     return
 end
-shape = levada.internal.values.arrayShape(type);
-dtype = regexp(type, '^<array\s+(\w+)', 'tokens', 'once');
-byRows = permute(column.values, [fliplr(1:numel(shape)), numel(shape) + 1]);
-bytes = levada.internal.values.elementBytes(byRows, dtype{1});
+switch column.kind
+    case 'text'
+        sent = column.values{1};
+        if strcmp(kind, 'json')  % as text, it would be a document that is a text
+            sent = struct('levada_type', 'binary', 'bytes', unicode2native(sent, 'UTF-8'));
+        end
+    case 'binary'
+        sent = struct('levada_type', 'binary', 'bytes', column.values{1});
+    case 'tensor'
+        sent = struct('levada_type', 'binary', 'bytes', levada.internal.calls.gateway('storedArray', ...
+            column.values{1}, attribute.type, sprintf('attribute `%s`', attribute.name)));
+    otherwise
+        sent = column.values;
+        isWhole = isfloat(sent) && sent == fix(sent) && abs(sent) < flintmax;
+        if isWhole && ~any(strcmp(kind, {'float32', 'float64'}))
+            sent = int64(sent);
+        end
+end
 end

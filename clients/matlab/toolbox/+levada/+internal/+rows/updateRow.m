@@ -13,9 +13,9 @@ entries = cell(1, 0);
 for field = reshape(fieldnames(row), 1, [])
     known = strcmp(names, field{1});
     if ~any(known)
+        name = tableName(table);
         levada.internal.errors.fail('UnknownAttribute', ...
-            '%s has no attribute `%s`; it has %s.', fullTableName(table), field{1}, ...
-            strjoin(names, ', '));
+            '`%s.%s` has no attribute `%s`; it has %s.', name.schema, name.table, field{1}, strjoin(names, ', '));
     end
     value = row.(field{1});
     if strcmp(levada.internal.values.typeKind(attributes{known}.type), 'object') && ~isempty(value)

@@ -42,7 +42,7 @@ classdef TableAccessor
         end
     end
 
-    methods (Access = private)
+    methods (Hidden)
         function table = find(self, name)
             className = [self.Schema.package '.' name];
             if ~isempty(self.Schema.package) && ~isempty(which(className))

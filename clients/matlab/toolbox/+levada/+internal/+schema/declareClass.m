@@ -17,12 +17,13 @@ computes = isa(table, 'levada.AutoPopulate') && hasMake(table);
 if connection.inTransaction() && isDeclared(connection, name)
     return  % a transaction declares nothing, and the table is there
 end
-schema.create();
-if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isDeclared(connection, name))
-    % A class that only reads does not say how to compute the table either.
-    connection.describeTable(name);
+if isempty(definition)
+    checkDeclared(connection, name, table);
     return
+elseif isa(table, 'levada.AutoPopulate') && ~computes && isDeclared(connection, name)
+    return  % a class that only reads does not say how to compute the table either
 end
+schema.create();
 request = struct('name', name, 'tier', levada.internal.schema.tierOf(table), 'definition', definition, 'has_make', computes, ...
     'request_id', levada.internal.calls.gateway('requestId'));
 fault = '';
@@ -55,7 +56,7 @@ function [request, fault] = addKeySource(request, table)
 fault = '';
 try
     source = ownKeySource(table);
-    if ~isempty(source)
+    if isa(source, 'levada.Relation')
         request.key_source = levada.internal.query.encodeRelation(source.node());
     end
 catch failure
@@ -75,12 +76,22 @@ if isprop(table, 'retryDelay')
 end
 end
 
+function checkDeclared(connection, name, table)
+% Refuse a class without a definition if there is no table that it could stand for.
+if ~isDeclared(connection, name)
+    levada.internal.errors.fail('InvalidDefinition', ...
+        ['The class `%s` has no definition, and there is no table %s. A definition is a comment between lines %%{ and ' ...
+        '%%} that begins the class''s file (%s) or follows its classdef line, or a constant property `definition`.'], ...
+        class(table), levada.internal.schema.fullName(name), which(class(table)));
+end
+end
+
 function answer = isDeclared(connection, name)
 answer = true;
 try
     connection.describeTable(name);
 catch failure
-    if ~strcmp(failure.identifier, 'levada:UnknownTable')
+    if ~any(strcmp(failure.identifier, {'levada:UnknownTable', 'levada:UnknownSchema'}))
         rethrow(failure)
     end
     answer = false;

@@ -8,7 +8,7 @@ function value = withoutStandIns(value)
 
 if iscell(value)
     value = cellfun(@levada.internal.values.withoutStandIns, value, 'UniformOutput', false);
-elseif isstruct(value) && isscalar(value) && isfield(value, 'levada_type')
+elseif levada.internal.values.isStandIn(value)
     value = replaced(value);
 elseif isstruct(value)
     names = fieldnames(value);
@@ -93,26 +93,56 @@ end
 
 function value = tableOf(standIn)
 columns = levada.internal.values.withoutStandIns(reshape(standIn.columns, 1, []));
-columns = cellfun(@(c) reshape(c, [], 1), columns, 'UniformOutput', false);
-names = reshape(standIn.names, 1, []);
+isList = cellfun(@(c) iscell(c) && isrow(c), columns);
+columns(isList) = cellfun(@(c) reshape(c, [], 1), columns(isList), 'UniformOutput', false);
+names = variableNames(reshape(standIn.names, 1, []));
 if exist('table', 'class') || exist('table', 'file')
     value = table(columns{:}, 'VariableNames', names);
 else
-    value = cell2struct(columns, names, 2);
+    value = cell2struct(columns, matlab.lang.makeUniqueStrings(matlab.lang.makeValidName(names)), 2);
 end
 end
 
+function names = variableNames(names)
+% Names that a table may have: levels of an index without a name become `index`, as pandas writes them in its columns.
+reserved = {'Properties', 'Row', 'RowNames', 'VariableNames', ':'};
+names(cellfun(@isempty, names)) = {'index'};
+isReserved = ismember(names, reserved);
+names(isReserved) = strcat(names(isReserved), '_');
+names = matlab.lang.makeUniqueStrings(names);
+end
+
 function value = timesOf(standIn, hasTimes)
-% Turn arrays of NumPy's datetime64 and timedelta64 into datetime and duration.
+% Turn arrays of NumPy's datetime64 and timedelta64 into datetime and duration, in Octave into a cell of texts.
 value = standIn;
 unit = regexp(standIn.dtype, '\[(\w+)\]', 'tokens', 'once');
 units = struct('D', 86400, 'h', 3600, 'm', 60, 's', 1, 'ms', 1e-3, 'us', 1e-6, 'ns', 1e-9);
-if isempty(unit) || ~isfield(units, unit{1}) || ~hasTimes
+if isempty(unit) || ~isfield(units, unit{1})
     return
 end
-if strncmp(standIn.dtype, 'datetime64', 10)
+isMoment = strncmp(standIn.dtype, 'datetime64', 10);
+if ~hasTimes
+    value = timeTexts(standIn.elements, units.(unit{1}), isMoment);
+elseif isMoment
     value = datetime(1970, 1, 1) + seconds(double(standIn.elements) * units.(unit{1}));
 else
     value = seconds(double(standIn.elements) * units.(unit{1}));
 end
+end
+
+function texts = timeTexts(counts, unitSeconds, isMoment)
+% A cell of the same size, with '' for NaT.
+isMissing = counts == intmin('int64');
+if unitSeconds < 1e-6
+    microseconds = idivide(counts, int64(1000), 'floor');
+else
+    microseconds = counts * int64(round(unitSeconds * 1e6));
+end
+kind = 'duration';
+if isMoment
+    kind = 'datetime';
+end
+microseconds(isMissing) = 0;
+texts = reshape(levada.internal.values.timeText(microseconds, kind), size(counts));
+texts(isMissing) = {''};
 end
