@@ -217,6 +217,8 @@ end
 
 function test_jobs_are_refreshed_with_a_priority_and_a_delay(~)
 fill();
+counts = refresh(jobs(lab.Stat), 'subject_id = 99');
+checkEqual(counts, struct('added', 0, 'removed', 0, 'reset', 0));
 counts = refresh(jobs(lab.Stat), 'session = 2', 'Priority', 1);
 checkEqual(counts, struct('added', 1, 'removed', 0, 'reset', 0));
 counts = refresh(jobs(lab.Stat), 'Delay', 3600);

@@ -30,6 +30,8 @@ checkEqual(fetch1(lab.Recording & 'recording = 1', 'settings'), settings);
 checkEqual(fetch1(lab.Recording & 'recording = 2', 'settings'), []);
 update(lab.Recording & 'recording = 2', 'settings', [1 2 3]);
 checkEqual(fetchn(lab.Recording, 'settings', 'ORDER BY recording'), {settings; [1 2 3]});
+update(lab.Recording & 'recording = 1', 'settings', []);
+checkEqual(count(lab.Recording & 'settings IS NULL'), 1);
 end
 
 function test_arrays_go_into_npy_files_and_come_back(~)
@@ -62,7 +64,7 @@ end
 update(lab.Recording, 'label', written(folder, 'other.bin', uint8('other')));
 checkEqual(read(fetch1(lab.Recording, 'label')), uint8('other'));
 failure = checkError('WrongValue', @() insert(lab.Recording, struct('recording', 2, 'notes', '/nowhere/at.all')));
-check(~isempty(strfind(failure.message, 'row 0, attribute `notes`: there is no file')), failure.message);
+check(~isempty(strfind(failure.message, '`lab.Recording`, row 0, attribute `notes`: there is no file')), failure.message);
 checkError('WrongValue', @() insert(lab.Recording, struct('recording', 2, 'notes', 5)));
 end
 
