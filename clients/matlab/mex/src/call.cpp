@@ -38,7 +38,7 @@ Call::Call(std::shared_ptr<Connection> connection, const pb::MethodDescriptor& m
   if (deadline) context_.set_deadline(*deadline);
   // The headers go with the first request: that takes one packet, and no separate event.
   context_.set_initial_metadata_corked(true);
-  stream_ = stub_.PrepareCall(&context_, "/" + method.service()->full_name() + "/" + method.name(), &queue_);
+  stream_ = stub_.PrepareCall(&context_, "/" + std::string(method.service()->full_name()) + "/" + std::string(method.name()), &queue_);
   stream_->StartCall(nullptr);
 }
 
@@ -133,7 +133,7 @@ std::unique_ptr<pb::Message> Call::take_message() {
   auto message = new_message(*method_.output_type());
   grpc::ProtoBufferReader reader(&buffer);
   if (!message->ParseFromZeroCopyStream(&reader)) {
-    throw Error("INTERNAL", "A response of " + method_.name() + " cannot be read.");
+    throw Error("INTERNAL", "A response of " + std::string(method_.name()) + " cannot be read.");
   }
   if (!done_) read();
   return message;

@@ -197,7 +197,7 @@ void check_status(const Call& call) {
 void call(const Arguments& in) {
   const auto connection = connection_of(in);
   const auto& method = find_method(in.text(1, "The method"));
-  if (method.client_streaming() || method.server_streaming()) throw invalid_request(method.name() + " is a stream.");
+  if (method.client_streaming() || method.server_streaming()) throw invalid_request(std::string(method.name()) + " is a stream.");
   const auto message = new_message(*method.input_type());
   fill_message(in.at(2), *message, "request");
   auto call = std::make_unique<Call>(connection, method, deadline_of(in.at(3), method));
@@ -211,7 +211,7 @@ void call(const Arguments& in) {
   }
   check_status(*call);
   const auto response = call->take_message();
-  if (response == nullptr) throw Error("INTERNAL", method.name() + " ended without a response.");
+  if (response == nullptr) throw Error("INTERNAL", std::string(method.name()) + " ended without a response.");
   in.give(0, double_array(0));
   in.give(1, struct_of(*response));
   in.give(2, text_cells(connection->take_warnings()));
@@ -473,7 +473,9 @@ bool run(int result_count, mxArray* results[], int count, const mxArray* values[
 }  // namespace
 }  // namespace levada
 
-#if defined(_WIN32)
+#if defined(_WIN32) && defined(MATLAB_MEX_FILE)
+#define LEVADA_EXPORT  // mex.h has declared it without, and matlab_add_mex exports it
+#elif defined(_WIN32)
 #define LEVADA_EXPORT __declspec(dllexport)
 #else
 #define LEVADA_EXPORT __attribute__((visibility("default")))

@@ -39,7 +39,7 @@ mxArray* message_array(const pb::Message& message, const Field& field) {
 
 std::string enum_name(const Field& field, int number) {
   const pb::EnumValueDescriptor* value = field.enum_type()->FindValueByNumber(number);
-  return value != nullptr ? value->name() : std::to_string(number);  // a newer server's
+  return value != nullptr ? std::string(value->name()) : std::to_string(number);  // a newer server's
 }
 
 mxArray* text_or_bytes(const Field& field, const std::string& content) {
@@ -130,7 +130,7 @@ uint64_t unsigned_at(const mxArray* array, size_t index, uint64_t limit, const s
 int enum_number(const Field& field, const mxArray* array, const std::string& path) {
   const std::string name = text_of(array, path);
   const pb::EnumValueDescriptor* value = field.enum_type()->FindValueByName(name);
-  if (value == nullptr) throw invalid_request(path + ": `" + name + "` is not a value of " + field.enum_type()->name() + ".");
+  if (value == nullptr) throw invalid_request(path + ": `" + name + "` is not a value of " + std::string(field.enum_type()->name()) + ".");
   return value->number();
 }
 
@@ -228,12 +228,12 @@ void fill_fields(const mxArray* array, size_t index, pb::Message& message, const
     const char* name = mxGetFieldNameByNumber(array, number);
     const mxArray* value = mxGetFieldByNumber(array, index, number);
     const Field* field = type.FindFieldByName(name);
-    if (field == nullptr) throw invalid_request(path + ": " + type.name() + " has no field `" + name + "`.");
+    if (field == nullptr) throw invalid_request(path + ": " + std::string(type.name()) + " has no field `" + name + "`.");
     const std::string inner = path + "." + name;
     if (value == nullptr || (is_unset(value) && !holds_value(*field))) continue;
     if (const pb::OneofDescriptor* group = field->real_containing_oneof()) {
       if (message.GetReflection()->HasOneof(message, group)) {
-        throw invalid_request(inner + ": more than one of `" + group->name() + "` is set in " + type.name() + ".");
+        throw invalid_request(inner + ": more than one of `" + std::string(group->name()) + "` is set in " + std::string(type.name()) + ".");
       }
     }
     if (field->is_repeated()) {
@@ -252,9 +252,9 @@ mxArray* struct_of(const pb::Message& message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const Field& field = *type.field(i);
     if (field.is_repeated()) {
-      fields.set(field.name().c_str(), repeated_array(message, field));
+      fields.set(std::string(field.name()).c_str(), repeated_array(message, field));
     } else if (!field.has_presence() || message.GetReflection()->HasField(message, &field)) {
-      fields.set(field.name().c_str(), singular_array(message, field));
+      fields.set(std::string(field.name()).c_str(), singular_array(message, field));
     }
   }
   return fields.build();
@@ -274,7 +274,7 @@ mxArray* struct_of_error(const Error& error) {
 
 void fill_message(const mxArray* array, pb::Message& message, const std::string& path) {
   if (array == nullptr || !mxIsStruct(array) || mxGetNumberOfElements(array) != 1) {
-    throw invalid_request(path + " is a scalar struct (" + message.GetDescriptor()->name() + "), not " +
+    throw invalid_request(path + " is a scalar struct (" + std::string(message.GetDescriptor()->name()) + "), not " +
                           described(array) + ".");
   }
   fill_fields(array, 0, message, path);

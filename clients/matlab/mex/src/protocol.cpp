@@ -29,14 +29,14 @@ struct Protocol {
     }
     for (const pb::FileDescriptorProto& file : files.file()) {
       if (pool.BuildFile(file) == nullptr) {
-        throw Error("INTERNAL", "The gateway's protobuf library does not accept " + file.name() + ".");
+        throw Error("INTERNAL", "The gateway's protobuf library does not accept " + std::string(file.name()) + ".");
       }
     }
   }
 };
 
 Protocol& protocol() {
-  static Protocol loaded;
+  static Protocol& loaded = *new Protocol;  // never destroyed: gRPC's threads may still use it at exit
   return loaded;
 }
 
