@@ -6,7 +6,8 @@ function response = updateRow(connection, request, varargin)
 %
 %   Request: UpdateRowRequest
 %       name  TableName: The table.
-%       row  cell of AttributeValue: The whole primary key, and the attributes to change. Null sets the default.
+%       row  cell of AttributeValue: The whole primary key, and the attributes to change. Null sets the default. Binary
+%           for a json attribute is the text of the document; any other value is the document itself.
 %       request_id  char: As in CreateSchemaRequest.
 %       lease_token  char: As in InsertHeader.
 %
