@@ -46,6 +46,7 @@ NAMES = {
     "isc license (iscl)": "ISC",
     "mit license": "MIT",
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "public domain": "CC0-1.0",  # bagit: in the United States; by CC0 elsewhere
     "python software foundation license": "PSF-2.0",
     "the unlicense (unlicense)": "Unlicense",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from levada._moving.sql_tables import DUCKDB, POSTGRESQL
 from levada._values.types import KINDS
 from levada._values.types import parse_type as parsed_by_client
 from levada_server.model.kinds import Kind
@@ -12,7 +13,7 @@ from levada_server.model.types import parse_type
 from tests.clients.python.test_round_trip import GENERATORS
 from tests.support.pipelines import POOLS
 
-TESTS = ("levada._values.types",)
+TESTS = ("levada._moving.sql_tables", "levada._values.types")
 DASHBOARD = Path(__file__).parents[1] / "server/dashboard/src/api/kinds.ts"
 
 IN_STORES = {Kind.ATTACH, Kind.OBJECT}
@@ -32,6 +33,11 @@ def test_the_dashboard_has_a_row_for_each_kind() -> None:
     _, _, table = DASHBOARD.read_text(encoding="utf-8").partition("export const KINDS")
     rows = re.findall(r"^  (\w+): ", table.partition("\n};")[0], re.MULTILINE)
     assert sorted(rows) == sorted(kind.value for kind in Kind)
+
+
+def test_exports_have_a_row_for_each_kind_but_arrays_which_are_lists() -> None:
+    for dialect in (POSTGRESQL, DUCKDB):
+        assert set(dialect.types) == {kind.value for kind in Kind} - {Kind.ARRAY.value}
 
 
 def test_values_of_each_kind_are_drawn() -> None:

@@ -70,6 +70,7 @@ REACHED = {
     "operations/quota.py": {"admit": ("rpc/test_user_limits.py", "test_a_schema_takes_no_more_than_it_may")},
     "operations/recordings.py": {
         "keep": ("operations/test_recordings.py", "test_recording_is_bounded"),
+        "create": ("operations/test_recordings.py", "test_recording_is_bounded"),
         "begin_kept_read": ("operations/test_recordings.py", "test_read_is_kept_by_few_recordings"),
     },
     "operations/row_checks.py": {"check_rows": ("operations/test_row_checks.py", "test_too_many_rows_are_not_checked")},

@@ -6,6 +6,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import bagit
 import pytest
 
 import levada as lv
@@ -70,7 +71,6 @@ def test_slice_opens_elsewhere_with_equal_values_of_every_kind(
 
 
 def test_archive_is_a_bag_that_others_validate(laptop: Lab, levada: Levada, tmp_path: Path) -> None:
-    bagit = pytest.importorskip("bagit")
     with laptop.connection as connection, lv.recording("paper", connection=connection):
         lv.FreeTable(connection, "work.Session").to_dicts("day")
     exported(levada, laptop, tmp_path / "paper")

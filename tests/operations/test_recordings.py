@@ -81,6 +81,15 @@ async def test_recording_is_bounded(lab: Engine, monkeypatch: pytest.MonkeyPatch
     await keep(lab, ME, "paper")
     with pytest.raises(LimitReached, match="at most 1 different reads"):
         await keep(lab, ME, "paper", kind="exists")
+    monkeypatch.setattr(recordings, "MAX_READS", 10)
+    monkeypatch.setattr(recordings, "MAX_BYTES", 1)
+    await keep(lab, ME, "paper")
+    with pytest.raises(LimitReached, match="conditions; begin another one"):
+        await keep(lab, ME, "paper", kind="exists")
+    monkeypatch.setattr(recordings, "MAX_RECORDINGS", 1)
+    await recordings.create(lab, ME, "paper")
+    with pytest.raises(LimitReached, match="You have 1 recordings"):
+        await recordings.create(lab, ME, "other")
 
 
 async def test_read_is_kept_by_few_recordings(lab: Engine) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 MAX_READS = 10_000
 """The most different reads of a recording."""
+MAX_BYTES = 2**24
+"""The most bytes of the relations that a recording's reads ask for."""
+MAX_RECORDINGS = 1_000
+"""The most recordings of a user."""
 MAX_AT_ONCE = 16
 """The most recordings that keep one read."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -45,12 +49,14 @@ class KeptRead:
         relation, kind = self.relation, self.kind
         key = hashlib.sha256(kind.encode() + b" " + relation).digest()
         async with engine.scope.outside.connection() as connection:
+            known = digest if kind != UNTRACKED else ""
             kept = await recordings.add_read(
-                connection, self.ids, key, relation, kind, digest if kind != UNTRACKED else "", most=MAX_READS
+                connection, self.ids, key, relation, kind, known, most=MAX_READS, most_bytes=MAX_BYTES
             )
             if len(kept) < len(self.ids):
                 raise LimitReached(
-                    f"A recording keeps at most {MAX_READS} different reads; begin another one.",
+                    f"A recording keeps at most {MAX_READS} different reads with {MAX_BYTES >> 20} MB of conditions; "
+                    "begin another one.",
                     limit="recorded_reads",
                     value=MAX_READS,
                 )
@@ -81,6 +87,7 @@ async def create(engine: Engine, caller: Caller, name: str) -> Recording:
 
     Raises:
         InvalidRequest: It cannot have such a name.
+        LimitReached: The caller has too many.
     """
     engine.gate.rights(caller)
     if _NAME.fullmatch(name) is None:
@@ -89,7 +96,14 @@ async def create(engine: Engine, caller: Caller, name: str) -> Recording:
             field="name",
         )
     async with engine.scope.transaction() as connection:
-        return await recordings.create(connection, caller.identity.user_id, name)
+        created = await recordings.create(connection, caller.identity.user_id, name, most=MAX_RECORDINGS)
+    if created is None:
+        raise LimitReached(
+            f"You have {MAX_RECORDINGS} recordings; delete some with `levada recordings delete`.",
+            limit="recordings",
+            value=MAX_RECORDINGS,
+        )
+    return created
 
 
 async def listed(engine: Engine, caller: Caller) -> list[Recording]:

@@ -40,6 +40,7 @@ POSTGRESQL = Dialect(
         **{"char": "char", "varchar": "varchar", "enum": "text", "date": "date", "time": "time"},
         **{"datetime": "timestamp", "timestamp": "timestamp", "timestamptz": "timestamptz", "duration": "interval"},
         **{"uuid": "uuid", "json": "jsonb", "bytes": "bytea", "blob": "bytea", "attach": "bytea"},
+        **{"text": "text", "object": "text"},
     },
     frozenset({"char", "varchar", "decimal"}),
     crosses_schemas=True,
@@ -52,6 +53,7 @@ DUCKDB = Dialect(
         **{"date": "DATE", "time": "TIME", "datetime": "TIMESTAMP", "timestamp": "TIMESTAMP"},
         **{"timestamptz": "TIMESTAMPTZ", "duration": "INTERVAL", "uuid": "UUID", "json": "JSON"},
         **{"bytes": "BLOB", "blob": "BLOB", "attach": "BLOB"},
+        **{"char": "TEXT", "varchar": "TEXT", "text": "TEXT", "enum": "TEXT", "object": "TEXT"},
     },
     frozenset({"decimal"}),
     crosses_schemas=False,
@@ -122,7 +124,7 @@ def type_name(type_: AttributeType, dialect: Dialect) -> str:
         word = type_.dtype.str[1:]
         kind = _ELEMENTS.get(word, f"{'u' * (word[0] == 'u')}int{8 * type_.dtype.itemsize}")
         return f"{dialect.types[kind]}[]"
-    word = dialect.types.get(type_.kind, dialect.types.get("text", "text"))
+    word = dialect.types[type_.kind]
     _, bracket, arguments = type_.stored.spelling.partition("(")
     return f"{word}{bracket}{arguments}" if type_.kind in dialect.sized and bracket else word
 

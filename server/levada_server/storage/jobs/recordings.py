@@ -39,11 +39,11 @@ class RecordedRead:
     read_count: int
 
 
-async def create(connection: Connection, user_id: int | None, name: str) -> Recording:
-    """Begin a recording of a user, unless there is one; return it."""
-    await connection.execute(_SQL["create"], user_id, name)
-    (found,) = await read_all(connection, user_id, name)
-    return found
+async def create(connection: Connection, user_id: int | None, name: str, *, most: int) -> Recording | None:
+    """Begin a recording of a user, unless there is one; return it, or None if the user has too many."""
+    await connection.execute(_SQL["create"], user_id, name, most)
+    found = await read_all(connection, user_id, name)
+    return found[0] if found else None
 
 
 async def read_all(connection: Connection, user_id: int | None, name: str | None = None) -> list[Recording]:
@@ -57,10 +57,18 @@ async def find(connection: Connection, user_id: int | None, names: Sequence[str]
 
 
 async def add_read(
-    connection: Connection, ids: Sequence[int], key: bytes, relation: bytes, kind: str, digest: str, *, most: int
+    connection: Connection,
+    ids: Sequence[int],
+    key: bytes,
+    relation: bytes,
+    kind: str,
+    digest: str,
+    *,
+    most: int,
+    most_bytes: int,
 ) -> set[int]:
     """Add a read to recordings; return the ids of the recordings that have it now, not of full ones."""
-    rows = await connection.fetch(_SQL["add_read"], ids, key, relation, kind, digest, most)
+    rows = await connection.fetch(_SQL["add_read"], ids, key, relation, kind, digest, most, most_bytes)
     return {row["recording_id"] for row in rows}
 
 

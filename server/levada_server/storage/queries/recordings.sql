@@ -1,5 +1,8 @@
 -- name: create
-INSERT INTO levada.recording (user_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+-- Nothing if the user has $3 others.
+INSERT INTO levada.recording (user_id, name)
+SELECT $1, $2 WHERE (SELECT count(*) FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1) < $3
+ON CONFLICT DO NOTHING;
 
 -- name: list
 SELECT r.name, r.create_time, count(d.id) AS read_count, max(d.last_time) AS last_read_time
@@ -11,11 +14,12 @@ GROUP BY r.id ORDER BY r.name;
 SELECT name, id FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1 AND name = ANY($2::text[]);
 
 -- name: add_read
--- Nothing if a recording has $6 other reads, or was deleted meanwhile.
+-- Nothing if a recording has $6 other reads or with this one more than $7 bytes of them, or was deleted meanwhile.
 INSERT INTO levada.recorded_read AS d (recording_id, key, relation, kind, digest)
-SELECT r.id, $2, $3, $4, $5 FROM levada.recording AS r
+SELECT r.id, $2, $3::bytea, $4, $5 FROM levada.recording AS r
 WHERE r.id = ANY($1::bigint[])
-  AND ((SELECT count(*) FROM levada.recorded_read AS o WHERE o.recording_id = r.id) < $6
+  AND ((SELECT count(*) < $6 AND coalesce(sum(octet_length(o.relation)), 0) + octet_length($3::bytea) <= $7
+        FROM levada.recorded_read AS o WHERE o.recording_id = r.id)
        OR EXISTS (SELECT FROM levada.recorded_read AS o WHERE o.recording_id = r.id AND o.key = $2))
 ORDER BY r.id
 ON CONFLICT (recording_id, key) DO UPDATE
