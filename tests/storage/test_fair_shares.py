@@ -80,7 +80,7 @@ async def test_many_users_who_hold_places_for_long_leave_some_for_the_others() -
     await turns()
     for _ in range(4):  # each gives way after a while, and all of them want more
         clock.now_s += 5
-        holders = [user for user in idle if waiting[user][0].done() and shares.should_give_way(user)]
+        holders = [user for user in idle if waiting[user][0].done() and shares.gives_way(user)]
         assert holders
         for user in holders:
             waiting[user].append(waiting[user].pop(0))
@@ -125,7 +125,8 @@ async def test_a_place_does_not_go_to_a_user_who_was_cancelled_in_the_same_turn(
     left, stays = asyncio.create_task(shares.take(MODEST)), asyncio.create_task(shares.take(OTHER))
     await turns()
     left.cancel()  # it still waits in the list when the place is given back
-    assert shares.should_give_way(GREEDY)
+    assert shares.gives_way(GREEDY)
+    assert not shares.gives_way(GREEDY)  # one place is enough for the one who waits
     shares.give(GREEDY)
     await asyncio.wait_for(stays, 1)
     assert left.cancelled()

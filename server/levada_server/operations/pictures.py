@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.layout.arrange import arrange
@@ -11,11 +13,32 @@ from levada_server.layout.arrange import arrange
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from levada_server.layout.shapes import Edge, Picture, Strength
+    from levada_server.layout.shapes import Box, Edge, Picture, Strength
     from levada_server.layout.tables import Graph
 
 MAX_KEPT = 64
 """The most pictures that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """All that a picture follows from but the direction of its lines, and a digest of it."""
+
+    boxes: Mapping[str, Box]
+    in_frames: Mapping[str, Box]
+    edges: Mapping[Edge, Strength]
+    titles: Mapping[str, float]
+    digest: bytes
+
+    def arranged(self, *, sideways: bool) -> Picture:
+        return arrange(self.boxes, self.edges, in_frames=self.in_frames, titles=self.titles, sideways=sideways)
+
+
+def _measured(graph: Graph, *, status: bool) -> _Measured:
+    boxes, in_frames = graph.sizes(status=status, framed=False), graph.sizes(status=status, framed=True)
+    edges, titles = graph.edges, graph.titles()
+    content = repr([list(each.items()) for each in (boxes, in_frames, edges, titles)])
+    return _Measured(boxes, in_frames, edges, titles, hashlib.sha256(content.encode()).digest())
 
 
 class Pictures:
@@ -27,7 +50,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._kept: OrderedDict[object, Picture] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, bool], Picture] = OrderedDict()
 
     async def picture(self, graph: Graph, *, status: bool, sideways: bool) -> Picture:
         """Return where the boxes and lines of a graph stand.
@@ -40,16 +63,12 @@ class Pictures:
         Raises:
             LimitReached: There are too many boxes or lines.
         """
-        boxes = graph.sizes(status=status, framed=False)
-        in_frames, titles = graph.sizes(status=status, framed=True), graph.titles()
-        edges: Mapping[Edge, Strength] = graph.edges
-        key = (tuple(boxes.items()), tuple(in_frames.items()), tuple(edges.items()), tuple(titles.items()), sideways)
+        measured = await asyncio.to_thread(_measured, graph, status=status)
+        key = measured.digest, sideways
         async with self._turn:
             found = self._kept.get(key)
             if found is None:
-                found = await asyncio.to_thread(
-                    arrange, boxes, edges, in_frames=in_frames, titles=titles, sideways=sideways
-                )
+                found = await asyncio.to_thread(measured.arranged, sideways=sideways)
                 self._kept[key] = found
             self._kept.move_to_end(key)
             while len(self._kept) > MAX_KEPT:

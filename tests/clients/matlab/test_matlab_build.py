@@ -50,7 +50,7 @@ def configured(matlab: Path, folder: Path, *options: str) -> Path:
     """Configure the build; return the folder that the MEX file is to go to."""
     package = folder.with_name("package")
     places = [f"-DMatlab_ROOT_DIR={matlab}", f"-DLEVADA_BUILD={GENERATED}", f"-DLEVADA_PACKAGE={package}"]
-    command = ["cmake", "-S", MEX, "-B", folder, "-DLEVADA_MATLAB=ON", *places, *options]
+    command = ["cmake", "-S", str(MEX), "-B", str(folder), "-DLEVADA_MATLAB=ON", *places, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return package
@@ -64,6 +64,6 @@ def test_it_can_be_configured(matlab: Path, tmp_path: Path, generator: str) -> N
 @WITH_NINJA
 def test_generators_of_several_configurations_write_to_the_package_too(matlab: Path, tmp_path: Path) -> None:
     package = configured(matlab, tmp_path / "build", "-G", "Ninja Multi-Config")
-    command = ["ninja", "-C", tmp_path / "build", "-f", "build-Release.ninja", "-t", "targets", "all"]
+    command = ["ninja", "-C", str(tmp_path / "build"), "-f", "build-Release.ninja", "-t", "targets", "all"]
     targets = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert f"{package}/levada_gateway.mexa64:" in targets

@@ -64,7 +64,7 @@ class TransactionGuard:
                 raise Unavailable(f"The session was silent for {SILENCE_S:g} s and has ended; open another.")
         elif silent_s >= self._limits.idle_s:
             raise self.too_long()
-        elif silent_s >= GIVE_WAY_S and self._engine.scope.share("transactions").should_give_way:
+        elif silent_s >= GIVE_WAY_S and self._engine.scope.share("transactions").gives_way():
             raise LimitReached(
                 f"A transaction may wait {GIVE_WAY_S:g} s for a request while others wait for a transaction; it was "
                 "rolled back.",

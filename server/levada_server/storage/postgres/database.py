@@ -228,10 +228,9 @@ class Database:
         chosen._user_id = user_id  # noqa: SLF001  # it is of this class
         return chosen
 
-    @property
-    def should_give_way(self) -> bool:
-        """Return whether others wait for a connection, and nobody has more of them than this user."""
-        return self._share.free.should_give_way(self._user_id)
+    def gives_way(self) -> bool:
+        """Return whether this user is to give a connection back now, because somebody else waits who has fewer."""
+        return self._share.free.gives_way(self._user_id)
 
     async def probe(self) -> None:
         """Ask PostgreSQL for a sign of life.

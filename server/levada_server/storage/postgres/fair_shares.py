@@ -75,14 +75,22 @@ class FairShares:
         self.most = user_places(size, common_share)
         self._size = size
         self._taken: Counter[Hashable] = Counter()
+        self._leaving: Counter[Hashable] = Counter()
+        """How many places each user was told to give back, and has not yet."""
         self._waiting: list[_Waiting] = []
         self._recent = _RecentUse(clock)
 
-    def should_give_way(self, user: Hashable) -> bool:
-        """Return whether somebody else waits who has fewer places than a user, and nobody has more than this user."""
+    def gives_way(self, user: Hashable) -> bool:
+        """Return whether a user is to give a place back now, because somebody else waits who has fewer.
+
+        Only users give way who have most, and no more of them than there are others who wait.
+        """
         taken = self._taken[user]
-        fewer = any(self._taken[each.user] < taken for each in self._waiting if not each.turn.done())
-        return fewer and taken == max(self._taken.values(), default=0)
+        fewer = sum(self._taken[each.user] < taken for each in self._waiting if not each.turn.done())
+        if fewer <= self._leaving.total() or taken < max(self._taken.values(), default=0):
+            return False
+        self._leaving[user] += 1
+        return True
 
     def full(self, user: Hashable) -> bool:
         """Return whether a user has to wait for a place."""
@@ -119,6 +127,10 @@ class FairShares:
         self._taken[user] -= 1
         if not self._taken[user]:
             del self._taken[user]
+        if self._leaving[user] > 1:
+            self._leaving[user] -= 1
+        else:
+            del self._leaving[user]
         self._pass_on()
 
     def _pass_on(self) -> None:

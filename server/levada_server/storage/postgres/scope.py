@@ -56,9 +56,8 @@ class Scope(Protocol):
         """Return where the work of a user is done, who shares the connections with the others."""
         ...
 
-    @property
-    def should_give_way(self) -> bool:
-        """Return whether others wait for a connection, and nobody has more of them than the user."""
+    def gives_way(self) -> bool:
+        """Return whether the user is to give a connection back now, because somebody else waits who has fewer."""
         ...
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
@@ -140,8 +139,7 @@ class OpenTransaction:
         """Return this transaction."""
         return self
 
-    @property
-    def should_give_way(self) -> bool:
+    def gives_way(self) -> bool:
         """Return False, because the connection belongs to this transaction."""
         return False
 
