@@ -163,14 +163,15 @@ std::string described(const mxArray* array) {
 }
 
 mxArray* StructBuilder::build() const {
-  // MATLAB's declaration lacks a const.
-  mxArray* array = mxCreateStructMatrix(1, 1, static_cast<int>(names_.size()), const_cast<const char**>(names_.data()));
+  std::vector<const char*> names;
+  for (const std::string& name : names_) names.push_back(name.c_str());
+  mxArray* array = mxCreateStructMatrix(1, 1, static_cast<int>(names.size()), names.data());
   for (size_t i = 0; i < values_.size(); ++i) mxSetFieldByNumber(array, 0, static_cast<int>(i), values_[i]);
   return array;
 }
 
 void StructBuilder::move_to(mxArray* structs, mwIndex index) const {
-  for (size_t i = 0; i < values_.size(); ++i) mxSetField(structs, index, names_[i], values_[i]);
+  for (size_t i = 0; i < values_.size(); ++i) mxSetField(structs, index, names_[i].c_str(), values_[i]);
 }
 
 }  // namespace levada

@@ -48,13 +48,13 @@ std::string described(const mxArray* array);
 // Collects the fields of a scalar struct, in order.
 class StructBuilder {
  public:
-  void set(const char* name, mxArray* value) { names_.push_back(name), values_.push_back(value); }
+  void set(std::string name, mxArray* value) { names_.push_back(std::move(name)), values_.push_back(value); }
   mxArray* build() const;
   // Puts the fields into one element of a struct array that has them all.
   void move_to(mxArray* structs, mwIndex index) const;
 
  private:
-  std::vector<const char*> names_;  // literals, or names that a descriptor keeps
+  std::vector<std::string> names_;
   std::vector<mxArray*> values_;
 };
 

@@ -252,9 +252,9 @@ mxArray* struct_of(const pb::Message& message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const Field& field = *type.field(i);
     if (field.is_repeated()) {
-      fields.set(std::string(field.name()).c_str(), repeated_array(message, field));
+      fields.set(std::string(field.name()), repeated_array(message, field));
     } else if (!field.has_presence() || message.GetReflection()->HasField(message, &field)) {
-      fields.set(std::string(field.name()).c_str(), singular_array(message, field));
+      fields.set(std::string(field.name()), singular_array(message, field));
     }
   }
   return fields.build();
