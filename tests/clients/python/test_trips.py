@@ -29,9 +29,8 @@ class NotedDatabase(Database):
     """A pool that records the statements it gets, except those of the catalog."""
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection."""
-        async with super().connection() as connection:
+    async def _lend(self) -> AsyncIterator[Connection]:
+        async with super()._lend() as connection:
             with connection.query_logger(lambda record: STATEMENTS.append(record.query)):
                 yield connection
                 await asyncio.sleep(0)  # the driver calls the logger in the loop's next round
