@@ -89,3 +89,11 @@ async def test_a_table_that_comes_later_is_served_next(lab: Engine) -> None:
     assert await lease(lab, ["Greedy", "Modest"], 5) == ["Greedy"] * 5
     await fill(lab, "Modest")
     assert await lease(lab, ["Greedy", "Modest"], 1) == ["Modest"]
+
+
+async def test_a_table_that_is_named_twice_is_waited_for_once(lab: Engine) -> None:
+    await declare(lab, ME, "Twice")
+    session = await make.make_session(lab)
+    wait = timedelta(milliseconds=200)  # longer than a look takes
+    twice = [named("Twice"), named("Twice")]
+    assert await jobs.reserve(lab, ME, session, twice, max_jobs=1, wait=wait, restriction=None) == []

@@ -32,6 +32,8 @@ def test_a_port_that_another_program_would_share_is_refused(sharing: socket.sock
     check_free(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:0", "[::1]:0", "127.0.0.1:port", "192.0.2.1:1"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:0", "[::1]:0", "127.0.0.1:port", f"127.0.0.1:{10**30}", "127.0.0.1:65536", "192.0.2.1:1"]
+)
 def test_an_address_that_nobody_uses_is_left_to_whoever_listens_on_it(address: str) -> None:
     check_free(address)

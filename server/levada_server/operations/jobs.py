@@ -196,7 +196,7 @@ async def reserve(
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:  # while it waits, the caller may lose the right
         view = await engine.gate.open(caller)
-        tables = [computed_table(view, Action.COMPUTE, name) for name in names]
+        tables = [computed_table(view, Action.COMPUTE, name) for name in dict.fromkeys(names)]
         if not tables or (restriction is not None and len(tables) > 1):
             raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
         for table in tables:

@@ -20,13 +20,15 @@ def check_free(address: str) -> None:
     host, _, port = address.rpartition(":")
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return
     for family, kind, protocol, _, place in found:
         try:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of ended connections are free
                 probe.bind(place)
+        except OverflowError:
+            return
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise Unavailable(

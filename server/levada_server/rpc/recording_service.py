@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from levada_server.storage.jobs.recordings import RecordedRead, Recording
 
 LISTED = 100
+COMPARED = 10
+"""The most reads of a page that are repeated for comparison: each may read whole tables."""
 
 
 class RecordingService:
@@ -36,6 +38,8 @@ class RecordingService:
     async def ListRecordedReads(self, request: pb.ListRecordedReadsRequest, call: Call) -> pb.ListRecordedReadsResponse:
         """List the reads of a recording."""
         size = values.page_size(request.page_size, default=LISTED)
+        if request.compare:
+            size = min(size, COMPARED)
         after = read_number(request.page_token) if request.page_token else 0
         found = await recordings.listed_reads(call.engine, call.caller, request.name, after=after, limit=size + 1)
         reads = [_read(read) for read in found[:size]]

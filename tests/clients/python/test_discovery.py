@@ -12,7 +12,7 @@ import pytest
 
 import levada as lv
 from levada._cli import main
-from levada.errors import InvalidRequest, LevadaError, MissingParent, PreconditionFailed
+from levada.errors import InvalidDefinition, InvalidRequest, LevadaError, MissingParent, PreconditionFailed
 from tests.support.processes import Worker, write_pipeline
 
 if TYPE_CHECKING:
@@ -208,6 +208,15 @@ def test_table_without_discover_says_how_to_have_one(connection: lv.Connection) 
 
     with pytest.raises(InvalidRequest, match="give it a class method discover"):
         Session.discover_now()
+
+
+@pytest.mark.parametrize("every", [float("inf"), float("nan"), 10**30, "5", True])
+def test_interval_that_is_no_time_is_refused(
+    recording: type[lv.Manual], monkeypatch: pytest.MonkeyPatch, every: object
+) -> None:
+    monkeypatch.setattr(recording, "discover_every", every)
+    with pytest.raises(InvalidDefinition, match="discover_every of `Recording`"):
+        recording.discover_now()
 
 
 def test_discover_within_a_transaction_is_refused(recording: type[lv.Manual], connection: lv.Connection) -> None:

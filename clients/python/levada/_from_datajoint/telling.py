@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.text import plural
 from levada._from_datajoint.definitions import definition_of
+from levada._moving.copy_telling import told_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,10 +76,8 @@ def report_lines(report: Report) -> Iterator[str]:
     jobs, hidden = sum(report.jobs.values()), sum(report.hidden.values())
     if jobs or hidden:
         yield f"`from_datajoint` has {plural(jobs, 'past job')}, and the hidden columns of {plural(hidden, 'row')}."
-    rows = sum(brought.there.count for brought in report.tables)
     different = sum(not brought.equal for brought in report.tables)
-    verdict = "all equal on both sides" if not different else f"{plural(different, 'table')} different"
-    yield f"{plural(len(report.tables), 'table')}, {plural(rows, 'row')}: {verdict}."
+    yield told_of_all([brought.there.count for brought in report.tables], different)
 
 
 def report_facts(report: Report) -> dict[str, object]:

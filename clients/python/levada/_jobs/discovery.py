@@ -101,7 +101,10 @@ def interval_of(table: type[Discovering]) -> timedelta:
         return every
     if not isinstance(every, (int, float)) or isinstance(every, bool):
         raise InvalidDefinition(f"discover_every of `{table.__name__}` is minutes or a timedelta, not {every!r}.")
-    return timedelta(minutes=every)
+    try:
+        return timedelta(minutes=every)
+    except (OverflowError, ValueError) as error:
+        raise InvalidDefinition(f"discover_every of `{table.__name__}` is too long: {every!r} minutes.") from error
 
 
 def reserve_discovery(

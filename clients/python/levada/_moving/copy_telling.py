@@ -10,7 +10,7 @@ from levada._moving.copy_plan import conflicts
 from levada._moving.descriptions import tier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from levada._moving.copy_plan import Plan, PlannedTable
     from levada._moving.copying import Copied, Report
@@ -53,10 +53,14 @@ def report_lines(report: Report) -> Iterator[str]:
     jobs = sum(report.jobs.values())
     if jobs:
         yield f"`copied` has {plural(jobs, 'past job')}."
-    rows = sum(copied.here.count for copied in report.tables)
     different = sum(not copied.equal for copied in report.tables)
+    yield told_of_all([copied.here.count for copied in report.tables], different)
+
+
+def told_of_all(row_counts: Sequence[int], different: int) -> str:
+    """Write the last line of a report: the numbers of rows of its tables, and of the tables that differ."""
     verdict = "all equal on both sides" if not different else f"{plural(different, 'table')} different"
-    yield f"{plural(len(report.tables), 'table')}, {plural(rows, 'row')}: {verdict}."
+    return f"{plural(len(row_counts), 'table')}, {plural(sum(row_counts), 'row')}: {verdict}."
 
 
 def report_facts(report: Report) -> dict[str, object]:
