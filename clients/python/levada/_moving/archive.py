@@ -140,9 +140,13 @@ def _digests(folder: Path, files: Sequence[Path]) -> Iterator[str]:
 
 
 def _read_manifest(file: Path) -> dict[str, str]:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if line)
-    return {_unescaped(place): digest for digest, place in pairs}
+    try:
+        # Only line ends part lines: names of files may have other characters that Python takes for such ends.
+        lines = file.read_text(encoding="utf-8").split("\n")
+        pairs = [line.split(maxsplit=1) for line in lines if line]
+        return {_unescaped(place): digest for digest, place in pairs}
+    except ValueError as error:
+        raise DamagedObject(f"{file} does not list files: {error}; copy the archive again.") from None
 
 
 def _escaped(place: str) -> str:

@@ -140,8 +140,10 @@ def read_contents(folder: Path) -> Contents:
         read = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidRequest(f"{folder} is not a whole export: {CONTENTS} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"{file} is not JSON: {error}") from None
+    if not isinstance(read, dict):
+        raise InvalidRequest(f"{file} is damaged: it holds no list of contents.")
     if read.get("form") != _FORM:
         raise InvalidRequest(
             f"{file} has the form {read.get('form')!r}, and this version reads {_FORM}; update levada."
@@ -161,7 +163,7 @@ def read_contents(folder: Path) -> Contents:
             for one in read["tables"]
         ]
         schemas = [ParseDict(one, schema_pb2.Schema(), ignore_unknown_fields=True) for one in read["schemas"]]
-    except (KeyError, TypeError, ParseError) as error:
+    except (KeyError, TypeError, AttributeError, ParseError) as error:
         raise InvalidRequest(f"{file} is damaged: {error}") from None
     for one in tables:
         if PurePosixPath(one.file).is_absolute() or ".." in PurePosixPath(one.file).parts:
