@@ -139,6 +139,16 @@ def test_attributes_are_chosen(page: Page) -> None:
     expect(page.get_by_role("columnheader", name="weight")).to_be_visible()
 
 
+def test_the_choice_of_attributes_closes_when_another_table_opens(page: Page) -> None:
+    show(page, "#/table/lab/Subject")
+    page.get_by_text("Attributes", exact=True).click()
+    expect(page.get_by_label("notes")).to_be_visible()
+    page.evaluate("location.hash = '#/table/lab/Session'")
+    expect(page.get_by_role("columnheader", name="session")).to_be_visible()
+    expect(page.get_by_text("Attributes", exact=True)).to_be_visible()
+    expect(page.get_by_role("group", name="Attributes shown")).to_be_hidden()
+
+
 def test_values_are_shown_as_they_are_stored(page: Page) -> None:
     show(page, "#/table/lab/Session")
     expected = ["1", "2026-07-01", "2026-07-01 09:30:00.125", "2026-07-01 10:30:00.125 GMT+1", "00:42:07"]

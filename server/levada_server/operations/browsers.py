@@ -82,7 +82,6 @@ async def exchange_code(engine: Engine, caller: Caller, code: str) -> str:
             owner = await stored_browsers.take_code(connection, digest)
             made = None if owner is None else await _begin_session(engine, connection, caller, *owner)
     if made is None:
-        await engine.gate.permissions.hold_back()
         raise Unauthenticated("The code was used already, or has expired; `levada dashboard` makes another.")
     await engine.gate.permissions.read()
     return made

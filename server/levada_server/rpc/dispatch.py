@@ -248,7 +248,13 @@ class Dispatcher(grpc.GenericRpcHandler):
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
         """Serve a call by a method; repeat a request of one message if the catalog here was old."""
         served = self._served[method.path]
-        if method.request_streaming or method.path in OPEN_METHODS:
+        if method.path in OPEN_METHODS:
+            try:
+                return await served.behaviour(request, call)
+            except Unauthenticated:  # what opens a session can be guessed as tokens can
+                await self._engine.gate.permissions.hold_back()
+                raise
+        if method.request_streaming:
             return await served.behaviour(request, call)
         assert isinstance(request, Message)
         await call.identify(method, request)

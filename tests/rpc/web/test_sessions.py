@@ -12,6 +12,7 @@ import levada as lv
 from levada.errors import PermissionDenied
 from levada_api.v1 import access_service_pb2 as access
 from levada_server.operations.browsers import MAX_CODES, MAX_SESSIONS
+from levada_server.storage.permissions.cache import PermissionsCache
 from tests.support.browser import HandMade, Served, frame, path_of, serving
 
 if TYPE_CHECKING:
@@ -83,6 +84,21 @@ async def test_a_code_counts_once(front: Served) -> None:
     done = await asyncio.gather(*(HandMade(front.url).call("ExchangeCode", request) for _ in range(8)))
     assert sorted(one.code for one in done) == ["OK"] + ["UNAUTHENTICATED"] * 7
     assert sum("set-cookie" in one.reply.headers for one in done) == 1
+
+
+async def test_who_guesses_codes_is_held_back(front: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_back: list[None] = []
+
+    async def hold_back(_: PermissionsCache) -> None:
+        held_back.append(None)
+
+    monkeypatch.setattr(PermissionsCache, "hold_back", hold_back)
+    tried = [await front.code(), "", "x", "x" * 22]
+    codes = [
+        (await HandMade(front.url).call("ExchangeCode", access.ExchangeCodeRequest(code=code))).code for code in tried
+    ]
+    assert codes == ["OK"] + ["UNAUTHENTICATED"] * 3
+    assert len(held_back) == 3
 
 
 async def test_a_code_ends_after_a_minute(front: Served, connection: asyncpg.Connection[asyncpg.Record]) -> None:
