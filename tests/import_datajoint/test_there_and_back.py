@@ -1,4 +1,4 @@
-"""What came from DataJoint leaves as files and comes again on another server: every table has the same digest."""
+"""Schemas that came from DataJoint leave as files and come again on another server, with equal digests."""
 
 from __future__ import annotations
 

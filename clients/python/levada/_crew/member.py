@@ -85,7 +85,7 @@ def main(
         served = tuple(map(_served, tables))
         names = tuple((table._name.schema, table._name.table) for table in discovering)
         for table in discovering:
-            discovery_limit_of(type(table))  # a wrong one is told before any work
+            discovery_limit_of(type(table))  # refuses a wrong one before any work
         ready = Ready(os.getpid(), served, names, _source_files(before), connection.catalog_version)
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
         if isinstance(error, PASSING) and not assignment.until_empty:

@@ -73,7 +73,7 @@ def check_bag(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class About:
-    """What metadata say of an archive.
+    """The facts about an archive that its metadata have.
 
     Args:
         name: Its name.
