@@ -92,9 +92,10 @@ def _open(connection: Connection, archive: Slice, written: WrittenTable, stores:
     heading = table.heading
     digests, total, held = RowDigests(heading), Total(), Held()
     for rows in _rows(archive.folder / written.file, heading):
-        for row in digests.take(rows)[1]:
+        keys, found = digests.take(rows)
+        for row in found:
             total.add_digest(row)
-        held.add(*digests.take(_retyped(rows, heading)))
+        held.add(keys, found if here == written.table else digests.take(_retyped(rows, heading))[1])
         for index, field in enumerate(rows.schema):
             if is_stored(field):
                 column = pa.array(_references(table, archive, written, rows, field))
