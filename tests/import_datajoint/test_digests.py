@@ -29,7 +29,8 @@ def test_equal_values_have_equal_tokens(first: Any, second: Any) -> None:  # noq
 
 
 VALUES: list[Any] = [  # Any: of every kind
-    None, True, False, 0, 1, 2**70, 1.0, 1.5, "", "1", b"", b"1", Decimal(1), dt.date(2020, 1, 1), dt.time(1),
+    None, True, False, 0, 1, 2**70, 1.0, 1.5, "", "1", b"", b"1", Decimal(1), Decimal(f"1.{'1' * 37}"),
+    Decimal(f"1.{'1' * 36}2"), dt.date(2020, 1, 1), dt.time(1),
     dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.timedelta(1), UUID(int=1),
     [], (), {}, set(), [1], (1,), [[1]],
     {"a": 1}, {"a": "1"}, np.arange(3), np.arange(3.0), np.arange(3).reshape(1, 3), np.float32(1), 1j,

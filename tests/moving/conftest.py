@@ -6,10 +6,10 @@ import datetime as dt
 import io
 import json
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -23,6 +23,8 @@ from tests.support.client import forget_default_connection
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from levada_server.storage.objects.bucket_settings import BucketSettings
 
 TESTS = ("levada._cli.main",)
 
@@ -50,7 +52,13 @@ def _lab(folder: Path, names: tuple[str, ...] = ("main", "raw")) -> Iterator[Lab
     folders = {store: folder / store for store in names}
     for place in folders.values():
         place.mkdir(parents=True)
-    stores = StoreFolders(folders, "main", registrable={store: {"*": ("",)} for store in names if store == "raw"})
+    registrable = {store: {"*": ("",)} for store in names if store == "raw"}
+    with _serving(StoreFolders(folders, "main", registrable=registrable)) as lab:
+        yield lab
+
+
+@contextmanager
+def _serving(stores: StoreFolders) -> Iterator[Lab]:
     with cloned() as url, served(url, stores=stores) as address:
         yield Lab(address, stores)
 
@@ -83,6 +91,15 @@ def other(tmp_path: Path) -> Iterator[Lab]:
 def bare(tmp_path: Path) -> Iterator[Lab]:
     """A server without any schema, and with one store only."""
     with _lab(tmp_path / "bare", ("main",)) as lab:
+        yield lab
+
+
+@pytest.fixture
+def cloud(request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings]) -> Iterator[Lab]:
+    """A server without any schema, whose stores are places in a bucket of the service that the parameter names."""
+    place = uuid4().hex
+    buckets = {name: replace(bucket_of(request.param), prefix=f"{place}/{name}") for name in ("main", "raw")}
+    with _serving(StoreFolders({}, "main", buckets=buckets, registrable={"raw": {"*": ("",)}})) as lab:
         yield lab
 
 

@@ -45,9 +45,21 @@ def test_whole_archive_is_one(bag: Path) -> None:
     check_bag(bag)
 
 
-@pytest.mark.parametrize("line", [b"abc", b"\xff\xfe  x", b"%s  ../secret", b"%s  /etc/hostname", b"%s  data/link"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"abc",
+        b"\xff\xfe  x",
+        b"%s  ../secret",
+        b"%s  /etc/hostname",
+        b"%s  data/link",
+        b"%s  data/circle",
+        b"%s  data/a\x00b",
+    ],
+)
 def test_list_that_leads_out_or_is_none_is_damage(bag: Path, tmp_path: Path, line: bytes) -> None:
     (bag / DATA / "link").symlink_to(tmp_path / "secret")
+    (bag / DATA / "circle").symlink_to(bag / DATA / "circle")
     listed(bag, line.replace(b"%s", sha256(b"secret").hexdigest().encode()))
     with pytest.raises(DamagedObject):
         check_bag(bag)

@@ -73,13 +73,19 @@ def test_slice_opens_elsewhere_with_equal_values_of_every_kind(
 def test_archive_is_a_bag_that_others_validate(laptop: Lab, levada: Levada, tmp_path: Path) -> None:
     with laptop.connection as connection, lv.recording("paper", connection=connection):
         lv.FreeTable(connection, "work.Session").to_dicts("day")
-    exported(levada, laptop, tmp_path / "paper")
+    licence = "https://creativecommons.org/licenses/by/4.0/"
+    exported(levada, laptop, tmp_path / "paper", "paper", "--author", "Anna", "--author", "Ben", "--licence", licence)
     bagit.Bag(str(tmp_path / "paper")).validate()
     crate = json.loads((tmp_path / "paper" / "data" / "ro-crate-metadata.json").read_text(encoding="utf-8"))
-    described = {entity["@id"] for entity in crate["@graph"]}
-    assert {"./", "work/Session.parquet", "recording.json", "levada.json", "jobs/work.Rate.parquet"} - described == {
-        "jobs/work.Rate.parquet"  # no result was read
-    }
+    described = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert {"./", "work/Session.parquet", "recording.json", "levada.json"} <= described.keys()
+    assert "jobs/work.Rate.parquet" not in described  # no result was read
+    files = [entity for entity in crate["@graph"] if entity["@type"] == "File"]
+    assert {entity["@id"] for entity in files} == {part["@id"] for part in described["./"]["hasPart"]}
+    assert all(entity["encodingFormat"] for entity in files)
+    assert [described[author["@id"]]["name"] for author in described["./"]["author"]] == ["Anna", "Ben"]
+    assert described[described["./"]["license"]["@id"]]["@type"] == "CreativeWork"
+    assert described["./"]["license"] == {"@id": licence}
 
 
 def test_damaged_archive_is_refused(laptop: Lab, bare: Lab, levada: Levada, tmp_path: Path) -> None:

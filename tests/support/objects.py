@@ -128,11 +128,12 @@ class BucketFile:
         obstore.delete(self.bucket, self.path)
 
 
-_BUCKETS = [
+BUCKETS = [
     pytest.param(name, marks=pytest.mark.skipif(bool(service.missing), reason=service.missing))
     for name, service in SERVICES.items()
 ]
-EVERY_STORE = pytest.mark.parametrize("store_folders", ["folder", *_BUCKETS], indirect=True)
+"""Parameters of tests: every service of buckets that this machine has."""
+EVERY_STORE = pytest.mark.parametrize("store_folders", ["folder", *BUCKETS], indirect=True)
 """Runs a test with stores of every kind."""
-EVERY_BUCKET = pytest.mark.parametrize("store_folders", _BUCKETS, indirect=True)
+EVERY_BUCKET = pytest.mark.parametrize("store_folders", BUCKETS, indirect=True)
 """Runs a test with every kind of store that clients reach themselves."""

@@ -22,6 +22,7 @@ TESTS = ("levada._cli.main",)
 PIPELINE = '''
 import os
 import signal
+import threading
 import levada as lv
 
 here = os.path.dirname(__file__)
@@ -42,6 +43,7 @@ class Recording(lv.Manual):
     n : int32
     """
     discover_every = 1 / 60
+    discover_time_limit = 60.0 if not os.path.exists(os.path.join(here, "hangs")) else 1.5
 
     @classmethod
     def discover(cls):
@@ -56,6 +58,8 @@ class Recording(lv.Manual):
                     begun.write(f"{os.getpid()}\\\\n")
                 with open(os.path.join(here, "go_on")) as go_on:
                     go_on.read()
+            if n == 2 and os.path.exists(os.path.join(here, "hangs")) and first_time("hung"):
+                threading.Event().wait()
             if n == 3 and os.path.exists(os.path.join(here, "fails")):
                 raise OSError("the share is away")
 
@@ -126,6 +130,28 @@ def test_other_worker_takes_over_from_a_killed_one(
         with Worker(folder, server_address, "--drain") as other:
             assert other.end()[0] == 0
     assert numbers(connection) == list(range(5))
+
+
+def test_discover_that_takes_too_long_is_ended_and_its_worker_goes_on(
+    folder: Path, server_address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "hangs").touch()
+    with Worker(folder, server_address) as worker:
+        said = worker.said("error")
+        assert "pipeline.Recording discover: 0 new rows" in said
+        assert "TimeLimitExceeded: discover of `pipeline.Recording` took longer than its limit of 1.5 s." in said
+        assert "was stopped because of its work" in worker.said("process")
+        assert main.main(["jobs", "errors", "pipeline.Recording", "--url", server_address, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["error_type"] == "TimeLimitExceeded"
+
+
+def test_time_limit_that_is_no_time_is_refused(folder: Path, server_address: str) -> None:
+    text = (folder / "pipeline.py").read_text(encoding="utf-8")
+    (folder / "pipeline.py").write_text(text.replace("60.0 if", '"soon" if'), encoding="utf-8")
+    with Worker(folder, server_address, "--drain") as worker:
+        code, said = worker.end()
+    assert code != 0
+    assert "The discover_time_limit of `Recording` is wrong: 'soon' is not a time above 0" in said
 
 
 def test_error_keeps_what_was_found_and_is_shown_until_it_is_over(

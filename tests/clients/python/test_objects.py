@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from blake3 import blake3
 
 import levada as lv
+from levada._objects.handles import StoredFolder
 from levada._objects.transfer import download_file
 from levada.errors import (
     DamagedObject,
@@ -285,6 +287,18 @@ def test_a_folder_that_was_changed_is_told(recordings: type[lv.Manual], tmp_path
     listing.unlink()
     with pytest.raises(DamagedObject, match="lost"):
         handle.files()
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a//b", "a\x00b", ".."])
+def test_a_list_of_files_that_leads_out_of_the_folder_is_refused(
+    connection: lv.Connection, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    listed = f"{'0' * 64} 1 {path}\n".encode()
+    monkeypatch.setattr("levada._objects.handles.download", lambda *_: iter([listed]))
+    hash_ = blake3(listed).hexdigest()
+    folder = StoredFolder("an-id", "object", "main", "place", "rec", 1, hash_, connection, file_count=1)
+    with pytest.raises(WrongValue, match="not a valid file name"):
+        folder.files()
 
 
 # --------------------------------------------------------------------------------------- rows that name objects

@@ -1,11 +1,13 @@
-"""A laboratory in DataJoint 2.3 on PostgreSQL, with everything that an import meets; run by `make_dumps.py` alone.
+"""A laboratory in DataJoint 2.3 with everything that an import meets; run by `make_dumps.py` alone.
 
-The first argument is the folder for the stores; the second has the settings of DataJoint.
+It is made on PostgreSQL, or on MariaDB, where DataJoint lacks some of it. The first argument is the folder for the
+stores.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ import datajoint as dj
 import numpy as np
 
 STORES = Path(sys.argv[1]).resolve()
+ON_MARIADB = os.environ["DJ_BACKEND"] == "mysql"
 for name in ("ext", "raw"):
     (STORES / name).mkdir(parents=True)
     dj.config.stores[name] = {"protocol": "file", "location": str(STORES / name)}
@@ -58,13 +61,13 @@ class Animal(dj.Manual):
     legs = 0 : int16
     weight = null : float32
     price = 1.50 : decimal(8,2)
-    alive = true : bool
+    alive = TRUE : bool
     born = null : date
     seen = CURRENT_TIMESTAMP : datetime
     notes = null : json
     photo = null : bytes
     token = null : uuid
-    """
+    """.replace("TRUE", "1" if ON_MARIADB else "true")
 
 
 @lab
@@ -169,19 +172,23 @@ movie.write_bytes(b"frames")
 thing = STORES / "thing"
 (thing / "part").mkdir(parents=True)
 (thing / "part" / "0.bin").write_bytes(b"chunk")
-Stored.insert1(
-    {"stored_id": 1, "big": np.arange(1000), "doc": attachment, "raw": b"hashed bytes",
-     "trace": np.arange(6.0).reshape(2, 3), "thing": str(thing), "movie": "2020/movie.avi"}
-)  # fmt: skip
+if not ON_MARIADB:  # DataJoint 2.3.5 does not recognize its columns of JSON
+    Stored.insert1(
+        {"stored_id": 1, "big": np.arange(1000), "doc": attachment, "raw": b"hashed bytes",
+         "trace": np.arange(6.0).reshape(2, 3), "thing": str(thing), "movie": "2020/movie.avi"}
+    )  # fmt: skip
 Rate.jobs.refresh()
 Rate.populate(reserve_jobs=True, suppress_errors=True)
 
-for statement in (
+# The stack has paths of whoever makes the dump.
+STACK = dj.blob.pack("Traceback: no spikes").hex()
+ON_MARIADB_ALONE = (f"UPDATE lab2.`~~rate` SET error_stack = x'{STACK}'",)
+ON_POSTGRESQL_ALONE = (
     # DataJoint 2.3.5 writes UUIDs for MySQL alone.
     "UPDATE animal.animal SET token = '00000000-0000-0000-0000-000000000007' WHERE animal_id = 2",
-    # The stack has paths of whoever makes the dump.
-    f"""UPDATE lab2."~~rate" SET error_stack = decode('{dj.blob.pack("Traceback: no spikes").hex()}', 'hex')""",
+    f"""UPDATE lab2."~~rate" SET error_stack = decode('{STACK}', 'hex')""",
     'CREATE TABLE lab2."Weird Col" ("A b" int PRIMARY KEY)',
     "CREATE VIEW lab2.seen AS SELECT * FROM lab2.session",
-):
+)
+for statement in ON_MARIADB_ALONE if ON_MARIADB else ON_POSTGRESQL_ALONE:
     dj.conn().query(statement)

@@ -2,7 +2,7 @@
 
 Run it with `.venv/bin/python -m tests.samples.import_datajoint.make_dumps` where Debian's mariadb-server is installed.
 Each version of DataJoint is installed into an environment of its own below build/, by Python 3.11. It replaces
-`lab_0_14.sql` and `lab_2_3.sql` with the folders of their stores.
+`lab_0_14.sql` and `lab_2_3.sql` with the folders of their stores, and `lab_2_3_mariadb.sql`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ ROOT = HERE.parents[2]
 PACKAGES = {
     "0_14": ("datajoint==0.14.10", "setuptools<80"),
     "2_3": ("datajoint==2.3.5", "psycopg2-binary>=2.9"),
+    "2_3_mariadb": ("datajoint==2.3.5",),
 }
+USER = "CREATE USER 'dj'@'localhost' IDENTIFIED BY 'dj'; GRANT ALL ON *.* TO 'dj'@'localhost' WITH GRANT OPTION"
 
 
 def python_with(version: str) -> Path:
@@ -39,12 +41,12 @@ def python_with(version: str) -> Path:
     return python
 
 
-def fill(version: str, folder: Path, settings: dict[str, str]) -> None:
+def fill(version: str, folder: Path, settings: dict[str, str], stores: Path | None = None) -> None:
     """Run the program of a laboratory, and keep what it puts into its stores."""
-    stores = HERE / f"stores_{version}"
+    stores = stores or HERE / f"stores_{version}"
     shutil.rmtree(stores, ignore_errors=True)
     clean = {"HOME": str(folder), "PATH": os.environ["PATH"], **settings}
-    program = HERE / f"lab_{version}.py"
+    program = HERE / f"lab_{version.removesuffix('_mariadb')}.py"
     subprocess.run([python_with(version), program, stores], check=True, cwd=folder, env=clean)
 
 
@@ -52,11 +54,19 @@ def make_0_14(folder: Path) -> str:
     """Fill a MariaDB, and dump it."""
     port = free_port()
     with mariadb(folder / "mariadb", port=port) as server:
-        server.run(
-            "CREATE USER 'dj'@'localhost' IDENTIFIED BY 'dj'; GRANT ALL ON *.* TO 'dj'@'localhost' WITH GRANT OPTION"
-        )
+        server.run(USER)
         fill("0_14", folder, {"DJ_HOST": f"127.0.0.1:{port}", "DJ_USER": "dj", "DJ_PASS": "dj"})
         return server.dump(["a-animal", "Upper", "lab", "loop"])
+
+
+def make_2_3_mariadb(folder: Path) -> str:
+    """Fill a MariaDB by DataJoint 2.3, without content of stores, and dump it."""
+    port = free_port()
+    account = {"DJ_BACKEND": "mysql", "DJ_USER": "dj", "DJ_PASS": "dj"}
+    with mariadb(folder / "mariadb", port=port) as server:
+        server.run(USER)
+        fill("2_3_mariadb", folder, {**account, "DJ_HOST": "127.0.0.1", "DJ_PORT": str(port)}, folder / "stores")
+        return server.dump(["animal", "lab2"])
 
 
 def make_2_3(folder: Path) -> str:
@@ -86,8 +96,8 @@ def free_port() -> int:
 
 
 def main() -> None:
-    """Make both dumps, or the ones that the command line names."""
-    for version, make in {"0_14": make_0_14, "2_3": make_2_3}.items():
+    """Make all dumps, or the ones that the command line names."""
+    for version, make in {"0_14": make_0_14, "2_3": make_2_3, "2_3_mariadb": make_2_3_mariadb}.items():
         if not sys.argv[1:] or version in sys.argv[1:]:
             with tempfile.TemporaryDirectory(prefix="levada-lab-") as name:
                 folder = Path(name)

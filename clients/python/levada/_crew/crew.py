@@ -33,6 +33,7 @@ from levada._crew.reports import (
 )
 from levada._jobs import job_calls
 from levada._jobs.code_version import module_commit
+from levada._jobs.discovery import fail_discovery
 from levada._jobs.job_calls import Failure
 from levada._jobs.process_memory import memory_bytes
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
@@ -69,7 +70,11 @@ class _Member:
     """The jobs that it holds, by token."""
     in_hand: Lease | None = None
     begin_seconds: float = 0.0
-    """When it began the current job, by this process's monotonic clock."""
+    """When it began the current job or discovery, by this process's monotonic clock."""
+    discovering: BeganDiscovery | None = None
+    """The discovery that it is at; it began when `begin_seconds` says."""
+    overdue: bool = False
+    """It was killed for that discovery."""
     limits: dict[tuple[str, str], Limits] = field(default_factory=dict)
     verdict: tuple[str, Failure] | None = None
     """The token of the job for which it was killed, and the reason."""
@@ -101,7 +106,11 @@ class _Member:
             case Finished():
                 self.finished += 1
                 self.leases.pop(report.lease.token, None)
-            case Broken() | Died() | BeganDiscovery() | FinishedDiscovery():
+            case BeganDiscovery():
+                self.discovering, self.begin_seconds = report, time.monotonic()
+            case FinishedDiscovery():
+                self.discovering = None
+            case Broken() | Died():
                 pass
 
 
@@ -246,7 +255,7 @@ class Crew:
             job_calls.release(self._connection, member.leases.values())
             self._forget(member)
 
-    def _bury(self, member: _Member) -> Iterator[Finished | Died]:
+    def _bury(self, member: _Member) -> Iterator[Finished | FinishedDiscovery | Died]:
         """Clean up after a process that has ended: its current job counts as an attempt, the others are returned."""
         member.process.join()
         code = member.process.exitcode or 0
@@ -261,6 +270,9 @@ class Crew:
             elif self._assignment.until_empty:
                 judged = True
                 yield self._fail(member, in_hand, _lost(in_hand, code))
+        if member.overdue and member.discovering is not None:
+            judged = True
+            yield self._fail_discovery(member, member.discovering)
         job_calls.release(self._connection, member.leases.values())
         self._forget(member, [in_hand] if in_hand is not None else [])
         yield Died(member.pid, code, member.jobs_left, in_hand, judged)
@@ -287,7 +299,13 @@ class Crew:
     # -------------------------------------------------------------------------------------------- limits
 
     def _judge(self, member: _Member) -> None:
-        """Kill a member whose `make` exceeds its limits or is cancelled."""
+        """Kill a member whose `make` exceeds its limits or is cancelled, or whose `discover` takes too long."""
+        discovery = member.discovering
+        if discovery is not None and discovery.limit is not None and not member.overdue:
+            if time.monotonic() - member.begin_seconds > discovery.limit.total_seconds():
+                member.overdue = True
+                member.kill()
+            return
         lease = member.in_hand
         if lease is None or member.verdict is not None:
             return
@@ -326,6 +344,23 @@ class Crew:
         member.finished += 1
         self._cancelled.discard(lease.token)
         return Finished(member.pid, lease, seconds, state, f"{failure.type}: {failure.message}")
+
+    def _fail_discovery(self, member: _Member, begun: BeganDiscovery) -> FinishedDiscovery:
+        """Record the failure of a discovery whose process was killed for it."""
+        assert begun.limit is not None
+        allowed = begun.limit.total_seconds()
+        failure = Failure(
+            "TimeLimitExceeded", f"discover of `{begun.table}` took longer than its limit of {allowed:g} s.", ""
+        )
+        seconds, state = time.monotonic() - member.begin_seconds, "error"
+        try:
+            patience = self._lease.total_seconds()
+            fail_discovery(self._connection, begun.table, begun.lease_token, failure, seconds, patience)
+        except LeaseLost:
+            state = "lost"
+        except PASSING:
+            pass  # its lease ends with the session, and the next attempt counts
+        return FinishedDiscovery(member.pid, begun.table, 0, seconds, state, f"{failure.type}: {failure.message}")
 
 
 def _lost(lease: Lease, code: int) -> Failure:

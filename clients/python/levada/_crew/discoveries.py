@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, UnknownWorkerSession
 from levada._base.text import text_of
+from levada._crew.limits import discovery_limit_of
 from levada._crew.reports import BeganDiscovery, FinishedDiscovery
 from levada._jobs.discovery import reserve_discovery, run_discovery
 from levada._jobs.make import failure
@@ -49,6 +50,7 @@ class Discoveries:
         self._connection = connection
         self._session = session
         self._tables = {f"{table._name.schema}.{table._name.table}": table for table in tables}
+        self._limits = {name: discovery_limit_of(type(table)) for name, table in self._tables.items()}
         self._tell = tell
         self._stopping = stopping
         self._next_seconds = 0.0
@@ -82,7 +84,7 @@ class Discoveries:
             self._next_seconds = time.monotonic() + _LOOK_SECONDS
             return
         name = f"{lease.table.schema}.{lease.table.table}"
-        self._tell(BeganDiscovery(os.getpid(), name))
+        self._tell(BeganDiscovery(os.getpid(), name, lease.lease_token, self._limits[name]))
         ended = run_discovery(self._tables[name], lease, sys.maxsize)
         message = stack = ""
         if ended.error is not None:

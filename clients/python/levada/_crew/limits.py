@@ -1,4 +1,4 @@
-"""The limits of one `make`: time, and memory of its process."""
+"""The limits of one `make`: time, and memory of its process; and the time of one `discover`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,19 @@ def limits_of(table: type) -> Limits:
         return Limits(None if time is None else parse_time(time), None if memory is None else parse_size(memory))
     except ValueError as error:
         raise InvalidRequest(f"A limit of `{table.__name__}` is wrong: {error}.") from None
+
+
+def discovery_limit_of(table: type) -> timedelta | None:
+    """Return how long one `discover` of a class may take, its `discover_time_limit`; None for any time.
+
+    Raises:
+        InvalidRequest: It is not a time.
+    """
+    given = getattr(table, "discover_time_limit", None)
+    try:
+        return None if given is None else parse_time(given)
+    except ValueError as error:
+        raise InvalidRequest(f"The discover_time_limit of `{table.__name__}` is wrong: {error}.") from None
 
 
 def parse_time(given: object) -> timedelta:

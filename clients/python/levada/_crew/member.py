@@ -24,7 +24,7 @@ from levada._base.errors import InvalidRequest, LevadaError, UnknownWorkerSessio
 from levada._base.names import stored_name
 from levada._crew import activations, family
 from levada._crew.discoveries import Discoveries
-from levada._crew.limits import limits_of
+from levada._crew.limits import discovery_limit_of, limits_of
 from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._jobs import job_calls
 from levada._jobs.computing import Computing, has_make, own_key_source
@@ -84,6 +84,8 @@ def main(
         discovering = [] if assignment.until_empty else load_discovering(assignment)
         served = tuple(map(_served, tables))
         names = tuple((table._name.schema, table._name.table) for table in discovering)
+        for table in discovering:
+            discovery_limit_of(type(table))  # refuses a wrong one before any work
         ready = Ready(os.getpid(), served, names, _source_files(before), connection.catalog_version)
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
         if isinstance(error, PASSING) and not assignment.until_empty:

@@ -16,6 +16,8 @@ from levada._jobs.job_loop import Outcome
 from levada._jobs.make import failure
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from levada._crew.limits import Limits
     from levada._jobs.job_calls import Lease
 
@@ -133,10 +135,18 @@ class Finished:
 
 @dataclass(frozen=True)
 class BeganDiscovery:
-    """A member has begun to look for new rows of a table, `schema.Table`."""
+    """A member has begun to look for new rows.
+
+    Args:
+        table: `schema.Table`.
+        lease_token: The proof of its right.
+        limit: How long it may take; None for any time.
+    """
 
     pid: int
     table: str
+    lease_token: str = ""
+    limit: timedelta | None = None
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,9 @@ class Bringer:
         there, inserted, chunk, size = Total(), 0, [], 0
         try:
             for row, weight in self._converted(table, undecodable):
-                there.add(compare.tokens(row))
-                key = compare.key(row)
-                if key in present:
+                found = compare.tokens(row)
+                there.add(found)
+                if present and compare.key_of(found) in present:
                     continue
                 chunk.append(_insertable(row))
                 size += weight
@@ -158,6 +158,7 @@ class _Comparison:
     def __init__(self, table: PlannedTable) -> None:
         self._names = [column.name for column in table.columns]
         self._key = [column.name for column in table.columns if column.in_key]
+        self._key_places = [place for place, column in enumerate(table.columns) if column.in_key]
         self._float32 = frozenset(column.name for column in table.columns if column.type == "float32")
         self._json = frozenset(column.name for column in table.columns if column.type == "json")
 
@@ -165,15 +166,24 @@ class _Comparison:
         """Return the tokens of a whole row."""
         return tokens(row, self._names, float32=self._float32, json=self._json)
 
+    def key_of(self, found: Sequence[bytes]) -> bytes:
+        """Return a digest of the key among the tokens of a whole row."""
+        return digest([found[place] for place in self._key_places])
+
     def key(self, row: Row) -> bytes:
-        """Return a digest of a row's key."""
+        """Return the same digest of a row that has its key alone."""
         return digest(token(row[name], float32=name in self._float32) for name in self._key)
 
 
 def _selected(column: PlannedColumn, dialect: str) -> Selected:
     as_text = column.type == "text" and column.way is Way.PLAIN
     return Selected(
-        column.source, column.hashes, dialect == "mysql" and column.type == "float32", as_text, column.zeros
+        column.source,
+        column.hashes,
+        dialect == "mysql" and column.type == "float32",
+        as_text,
+        column.zeros,
+        column.way is Way.SHAPE,
     )
 
 

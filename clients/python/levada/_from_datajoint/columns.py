@@ -10,7 +10,7 @@ from levada._base.text import plural
 from levada._from_datajoint.decisions import Question
 from levada._from_datajoint.defaults import write_default
 from levada._from_datajoint.plan import PlannedColumn
-from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
+from levada._from_datajoint.stored_types import Translation, Way, in_key, is_shape, split_comment, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +72,7 @@ class ColumnPlanner:
         )
         inherited = self._inherited(table, column, keys)
         if inherited is not None:
+            self._tell_of_inherited(where, column, inherited, changes)
             planned = replace(
                 inherited, source=column.name, name=self._attribute(table.place, column.name), in_key=in_primary_key,
                 nullable=column.nullable, default="", auto_increment=False, zeros=False,
@@ -104,7 +105,19 @@ class ColumnPlanner:
             zeros,
             column.auto_increment,
             self._decisions.answer(f"undecodable:{where}") == "bytes",
+            self._nuls(where, table, column),
         )
+
+    def _tell_of_inherited(self, where: str, column: Column, inherited: PlannedColumn, changes: list[str]) -> None:
+        """Ask about a default, and tell of a comment, that an attribute of a foreign key cannot have."""
+        if column.default is not None:
+            text = f"{where} has the default {column.default.text!r}, and an attribute of a foreign key has none here."
+            self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
+        if column.on_update:
+            changes.append(f"`{column.name}` is no longer set by every update (ON UPDATE {column.on_update}).")
+        comment = split_comment(column.comment)[1]
+        if comment and one_line(comment, "", []) != inherited.comment:
+            changes.append(f"`{column.name}` has the comment of its parent's attribute, not {comment!r}.")
 
     def _inherited(self, table: StoredTable, column: Column, keys: Sequence[ForeignKey]) -> PlannedColumn | None:
         """Return the attribute of the parent that a foreign key brings; its comment has the type."""
@@ -155,6 +168,11 @@ class ColumnPlanner:
         word = "type"
         if column.type.startswith("set"):
             word, answers = "set", {**answers, "json": "bring it as a JSON list of words"}
+        elif is_shape(column.type):
+            answers = {
+                "text": "bring it as text, as ST_AsText writes it, without its SRID",
+                "hex": "bring it as hexadecimal digits of the stored bytes: the SRID in four bytes, then the shape",
+            }
         elif "binary" in column.type or "bytea" in column.type or "blob" in column.type:
             answers = {"hex": "bring it as text of hexadecimal digits"}
         if in_primary_key:
@@ -173,7 +191,7 @@ class ColumnPlanner:
                 self._changes.append(f"{where} is left out.")
                 return None
             case _:
-                return Translation("text")
+                return Translation("text", Way.SHAPE if is_shape(column.type) else Way.PLAIN)
 
     def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
         seen = self._database.observations.get((table.place, column.name))
@@ -184,6 +202,16 @@ class ColumnPlanner:
             self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
             return False
         return self._decisions.ask(Question(f"zero-date:{where}", text, {"null": "bring these as NULL"})) == "null"
+
+    def _nuls(self, where: str, table: StoredTable, column: Column) -> bool:
+        seen = self._database.observations.get((table.place, column.name))
+        if seen is None or not seen.nuls:
+            return False
+        text = f"{plural(seen.nuls, 'row')} of {where} with a character NUL, which no text has here."
+        if column.name in table.primary_key:
+            self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
+            return False
+        return self._decisions.ask(Question(f"nul:{where}", text, {"strip": "leave these characters out"})) == "strip"
 
     def _default(self, where: str, column: Column, type_: str, nullable: bool, changes: list[str]) -> str:
         if column.default is None:
@@ -238,10 +266,10 @@ def one_line(comment: str, what: str, changes: list[str]) -> str:
     """Return a comment as it can stand in a line of a definition.
 
     Args:
-        what: Names it.
+        what: Names it; empty to tell nothing.
         changes: Collects what is different.
     """
     line = "".join(character if character.isprintable() else " " for character in comment).strip().rstrip("\\").strip()
-    if line != comment.strip():
+    if what and line != comment.strip():
         changes.append(f"{what[0].upper()}{what[1:]} is now {line!r}.")
     return line

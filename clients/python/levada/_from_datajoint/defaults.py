@@ -13,6 +13,7 @@ _NOW = re.compile(r"(?:current_timestamp|now|localtimestamp)(?:\(\d?\))?", re.IG
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _TIMES = re.compile(r"date|time|datetime|timestamp|timestamptz|duration")
 _NUMERIC = re.compile(r"u?int\d+|float\d+|decimal")
+_BITS = re.compile(r"b'([01]+)'")
 _TRUE = frozenset({"1", "true", "t", "b'1'"})
 _FALSE = frozenset({"0", "false", "f", "b'0'"})
 
@@ -41,6 +42,8 @@ def write_default(default: StoredDefault, type_: str) -> WrittenDefault:
         if word in _TRUE | _FALSE:
             return WrittenDefault("true" if word in _TRUE else "false")
         return WrittenDefault(fault=f"its default {default.text!r} is neither true nor false")
+    if _NUMERIC.match(type_) and (bits := _BITS.fullmatch(default.text)):
+        return WrittenDefault(str(int(bits[1], 2)))
     if type_.startswith("<") or type_.partition("(")[0] in ("json", "bytes"):
         return WrittenDefault(fault=f"an attribute of type {type_} has no default here but null")
     if _NUMERIC.match(type_) and _NUMBER.fullmatch(default.text):

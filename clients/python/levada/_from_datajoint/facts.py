@@ -44,6 +44,8 @@ class Column:
         on_update: The expression that every update sets it to.
         character_set: The encoding of a text, if the database has several.
         holds_json: The database checks that it is JSON.
+        generated: The expression by which the database computes it.
+        folds: Two texts that differ in case, or in blanks at the end, are equal.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Column:
     on_update: str = ""
     character_set: str = ""
     holds_json: bool = False
+    generated: str = ""
+    folds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,14 @@ class ForeignKey:
 
     Args:
         columns: The child's, in the order of `parent_columns`.
+        on_delete: The effect on rows when their parent is deleted, such as `CASCADE`; empty if it is refused.
     """
 
     name: str
     columns: tuple[str, ...]
     parent: Place
     parent_columns: tuple[str, ...]
+    on_delete: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,9 @@ class StoredTable:
     Args:
         row_count: Exact.
         next_number: The number that AUTO_INCREMENT hands out next; None without one.
+        checks: The conditions that the database checks, but for those of JSON.
+        partition_count: Into how many partitions its rows are divided; 0 for none.
+        versioned: The database keeps past versions of its rows.
     """
 
     place: Place
@@ -104,6 +113,9 @@ class StoredTable:
     indexes: tuple[Index, ...] = ()
     row_count: int = 0
     next_number: int | None = None
+    checks: tuple[str, ...] = ()
+    partition_count: int = 0
+    versioned: bool = False
 
     def column(self, name: str) -> Column:
         """Return a column by its name."""
@@ -120,6 +132,7 @@ class Observation:
         blobs: How many begin like a blob of DataJoint, of `values`.
         values: How many are not NULL.
         missing_labels: How many are the empty text, which an enum of MySQL holds for a wrong label.
+        nuls: How many texts have a character NUL.
     """
 
     values: int = 0
@@ -127,6 +140,7 @@ class Observation:
     zero_dates: int = 0
     blobs: int = 0
     missing_labels: int = 0
+    nuls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +158,30 @@ class Strays:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The privileges of a user in a schema: words such as SELECT and INSERT."""
+    """The privileges of a user in a schema: words such as SELECT and INSERT.
+
+    Args:
+        schema: Empty for all schemas.
+        table: The only table that they are about; empty for all.
+    """
 
     user: str
     schema: str
     privileges: frozenset[str]
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Something beside tables and views: a trigger, a procedure, an event, a sequence.
+
+    Args:
+        what: A word for its kind, with what it belongs to.
+    """
+
+    schema: str
+    name: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +193,7 @@ class Database:
         zone: The offset from UTC in which the session shows moments, such as `+02:00`; empty if it is UTC.
         observations: By table and column, for columns whose type leaves something open.
         strays: By table and the name of the foreign key.
+        programs: Triggers and all else that no table has.
     """
 
     dialect: str
@@ -170,6 +204,7 @@ class Database:
     observations: dict[tuple[Place, str], Observation] = field(default_factory=dict)
     strays: dict[tuple[Place, str], Strays] = field(default_factory=dict)
     grants: tuple[Grant, ...] = ()
+    programs: tuple[Program, ...] = ()
 
     def table(self, place: Place) -> StoredTable | None:
         """Return a table by its place; None if it is not among these."""

@@ -16,6 +16,7 @@ from levada._from_datajoint.facts import (
     Index,
     Observation,
     Place,
+    Program,
     StoredDefault,
     StoredTable,
     Strays,
@@ -32,6 +33,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)|''", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _JSON_CHECK = re.compile(r"json_valid\(`([^`]+)`\)", re.IGNORECASE)
+_NOTE = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
+_BITS = re.compile(r"b'[01]+'")
 _BLOB_HEADS = "LEFT({0}, 4) IN (x'6D596D00', x'646A3000') OR LEFT({0}, 6) = x'5A4C31323300'"
 _GRANT_PATTERNS = "information_schema.schema_privileges"
 
@@ -98,6 +101,7 @@ class MySQL:
                 if (strays := self._strays(table, key)) is not None
             },
             tuple(self._grants(chosen)),
+            tuple(program for name in chosen if name in known for program in self._programs(name)),
         )
 
     def _zone(self) -> str:
@@ -115,12 +119,20 @@ class MySQL:
         keys = self._keys(schema)
         indexes = self._indexes(schema)
         columns = self._columns(schema)
+        checks = self._checks(schema)
+        partitions = dict(
+            self._ask(
+                "SELECT table_name, COUNT(*) FROM information_schema.partitions "
+                "WHERE table_schema = %s AND partition_name IS NOT NULL GROUP BY 1",
+                schema,
+            )
+        )
         statement = (
             "SELECT table_name, table_type, table_comment, auto_increment FROM information_schema.tables "
-            "WHERE table_schema = %s ORDER BY 1"
+            "WHERE table_schema = %s AND table_type <> 'SEQUENCE' ORDER BY 1"
         )
         for name, kind, comment, number in self._ask(statement, schema):
-            view = kind != "BASE TABLE"
+            view = kind not in ("BASE TABLE", "SYSTEM VERSIONED")
             count = 0 if view else self._ask(f"SELECT COUNT(*) FROM {_quoted(schema)}.{_quoted(name)}")[0][0]
             found = indexes.get(name, [])
             yield StoredTable(
@@ -133,6 +145,9 @@ class MySQL:
                 tuple(index for index in found if index.name != "PRIMARY"),
                 int(count),
                 None if number is None else int(number),
+                tuple(checks.get(name, ())),
+                int(partitions.get(name, 0)),
+                kind == "SYSTEM VERSIONED",
             )
 
     def _columns(self, schema: str) -> dict[str, list[Column]]:
@@ -141,20 +156,24 @@ class MySQL:
         columns: dict[str, list[Column]] = {}
         statement = (
             "SELECT table_name, column_name, column_type, is_nullable, column_default, extra, column_comment, "
-            "character_set_name FROM information_schema.columns WHERE table_schema = %s "
-            "ORDER BY table_name, ordinal_position"
+            "character_set_name, collation_name, generation_expression FROM information_schema.columns "
+            "WHERE table_schema = %s ORDER BY table_name, ordinal_position"
         )
-        for table, name, type_, nullable, default, extra, comment, character_set in self._ask(statement, schema):
+        for table, name, type_, nullable, default, extra, comment, characters, order, generated in self._ask(
+            statement, schema
+        ):
             made = Column(
                 name,
-                type_ if "'" in type_ else type_.lower(),
+                _NOTE.sub("", type_ if "'" in type_ else type_.lower()),
                 nullable == "YES",
                 _read_default(default, extra, mariadb=mariadb),
                 comment,
                 "auto_increment" in extra.lower(),
                 extra.lower().partition("on update ")[2],
-                character_set or "",
+                characters or "",
                 (table, name) in checked,
+                str(generated or ""),
+                bool(order) and not str(order).endswith(("_bin", "binary")),
             )
             columns.setdefault(table, []).append(made)
         return columns
@@ -170,6 +189,38 @@ class MySQL:
             if (match := _JSON_CHECK.fullmatch(clause)) is not None
         }
 
+    def _checks(self, schema: str) -> dict[str, list[str]]:
+        """Return the conditions that tables check, but for those of JSON."""
+        known = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
+        if not self._ask(known, "information_schema", "CHECK_CONSTRAINTS")[0][0]:
+            return {}
+        statement = (
+            "SELECT t.table_name, c.check_clause FROM information_schema.check_constraints c "
+            "JOIN information_schema.table_constraints t ON t.constraint_schema = c.constraint_schema "
+            "AND t.constraint_name = c.constraint_name AND t.constraint_type = 'CHECK' "
+            "WHERE c.constraint_schema = %s ORDER BY 1, c.constraint_name"
+        )
+        checks: dict[str, list[str]] = {}
+        for table, clause in self._ask(statement, schema):
+            if _JSON_CHECK.fullmatch(clause) is None and clause not in checks.get(table, ()):
+                checks.setdefault(table, []).append(clause)
+        return checks
+
+    def _programs(self, schema: str) -> Iterator[Program]:
+        """Yield what is there beside tables and views."""
+        asked = (
+            "SELECT trigger_name, CONCAT('a trigger of ', event_object_table) FROM information_schema.triggers "
+            "WHERE trigger_schema = %s",
+            "SELECT routine_name, CONCAT('a ', LOWER(routine_type)) FROM information_schema.routines "
+            "WHERE routine_schema = %s",
+            "SELECT event_name, 'an event' FROM information_schema.events WHERE event_schema = %s",
+            "SELECT table_name, 'a sequence' FROM information_schema.tables "
+            "WHERE table_type = 'SEQUENCE' AND table_schema = %s",
+        )
+        for statement in asked:
+            for name, what in self._ask(f"{statement} ORDER BY 1", schema):
+                yield Program(schema, name, what)
+
     def _keys(self, schema: str) -> dict[str, list[ForeignKey]]:
         found: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
         statement = (
@@ -180,10 +231,20 @@ class MySQL:
         )
         for table, name, parent_schema, parent, child_column, parent_column in self._ask(statement, schema):
             found.setdefault((table, name, parent_schema, parent), []).append((child_column, parent_column))
+        rules = {
+            (table, name): rule
+            for table, name, rule in self._ask(
+                "SELECT table_name, constraint_name, delete_rule FROM information_schema.referential_constraints "
+                "WHERE constraint_schema = %s",
+                schema,
+            )
+            if rule not in ("RESTRICT", "NO ACTION")
+        }
         keys: dict[str, list[ForeignKey]] = {}
         for (table, name, parent_schema, parent), pairs in found.items():
             children, parents = zip(*pairs, strict=True)
-            keys.setdefault(table, []).append(ForeignKey(name, children, Place(parent_schema, parent), parents))
+            place, rule = Place(parent_schema, parent), rules.get((table, name), "")
+            keys.setdefault(table, []).append(ForeignKey(name, children, place, parents, rule))
         return keys
 
     def _indexes(self, schema: str) -> dict[str, list[Index]]:
@@ -210,24 +271,27 @@ class MySQL:
         for column in table.columns:
             quoted, type_ = _quoted(column.name), column.type
             if type_ == "tinyint(1)":
-                asked.append((column.name, f"SUM({quoted} NOT IN (0, 1)), 0, 0, 0"))
+                asked.append((column.name, f"SUM({quoted} NOT IN (0, 1)), 0, 0, 0, 0"))
             elif re.match("date|datetime|timestamp", type_):
                 text = f"CAST({quoted} AS CHAR)"
-                asked.append((column.name, f"0, SUM({text} LIKE '0000%' OR {text} LIKE '%-00%'), 0, 0"))
+                # CAST gives NULL for days such as 2020-02-31, which a table holds if its session allowed them.
+                missing = f"({quoted} IS NOT NULL AND CAST(LEFT({text}, 10) AS DATE) IS NULL)"
+                asked.append((column.name, f"0, SUM({text} LIKE '0000%' OR {text} LIKE '%-00%' OR {missing}), 0, 0, 0"))
             elif "blob" in type_:
-                asked.append((column.name, f"0, 0, SUM({_BLOB_HEADS.format(quoted)}), 0"))
+                asked.append((column.name, f"0, 0, SUM({_BLOB_HEADS.format(quoted)}), 0, 0"))
             elif type_.startswith("enum"):
-                asked.append((column.name, f"0, 0, 0, SUM({quoted} + 0 = 0)"))
+                asked.append((column.name, f"0, 0, 0, SUM({quoted} + 0 = 0), 0"))
+            elif column.holds_json or type_ == "json":
+                asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({quoted} AS CHAR), '\\u0000') > 0)"))
+            elif re.match("(var)?char|(tiny|medium|long)?text|set", type_):
+                asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({quoted} AS BINARY), x'00') > 0)"))
         if not asked or table.place.table.startswith("~"):
             return {}
         parts = ", ".join(f"COUNT({_quoted(name)}), {sums}" for name, sums in asked)
         statement = f"SELECT {parts} FROM {_full(table.place)}"
         counts = [int(count or 0) for count in self._ask(statement)[0]]
-        rows = (counts[start : start + 5] for start in range(0, len(counts), 5))
-        return {
-            name: Observation(values, not_bool, zeros, blobs, labels)
-            for (name, _), (values, not_bool, zeros, blobs, labels) in zip(asked, rows, strict=True)
-        }
+        rows = (counts[start : start + 6] for start in range(0, len(counts), 6))
+        return {name: Observation(*row) for (name, _), row in zip(asked, rows, strict=True)}
 
     def _strays(self, table: StoredTable, key: ForeignKey) -> Strays | None:
         """Look for rows whose parent is spelled otherwise, or missing."""
@@ -261,6 +325,19 @@ class MySQL:
             for schema in schemas:
                 if self._ask("SELECT %s LIKE %s ESCAPE '\\'", schema, pattern)[0][0]:
                     yield Grant(user, schema, frozenset(str(privileges).split(",")))
+        # Every user has USAGE.
+        for grantee, privileges in self._ask(
+            "SELECT grantee, GROUP_CONCAT(privilege_type) FROM information_schema.user_privileges "
+            "WHERE privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'ALTER', 'DROP') "
+            "GROUP BY 1 ORDER BY 1"
+        ):
+            yield Grant(str(grantee).split("'")[1], "", frozenset(str(privileges).split(",")))
+        for grantee, schema, table, privileges in self._ask(
+            "SELECT grantee, table_schema, table_name, GROUP_CONCAT(privilege_type) "
+            "FROM information_schema.table_privileges GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        ):
+            if schema in schemas:
+                yield Grant(str(grantee).split("'")[1], schema, frozenset(str(privileges).split(",")), table)
 
     # ----------------------------------------------------------------------------------------------- rows
 
@@ -281,7 +358,7 @@ class MySQL:
         joins: list[str] = []
         for number, column in enumerate(columns):
             name = f"c.{_quoted(column.name)}"
-            items.append(f"({name} + 0e0)" if column.exact else f"CAST({name} AS CHAR)" if column.as_text else name)
+            items.append(_expression(name, column))
             if column.hashes:
                 alias = f"e{number}"
                 items += [f"{alias}.filepath", f"{alias}.attachment_name", f"{alias}.size"]
@@ -298,6 +375,14 @@ class MySQL:
         with closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, values or None)
             return list(cursor.fetchall())
+
+
+def _expression(name: str, column: Selected) -> str:
+    if column.exact:
+        return f"({name} + 0e0)"
+    if column.shape:
+        return f"ST_AsText({name})"
+    return f"CAST({name} AS CHAR)" if column.as_text else name
 
 
 def _packed(row: Sequence[Any], columns: Sequence[Selected]) -> tuple[Any, ...]:
@@ -332,12 +417,12 @@ def _read_default(text: object, extra: str, *, mariadb: bool) -> StoredDefault |
         return None
     text = str(text)
     if not mariadb:
-        return StoredDefault(text, "DEFAULT_GENERATED" in extra)
+        return StoredDefault(text, "DEFAULT_GENERATED" in extra.upper())
     if text.startswith("'"):
         return StoredDefault(
             _ESCAPED.sub(lambda match: _ESCAPES.get(match[1], match[1]) if match[1] else "'", text[1:-1])
         )
-    return StoredDefault(text, _NUMBER.fullmatch(text) is None)
+    return StoredDefault(text, _NUMBER.fullmatch(text) is None and _BITS.fullmatch(text) is None)
 
 
 def _full(place: Place) -> str:

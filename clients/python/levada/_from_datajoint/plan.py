@@ -28,6 +28,7 @@ class PlannedColumn:
         hashes: The table of hashes with its files, in 0.14.
         zeros: Days that do not exist become NULL.
         auto_increment: The server numbers it.
+        strips_nuls: Characters NUL are left out of its texts.
         keep_undecodable: A blob that cannot be decoded is stored as its bytes.
     """
 
@@ -44,6 +45,7 @@ class PlannedColumn:
     zeros: bool = False
     auto_increment: bool = False
     keep_undecodable: bool = False
+    strips_nuls: bool = False
 
     @property
     def float32(self) -> bool:
@@ -105,11 +107,15 @@ class PlannedTable:
 
 @dataclass(frozen=True, slots=True)
 class NotBrought:
-    """Something that does not come, and why."""
+    """Something that does not come, and why.
+
+    Args:
+        row_count: None for what has no rows.
+    """
 
     place: str
     why: str
-    row_count: int = 0
+    row_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

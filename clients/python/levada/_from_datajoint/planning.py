@@ -13,7 +13,7 @@ from levada._from_datajoint.ordering import order
 from levada._from_datajoint.plan import NotBrought, Plan, PlannedColumn, PlannedKey, PlannedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from levada._from_datajoint.decisions import Decisions
@@ -58,6 +58,10 @@ class _Planner:
     def plan(self) -> Plan:
         """Make the plan."""
         jobs = self._sort_out()
+        for program in self._database.programs:
+            self._not_brought.append(
+                NotBrought(f"{program.schema}.{program.name}", f"{program.what}: what it does belongs into your code")
+            )
         tables, keys = self._foreign_keys()
         ordered = order({place: [key.parent for key in keys[place]] for place in tables})
         for circle in ordered.circles:
@@ -65,6 +69,7 @@ class _Planner:
         for place in ordered.places:
             self._planned[place] = self._table(tables[place], keys[place])
         self._check_names()
+        self._tell_of_text()
         utc = self._zone()
         return Plan(
             self._schemas,
@@ -114,7 +119,8 @@ class _Planner:
             seen[key] = table.place
             if not naming.is_class_path(table.class_path):
                 self._problems.append(
-                    f"{table.place}: its name here, `{table.class_path}`, is too long for PostgreSQL."
+                    f"{table.place}: its name here, `{table.class_path}`, is too long for PostgreSQL. Rename it "
+                    "in DataJoint."
                 )
             for column in table.columns:
                 if not naming.is_attribute_name(column.name):
@@ -143,7 +149,7 @@ class _Planner:
             elif (names := naming.table_names(name, self._spellings)) is None:
                 self._leave(table, "not a table of DataJoint; `levada insert` brings its rows from a CSV file")
             elif not table.primary_key:
-                self._leave(table, "a table without a primary key")
+                self._leave(table, "a table without a primary key; `levada insert` brings its rows from a CSV file")
             elif names.master and self._database.table(Place(table.place.schema, names.master)) is None:
                 self._leave(table, f"a part whose master `{names.master}` is missing")
             else:
@@ -238,6 +244,7 @@ class _Planner:
         ]
         brought = tuple(column for column in columns if column is not None)
         planned = tuple(self._key(table, key) for key in keys)
+        changes += _lost(table, keys)
         number = table.next_number if any(column.auto_increment for column in brought) else None
         comment = one_line(table.comment, "its comment", changes)
         return PlannedTable(
@@ -291,6 +298,22 @@ class _Planner:
         leading = [*(key.columns for key in keys), table.primary_key]
         return any(columns[: len(index.columns)] == index.columns for columns in leading)
 
+    def _tell_of_text(self) -> None:
+        """Say that texts are compared exactly, if they were not."""
+        folded = [
+            f"{table.place}.{column.name}"
+            for table in self._database.tables
+            if table.place in self._brought
+            for column in table.columns
+            if column.folds and column.name in {one.source for one in self._planned[table.place].columns}
+        ]
+        if folded:
+            others = f" and {plural(len(folded) - 1, 'other column')}" if folded[1:] else ""
+            self._changes.append(
+                "Text is compared exactly here, in keys and unique indexes too. Case or blanks at the end do not count "
+                f"there in {folded[0]}{others}."
+            )
+
     def _zone(self) -> bool:
         zone = self._database.zone
         moments = [
@@ -315,10 +338,37 @@ class _Planner:
         commands: dict[str, None] = {}
         for grant in self._database.grants:
             role = _role(grant.privileges)
-            if role and grant.schema in self._schemas:
+            if role and grant.table and Place(grant.schema, grant.table) in self._brought:
+                commands[
+                    f"# {grant.user} may {', '.join(sorted(grant.privileges))} in {grant.schema}.{grant.table} alone; "
+                    "grants here are for schemas"
+                ] = None
+            elif role and not grant.schema:
+                commands[f"# {grant.user} may {', '.join(sorted(grant.privileges))} in all schemas"] = None
+            elif role and grant.schema in self._schemas:
                 commands[f"levada users add {grant.user}"] = None
                 commands[f"levada grants add {role} {self._schemas[grant.schema]} {grant.user}"] = None
         return list(commands)
+
+
+def _lost(table: StoredTable, keys: Sequence[ForeignKey]) -> Iterator[str]:
+    """Say what the database does with a table that the server here does not."""
+    for check in table.checks:
+        yield f"The condition {check} is no longer checked."
+    if table.partition_count:
+        yield f"It is one table here, without its {plural(table.partition_count, 'partition')}."
+    if table.versioned:
+        yield "Past versions of its rows do not come, and none are kept."
+    for column in table.columns:
+        if column.generated:
+            yield f"`{column.name}` is no longer computed as {column.generated}; its values come."
+    for key in keys:
+        if key.on_delete:
+            yield f"Deleting a row of {key.parent} no longer does {key.on_delete}; `delete` here shows all that goes."
+        nullable = [name for name in key.columns if table.column(name).nullable]
+        if nullable and len(nullable) < len(key.columns):
+            required = [f"`{name}`" for name in key.columns if name not in nullable]
+            yield f"{', '.join(required)} may be NULL, like the other columns of the foreign key to {key.parent}."
 
 
 def _role(privileges: frozenset[str]) -> str:

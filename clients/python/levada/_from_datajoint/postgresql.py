@@ -16,6 +16,7 @@ from levada._from_datajoint.facts import (
     Index,
     Observation,
     Place,
+    Program,
     StoredDefault,
     StoredTable,
     Strays,
@@ -37,19 +38,31 @@ SELECT nspname FROM pg_namespace
 WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1
 """
 _TABLES = """
-SELECT c.oid, c.relname, c.relkind IN ('v', 'm'), coalesce(obj_description(c.oid, 'pg_class'), '')
+SELECT c.oid, c.relname, c.relkind IN ('v', 'm'), coalesce(obj_description(c.oid, 'pg_class'), ''),
+    (SELECT count(*) FROM pg_inherits i WHERE c.relkind = 'p' AND i.inhparent = c.oid),
+    (SELECT array_agg(pg_get_constraintdef(k.oid) ORDER BY k.conname) FROM pg_constraint k
+        WHERE k.conrelid = c.oid AND k.contype = 'c')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 2
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 2
+"""
+_PROGRAMS = """
+SELECT t.tgname, 'a trigger of ' || c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal
+UNION ALL
+SELECT p.proname, CASE p.prokind WHEN 'p' THEN 'a procedure' ELSE 'a function' END FROM pg_proc p
+WHERE p.pronamespace = %s::regnamespace
+ORDER BY 1
 """
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, pg_get_expr(d.adbin, d.adrelid),
-    coalesce(col_description(a.attrelid, a.attnum), ''), a.attidentity <> '',
+    coalesce(col_description(a.attrelid, a.attnum), ''), a.attidentity <> '', a.attgenerated <> '',
     (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = a.atttypid)::text[]
 FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _KEYS = """
 SELECT k.conname, k.contype::text, pn.nspname, p.relname,
+    CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END,
     (SELECT array_agg(a.attname::text ORDER BY i) FROM unnest(k.conkey) WITH ORDINALITY u(n, i)
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n),
     (SELECT array_agg(a.attname::text ORDER BY i) FROM unnest(k.confkey) WITH ORDINALITY u(n, i)
@@ -114,10 +127,15 @@ class PostgreSQL:
         observations = {(table.place, name): seen for table in tables for name, seen in self._observe(table)}
         grants = tuple(Grant(str(u), str(s), frozenset(p)) for u, s, p in self._ask(_GRANTS, list(chosen)))
         version = str(self._ask("SHOW server_version")[0][0])
-        return Database(POSTGRESQL, version, "", chosen, tables, observations, strays, grants)
+        programs = tuple(
+            Program(schema, str(name), str(what))
+            for schema in chosen
+            for name, what in self._ask(_PROGRAMS, *[_quoted(schema)] * 2)
+        )
+        return Database(POSTGRESQL, version, "", chosen, tables, observations, strays, grants, programs)
 
     def _tables(self, schema: str) -> Iterator[StoredTable]:
-        for oid, name, view, comment in self._ask(_TABLES, schema):
+        for oid, name, view, comment, partitions, checks in self._ask(_TABLES, schema):
             place = Place(schema, name)
             columns = tuple(self._columns(oid))
             keys = self._ask(_KEYS, oid)
@@ -127,10 +145,10 @@ class PostgreSQL:
                 bool(view),
                 comment,
                 columns,
-                next((tuple(own) for _, kind, _, _, own, _ in keys if kind == "p"), ()),
+                next((tuple(own) for _, kind, _, _, _, own, _ in keys if kind == "p"), ()),
                 tuple(
-                    ForeignKey(key, tuple(own), Place(parent_schema, parent), tuple(others))
-                    for key, kind, parent_schema, parent, own, others in keys
+                    ForeignKey(key, tuple(own), Place(parent_schema, parent), tuple(others), str(rule))
+                    for key, kind, parent_schema, parent, rule, own, others in keys
                     if kind == "f"
                 ),
                 tuple(
@@ -139,14 +157,17 @@ class PostgreSQL:
                 ),
                 int(count),
                 self._next_number(place, columns),
+                tuple(checks or ()),
+                int(partitions),
             )
 
     def _columns(self, oid: int) -> Iterator[Column]:
-        for name, type_, nullable, default, comment, identity, labels in self._ask(_COLUMNS, oid):
+        for name, type_, nullable, default, comment, identity, generated, labels in self._ask(_COLUMNS, oid):
             written = f"enum({','.join(map(_label, labels))})" if labels else type_
             counted = bool(identity) or (default or "").startswith("nextval(")
-            read = None if counted else _read_default(default)
-            yield Column(name, written, bool(nullable), read, comment, counted)
+            read = None if counted or generated else _read_default(default)
+            computed = str(default) if generated else ""
+            yield Column(name, written, bool(nullable), read, comment, counted, generated=computed)
 
     def _next_number(self, place: Place, columns: Sequence[Column]) -> int | None:
         for column in columns:

@@ -20,6 +20,7 @@ class Selected:
         exact: A float of four bytes, which MySQL shows with six digits, comes with all of them.
         as_text: It comes as text.
         zeros: Days that do not exist come as NULL.
+        shape: It is a shape, and comes as well-known text.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Selected:
     exact: bool = False
     as_text: bool = False
     zeros: bool = False
+    shape: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ class Way(Enum):
     JSON = "text as JSON"
     WORDS = "comma-separated words as a list"
     HEX = "bytes as hexadecimal digits"
+    BIT = "a bit as a bool"
+    BITS = "bits as a number"
+    SHAPE = "a shape as well-known text"
     BLOB = "a blob of DataJoint, decoded"
     BLOB_OR_BYTES = "a blob of DataJoint, decoded; other bytes as they are"
     ATTACHMENT = "name, NUL, content, as a file"
@@ -66,7 +69,6 @@ _MYSQL_PLAIN = {
     "float": "float32", "double": "float64", "double precision": "float64", "real": "float64",
     "float unsigned": "float32", "double unsigned": "float64", "year": "int16", "date": "date", "time": "duration",
     "tinytext": "text", "text": "text", "mediumtext": "text", "longtext": "text", "json": "json",
-    "uuid": "uuid",
 }  # fmt: skip
 _POSTGRES_PLAIN = {
     "smallint": "int16", "integer": "int32", "bigint": "int64", "real": "float32", "double precision": "float64",
@@ -79,9 +81,16 @@ _CORE = frozenset(
 )
 
 TRANSLATIONS = (
-    *(Row(there, here) for there, here in _MYSQL_PLAIN.items() if there not in ("time", "uuid", "json", "year")),
+    *(Row(there, here) for there, here in _MYSQL_PLAIN.items() if there not in ("time", "json", "year")),
     Row("tinyint(1)", "bool", "int8 if a value is neither 0 nor 1"),
     Row("year", "int16"),
+    Row("bit(1)", "bool"),
+    Row("bit(n)", "uint8, uint16, uint32, uint64", "the number that its bits write"),
+    Row(
+        "point, polygon, geometry …",
+        "a decision",
+        "text as ST_AsText writes it, or hexadecimal digits of the stored bytes",
+    ),
     Row("decimal(p,s)", "decimal(p,s)", "more than 38 digits: a decision"),
     Row("char(n), varchar(n)", "char(n), varchar(n)", "compared exactly: case and blanks at the end count"),
     Row("enum(…)", "enum(…)"),
@@ -112,6 +121,7 @@ TRANSLATIONS = (
 """The rows of the documentation."""
 
 _WIDTH = re.compile(r"\(\d+(?:,\d+)?\)")
+_SHAPE = re.compile(r"(multi)?(point|linestring|polygon)|geom(etry|etrycollection|collection)")
 _ZEROFILL = re.compile(r"\s*zerofill")
 _ARGUMENTS = re.compile(r"([a-z ]+)\(([\d,\s]+)\)(.*)")
 _MARKED = re.compile(r"(?s):([^:]+?(?:\((?:[^()']|'[^']*')*\))?[^:]*):(.*)")
@@ -194,6 +204,11 @@ def _mysql(column: Column) -> Translation:
         return Translation("bool", Way.BOOL)
     if column.holds_json or word == "json":
         return Translation("json", Way.JSON, note="the order of keys, and keys that occur twice, are not kept")
+    if word == "uuid":
+        return Translation("uuid", Way.UUID)
+    if word == "bit":
+        length = int(arguments or 1)
+        return Translation("bool", Way.BIT) if length == 1 else Translation(_bits_type(length), Way.BITS)
     if word in ("decimal", "decimal unsigned", "numeric"):
         return _decimal(arguments, word)
     if word in ("char", "varchar"):
@@ -208,9 +223,15 @@ def _mysql(column: Column) -> Translation:
     if found is None:
         return Translation("")
     note = "negative values are no longer refused" if "float" in found and "unsigned" in word else ""
+    if "zerofill" in column.type:
+        note = "numbers are no longer shown with zeros in front"
     if word in ("float", "double") and arguments:
         note = f"values are no longer rounded to ({arguments})"
     return Translation(found, note=note)
+
+
+def _bits_type(length: int) -> str:
+    return next(f"uint{size}" for size in (8, 16, 32, 64) if length <= size)
 
 
 def _decimal(arguments: str, word: str) -> Translation:
@@ -233,6 +254,11 @@ def _postgresql(type_: str) -> Translation:
         return Translation(f"datetime({arguments})" if arguments and arguments != "6" else "datetime")
     found = _POSTGRES_PLAIN.get(word)
     return Translation(found or "", Way.PLAIN)
+
+
+def is_shape(type_: str) -> bool:
+    """Return whether a type of MySQL is one of shapes."""
+    return _SHAPE.fullmatch(type_.partition("(")[0]) is not None
 
 
 def in_key(translation: Translation) -> Translation:

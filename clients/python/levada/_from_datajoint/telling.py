@@ -30,7 +30,12 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from _section("These change for all:", plan.changes)
     yield from _section(
         "These do not come:",
-        (f"{one.place} ({plural(one.row_count, 'row')}): {one.why}" for one in plan.not_brought),
+        (
+            f"{one.place}: {one.why}"
+            if one.row_count is None
+            else f"{one.place} ({plural(one.row_count, 'row')}): {one.why}"
+            for one in plan.not_brought
+        ),
     )
     yield from _section(
         "These jobs go to `from_datajoint`, as history:",

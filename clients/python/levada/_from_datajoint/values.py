@@ -45,9 +45,12 @@ def converter(
     ways: dict[Way, Callable[[Any], Any]] = {
         Way.PLAIN: _moment if column.zeros else _same,
         Way.BOOL: bool,
-        Way.UUID: lambda value: UUID(bytes=bytes(value)),
+        Way.UUID: lambda value: UUID(value) if isinstance(value, str) else UUID(bytes=bytes(value)),
         Way.JSON: lambda value: json.loads(value) if isinstance(value, (str, bytes)) else value,
         Way.WORDS: lambda value: value.split(",") if value else [],
+        Way.BIT: lambda value: any(bytes(value)),
+        Way.BITS: lambda value: int.from_bytes(bytes(value), "big"),
+        Way.SHAPE: _same,
         Way.HEX: lambda value: bytes(value).hex(),
         Way.BLOB: lambda value: _blob(bytes(value), column, undecodable),
         Way.BLOB_OR_BYTES: lambda value: _blob(bytes(value), column, undecodable) if _is_blob(value) else bytes(value),
@@ -59,11 +62,24 @@ def converter(
         Way.STORED_OBJECT: lambda value: _file(value, place, schema),
         Way.STORED_PATH: lambda value: _path(value, _file(value, place, schema)),
     }
-    return ways[column.way]
+    way = ways[column.way]
+    return (lambda value: _without_nuls(way(value))) if column.strips_nuls else way
 
 
 def _same(value: Any) -> Any:  # noqa: ANN401  # as the driver has it
     return value
+
+
+def _without_nuls(value: Any) -> Any:  # noqa: ANN401  # text, or what JSON holds
+    match value:
+        case str():
+            return value.replace("\0", "")
+        case list():
+            return [_without_nuls(item) for item in value]
+        case dict():
+            return {_without_nuls(name): _without_nuls(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def _moment(value: Any) -> Any:  # noqa: ANN401  # as the driver has it

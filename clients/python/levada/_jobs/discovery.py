@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from levada._jobs.job_calls import Failure
     from levada._net.connection import Connection
     from levada_api.v1 import schema_pb2
 
@@ -47,6 +48,8 @@ class Discovering(Table):
 
     discover_every: ClassVar[float | timedelta] = _DEFAULT_MINUTES
     """How often workers call `discover`: minutes, or a timedelta, from one begin to the next."""
+    discover_time_limit: ClassVar[timedelta | float | None] = None
+    """How long one `discover` may take in a worker: seconds, or a timedelta. A longer one ends with its process."""
 
     @on_class
     def discover_now(self) -> int:
@@ -120,6 +123,25 @@ def reserve_discovery(
         request.tables.add(name=table._name, interval=duration(interval_of(type(table))))
     answer = connection.call("JobService/ReserveDiscovery", request, pb.ReserveDiscoveryResponse, patience=0)
     return answer.lease if answer.HasField("lease") else None
+
+
+def fail_discovery(
+    connection: Connection, table: str, lease_token: str, failed: Failure, seconds: float, patience: float
+) -> None:
+    """Record that a discovery failed whose process was killed for it.
+
+    Args:
+        table: `schema.Table`.
+        patience: Seconds to keep trying while the server is out of reach.
+
+    Raises:
+        LeaseLost: It belongs to another worker already.
+    """
+    schema, _, name = table.partition(".")
+    request = pb.CompleteDiscoveryRequest(lease_token=lease_token, duration=duration(timedelta(seconds=seconds)))
+    request.name.schema, request.name.table = schema, name
+    request.error.type, request.error.message = failed.type, failed.message
+    connection.call("JobService/CompleteDiscovery", request, pb.CompleteDiscoveryResponse, patience=patience)
 
 
 def list_discoveries(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -58,7 +60,7 @@ def check_bag(folder: Path) -> None:
         ) from None
     for place, digest in listed.items():
         file = folder / place
-        if not file.resolve().is_relative_to(folder.resolve()):
+        if not is_within(file, folder):
             raise DamagedObject(f"{folder} lists {place!r}, which is not in it.")
         if not file.is_file():
             raise DamagedObject(f"{file} is missing; copy the archive again.")
@@ -69,15 +71,44 @@ def check_bag(folder: Path) -> None:
         raise DamagedObject(f"{folder / strange[0]} is not on the list of the archive.")
 
 
-def write_crate(root: Path, *, name: str, description: str, about: Mapping[str, str], software: str) -> None:
+@dataclass(frozen=True)
+class About:
+    """The facts about an archive that its metadata have.
+
+    Args:
+        name: Its name.
+        description: A sentence about it.
+        authors: Their names.
+        licence: The address of the licence; empty if there is none.
+    """
+
+    name: str
+    description: str
+    authors: Sequence[str] = ()
+    licence: str = ""
+
+
+def is_within(file: Path, folder: Path) -> bool:
+    """Return whether a path stays in a folder, whatever links and names there are on the way."""
+    try:
+        return file.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, or a name that is none
+        return False
+
+
+def write_crate(root: Path, whole: About, *, files_about: Mapping[str, str], software: str) -> None:
     """Describe the files of a folder, each with its size and a sentence, as RO-Crate metadata.
 
     Args:
-        name: The name of the whole.
-        description: A sentence about it.
-        about: Sentences about files, by their path with `/`.
-        software: The name and version of the program that wrote it.
+        files_about: Sentences about files, by their path with `/`.
+        software: The version of Levada that wrote it.
     """
+    authors = [
+        {"@id": f"#author-{number}", "@type": "Person", "name": name} for number, name in enumerate(whole.authors, 1)
+    ]
+    licence = {"@type": "CreativeWork", "@id": whole.licence or "#licence", "name": whole.licence or "No licence"}
+    if not whole.licence:
+        licence["description"] = "The export named none; ask the authors before you use it."
     files = sorted(file.relative_to(root).as_posix() for file in _files(root) if file.name != CRATE)
     graph: list[dict[str, Any]] = [  # Any: JSON
         {
@@ -89,23 +120,20 @@ def write_crate(root: Path, *, name: str, description: str, about: Mapping[str, 
         {
             "@id": "./",
             "@type": "Dataset",
-            "name": name,
-            "description": description,
+            "name": whole.name,
+            "description": whole.description,
             "datePublished": datetime.now(UTC).date().isoformat(),
-            "license": {"@id": "#licence"},
+            "license": {"@id": licence["@id"]},
+            **({"author": [{"@id": author["@id"]} for author in authors]} if authors else {}),
             "hasPart": [{"@id": _id(file)} for file in files],
         },
-        {
-            "@id": "#licence",
-            "@type": "CreativeWork",
-            "name": "No licence",
-            "description": "The export named none; ask the authors before you use it.",
-        },
+        licence,
+        *authors,
         {"@id": "#levada", "@type": "SoftwareApplication", "name": "Levada", "softwareVersion": software},
         {
             "@id": "#export",
             "@type": "CreateAction",
-            "name": f"Export of {name}",
+            "name": f"Export of {whole.name}",
             "instrument": {"@id": "#levada"},
             "endTime": datetime.now(UTC).isoformat(timespec="seconds"),
             "result": {"@id": "./"},
@@ -117,11 +145,10 @@ def write_crate(root: Path, *, name: str, description: str, about: Mapping[str, 
             "@type": "File",
             "name": file,
             "contentSize": str((root / file).stat().st_size),
+            "encodingFormat": _MEDIA_TYPES.get(Path(file).suffix) or guess_type(file)[0] or "application/octet-stream",
         }
-        if file in about:
-            described["description"] = about[file]
-        if (media := _MEDIA_TYPES.get(Path(file).suffix)) is not None:
-            described["encodingFormat"] = media
+        if file in files_about:
+            described["description"] = files_about[file]
         graph.append(described)
     document = {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
     _put(root / CRATE, [json.dumps(document, indent=1, ensure_ascii=False)])

@@ -5,16 +5,22 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pyarrow as pa
 from google.protobuf.json_format import MessageToDict
 
 from levada._base.errors import InvalidRequest, LevadaError, MissingParent
 from levada._base.names import class_path
+from levada._jobs.job_table import has_jobs
 from levada._moving.comparing import Held, compare, groups_of
 from levada._moving.copy_plan import HISTORY, Plan, PlannedTable, check_ready
-from levada._moving.descriptions import copy_ownership, declare_alike, next_number_of
+from levada._moving.descriptions import (
+    copy_ownership,
+    declare_alike,
+    make_schema,
+    next_number_of,
+    raise_next_number,
+)
 from levada._moving.digests import RowDigests, Total
 from levada._moving.history import History, as_json
 from levada._objects.fetched_handles import handle_of
@@ -24,7 +30,7 @@ from levada._tables.table import FreeTable
 from levada._values.heading import Heading
 from levada._values.message_decoding import decode_key_value
 from levada._values.types import Family
-from levada_api.v1 import job_pb2, job_service_pb2, schema_pb2, schema_service_pb2
+from levada_api.v1 import job_pb2, job_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +137,7 @@ def run(plan: Plan, source: Connection, target: Connection, done: Callable[[Copi
     """
     check_ready(plan)
     for schema in plan.schemas:
-        _make_schema(target, schema, plan.names[schema.name])
+        make_schema(target, schema, plan.names[schema.name])
     for table in plan.tables:
         response = declare_alike(target, table.table, plan.names)
         if response.differences:
@@ -145,25 +151,15 @@ def run(plan: Plan, source: Connection, target: Connection, done: Callable[[Copi
     report = Report()
     for table in plan.tables:
         copied = _copy_rows(table, source, target)
-        _raise_next_number(table, source, target)
+        raise_next_number(target, table.target, next_number_of(source, table.table.name))
         if history is not None and copied.equal:
             history.verified(table.name, class_path(table.target), copied.here.count, copied.here.text)
-        if history is not None and table.table.tier in _COMPUTING:
+        # A table that was copied there, without its class, has no jobs.
+        if history is not None and table.table.tier in _COMPUTING and has_jobs(source, table.table.name):
             report.jobs[table.name] = history.insert("PastJob", _past_jobs(table, source, history), replace=True)
         report.tables.append(copied)
         done(copied)
     return report
-
-
-def _make_schema(target: Connection, schema: schema_pb2.Schema, name: str) -> None:
-    """Make a schema with the settings of the source; one with tables keeps its own."""
-    make = schema_service_pb2.CreateSchemaRequest(name=name, allow_existing=True, request_id=uuid4().hex)
-    made = target.call("SchemaService/CreateSchema", make, schema_service_pb2.CreateSchemaResponse).schema
-    if not made.table_count:
-        update = schema_service_pb2.UpdateSchemaRequest(
-            name=name, make_contract=schema.make_contract, confidential=schema.confidential
-        )
-        target.call("SchemaService/UpdateSchema", update, schema_service_pb2.UpdateSchemaResponse)
 
 
 def _copy_rows(table: PlannedTable, source: Connection, target: Connection) -> Copied:
@@ -253,14 +249,6 @@ def _advice(error: LevadaError) -> str:
     if isinstance(error, MissingParent):
         return " If rows were added here meanwhile, run the copy again."
     return ""
-
-
-def _raise_next_number(table: PlannedTable, source: Connection, target: Connection) -> None:
-    """Let the other server go on counting from here, past numbers of rows that were deleted."""
-    found = next_number_of(source, table.table.name)
-    if found is not None:
-        request = schema_service_pb2.RaiseNextNumberRequest(name=table.target, next_number=found)
-        target.call("SchemaService/RaiseNextNumber", request, schema_service_pb2.RaiseNextNumberResponse)
 
 
 def _past_jobs(table: PlannedTable, source: Connection, history: History) -> Iterator[dict[str, Any]]:

@@ -47,6 +47,24 @@ def next_number_of(connection: Connection, name: schema_pb2.TableName) -> int | 
     return described.next_number or None
 
 
+def raise_next_number(connection: Connection, name: schema_pb2.TableName, number: int | None) -> None:
+    """Let a table count on from a number, past those of rows that were deleted; do nothing if there is none."""
+    if number is not None:
+        request = schema_service_pb2.RaiseNextNumberRequest(name=name, next_number=number)
+        connection.call("SchemaService/RaiseNextNumber", request, schema_service_pb2.RaiseNextNumberResponse)
+
+
+def make_schema(connection: Connection, schema: schema_pb2.Schema, name: str) -> None:
+    """Make a schema with the settings of another; one with tables keeps its own."""
+    make = schema_service_pb2.CreateSchemaRequest(name=name, allow_existing=True, request_id=uuid4().hex)
+    made = connection.call("SchemaService/CreateSchema", make, schema_service_pb2.CreateSchemaResponse).schema
+    if not made.table_count:
+        update = schema_service_pb2.UpdateSchemaRequest(
+            name=name, make_contract=schema.make_contract, confidential=schema.confidential
+        )
+        connection.call("SchemaService/UpdateSchema", update, schema_service_pb2.UpdateSchemaResponse)
+
+
 def renamed(name: schema_pb2.TableName, names: Mapping[str, str]) -> schema_pb2.TableName:
     """Return the name of a table whose schema may have another name elsewhere."""
     return schema_pb2.TableName(schema=names.get(name.schema, name.schema), table=name.table)

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import struct
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _BYTES = 16
 _MODULUS = 2 ** (8 * _BYTES)
+_EXACT = Context(prec=1_000)
+"""Rounds no number of a database; Python's own context rounds to 28 digits."""
 _DAY_BITS = 32
 """The size of a date, and of no other moment."""
 
@@ -86,6 +88,8 @@ def token(value: Any, *, float32: bool = False, json: bool = False) -> bytes:  #
     plain = _PLAIN.get(type(value))
     if plain is not None:
         return plain(value)
+    if type(value) is float and not json:
+        return _float(float(np.float32(value)) if float32 else value)
     match value:
         case float():
             if json and value.is_integer():
@@ -114,7 +118,7 @@ _PLAIN: dict[type, Callable[[Any], bytes]] = {
     int: lambda value: b"i%d" % value,
     str: lambda value: b"s" + value.encode(errors="surrogatepass"),
     bytes: lambda value: b"b" + value,
-    Decimal: lambda value: b"n" + str(value.normalize() + 0).encode(),
+    Decimal: lambda value: b"n" + str(_EXACT.plus(_EXACT.normalize(value))).encode(),
     dt.timedelta: lambda value: b"t%d" % (value // dt.timedelta(microseconds=1)),
     dt.datetime: _moment,
     dt.date: lambda value: b"d" + value.isoformat().encode(),

@@ -6,20 +6,21 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import class_path
+from levada._moving.archive import is_within
 from levada._moving.digests import RowDigests, Total
 from levada._query.parquet import OBJECTS, write_parquet
 from levada._values.files import put
 from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -151,24 +152,26 @@ def read_contents(folder: Path) -> Contents:
     if not read.get("complete"):
         raise InvalidRequest(f"The export into {folder} was interrupted; run it again, and it goes on from there.")
     try:
-        tables = [
-            WrittenTable(
-                ParseDict(one["table"], schema_pb2.Table(), ignore_unknown_fields=True),
-                one["file"],
-                one["rows"],
-                one["digest"],
-                one["whole"],
-                one["next_number"],
-            )
-            for one in read["tables"]
-        ]
+        tables = [_read_table(folder, one) for one in read["tables"]]
         schemas = [ParseDict(one, schema_pb2.Schema(), ignore_unknown_fields=True) for one in read["schemas"]]
-    except (KeyError, TypeError, AttributeError, ParseError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ParseError) as error:
         raise InvalidRequest(f"{file} is damaged: {error}") from None
-    for one in tables:
-        if PurePosixPath(one.file).is_absolute() or ".." in PurePosixPath(one.file).parts:
-            raise InvalidRequest(f"{file} is damaged: {one.file!r} is not a file in the folder.")
     return Contents(tables, schemas, read.get("levada", ""), read.get("written", ""))
+
+
+def _read_table(folder: Path, listed: Mapping[str, Any]) -> WrittenTable:  # Any: JSON
+    """Read what the list of contents says of a table.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError, ParseError: The list is damaged.
+    """
+    table = ParseDict(listed["table"], schema_pb2.Table(), ignore_unknown_fields=True)
+    file, number = listed["file"], listed["next_number"]
+    if not is_within(folder / file, folder):
+        raise ValueError(f"{file!r} is not a file in the folder.")
+    if number is not None and not isinstance(number, int):
+        raise TypeError(f"{number!r} is not a number.")
+    return WrittenTable(table, file, int(listed["rows"]), listed["digest"], bool(listed["whole"]), number)
 
 
 def _write(connection: Connection, part: Part, folder: Path) -> WrittenTable:

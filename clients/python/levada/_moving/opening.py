@@ -1,33 +1,36 @@
-"""Archives opened as a database: tables declared, rows inserted, and both compared with what was written."""
+"""Exports opened as a database: tables declared, rows inserted, and both compared with what was written."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from levada._base.errors import DamagedObject, PreconditionFailed
 from levada._base.names import class_path
-from levada._moving.descriptions import declare_alike, differences
+from levada._moving.comparing import Held, compare
+from levada._moving.descriptions import copy_ownership, declare_alike, differences, make_schema, raise_next_number
 from levada._moving.digests import RowDigests, Total
 from levada._moving.slices import is_stored
 from levada._net.pages import pages
 from levada._objects.taking_over import folder_content, take_over
+from levada._query.parquet import FILE
 from levada._tables.table import FreeTable
 from levada._values.types import type_of_column
-from levada_api.v1 import object_service_pb2, schema_pb2, schema_service_pb2
+from levada_api.v1 import object_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from levada._moving.comparing import Comparison
     from levada._moving.folder import WrittenTable
     from levada._moving.slices import Slice
     from levada._net.connection import Connection
+    from levada._values.heading import Heading
 
 _BATCH_ROWS = 1_000
 _STORE = re.compile(r"<(\w+)@(\w+)>")
@@ -35,7 +38,7 @@ _STORE = re.compile(r"<(\w+)@(\w+)>")
 
 @dataclass(frozen=True)
 class OpenedTable:
-    """A table that was opened: its name, and how many rows it has."""
+    """A table that was opened: its name, and how many rows of the archive it has."""
 
     name: str
     row_count: int
@@ -44,16 +47,17 @@ class OpenedTable:
 def open_as_database(
     connection: Connection, archive: Slice, done: Callable[[OpenedTable], None] | None = None
 ) -> list[OpenedTable]:
-    """Declare the tables of an archive on a server, insert their rows, and compare both sides.
+    """Declare the tables of an export on a server, insert their rows, and compare both sides.
 
-    Again, it goes on where it was interrupted: rows that are there are skipped. Attributes of stores that the server
-    lacks are in its preferred store.
+    Again, it goes on where it was interrupted: rows that are there are skipped, and others do not count. Attributes
+    of stores that the server lacks are in its preferred store. Tables that were written whole count on from their
+    numbers, and their rows belong to teams as before.
 
     Args:
         done: Called after each table.
 
     Raises:
-        PreconditionFailed: A table exists with another definition, or has other rows.
+        PreconditionFailed: A table exists with another definition, or a row with other values.
         DamagedObject: Rows or files are not as they were written.
     """
     listed = pages(
@@ -64,8 +68,7 @@ def open_as_database(
     )
     stores = {store.name for page in listed for store in page.stores}
     for schema in archive.contents.schemas:
-        create = schema_service_pb2.CreateSchemaRequest(name=schema.name, allow_existing=True, request_id=uuid4().hex)
-        connection.call("SchemaService/CreateSchema", create, schema_service_pb2.CreateSchemaResponse)
+        make_schema(connection, schema, schema.name)
     opened = []
     for written in archive.contents.tables:
         table = OpenedTable(written.name, _open(connection, archive, written, stores))
@@ -83,14 +86,17 @@ def _open(connection: Connection, archive: Slice, written: WrittenTable, stores:
             f"`{written.name}` exists here with another definition: {'; '.join(differing)}. Open the archive in an "
             "empty folder."
         )
+    if written.whole and not declared.HasField("ownership"):
+        copy_ownership(connection, written.table, {})
     table = FreeTable(connection, class_path(written.table.name))
     heading = table.heading
-    read, total = RowDigests(heading), Total()
-    for batch in pq.ParquetFile(archive.folder / written.file).iter_batches(_BATCH_ROWS):
-        for row in read.take(batch)[1]:
+    digests, total, held = RowDigests(heading), Total(), Held()
+    for rows in _rows(archive.folder / written.file, heading):
+        keys, found = digests.take(rows)
+        for row in found:
             total.add_digest(row)
-        rows = pa.Table.from_batches([batch])
-        for index, field in enumerate(batch.schema):
+        held.add(keys, found if here == written.table else digests.take(_retyped(rows, heading))[1])
+        for index, field in enumerate(rows.schema):
             if is_stored(field):
                 column = pa.array(_references(table, archive, written, rows, field))
                 rows = rows.set_column(index, pa.field(field.name, column.type), column)
@@ -99,17 +105,47 @@ def _open(connection: Connection, archive: Slice, written: WrittenTable, stores:
         raise DamagedObject(
             f"The rows of `{written.name}` have another digest than the archive lists; copy the archive again."
         )
-    there = Total()
-    after = RowDigests(heading)
-    for batch in table._result().batches():
-        for row in after.take(batch)[1]:
-            there.add_digest(row)
-    if (there.count, there.text) != (written.row_count, written.digest) and here == written.table:
+    if written.whole:
+        raise_next_number(connection, written.table.name, written.next_number)
+    _check_alike(compare(held, table, heading), written)
+    return total.count
+
+
+def _check_alike(found: Comparison, written: WrittenTable) -> None:
+    """Refuse rows here that differ from those of an archive; rows that it does not have do not count.
+
+    Raises:
+        PreconditionFailed: A row has other values here, or is not here any more.
+    """
+    if found.different:
         raise PreconditionFailed(
-            f"`{written.name}` has {there.count} rows here, and they are not the {written.row_count} of the archive. "
-            "Open it in an empty folder."
+            f"{found.different} of the {written.row_count} rows of `{written.name}` have other values here: "
+            f"{'; '.join(found.examples)}. Open the archive in an empty folder."
         )
-    return there.count
+    if found.only_held:
+        raise PreconditionFailed(
+            f"{found.only_held} of the {written.row_count} rows of `{written.name}` are not here; somebody has deleted "
+            "them meanwhile. Import again."
+        )
+
+
+def _rows(file: Path, heading: Heading) -> Iterator[pa.Table]:
+    """Yield the rows of a file, a part of a row group at a time.
+
+    Raises:
+        DamagedObject: It cannot be read, or does not have the attributes of the heading.
+    """
+    try:
+        with pq.ParquetFile(file) as parquet:
+            if {*parquet.schema_arrow.names} != {*heading.names} or not all(
+                field.type == FILE for field in parquet.schema_arrow if is_stored(field)
+            ):
+                raise DamagedObject(f"{file} has other attributes than its table; copy the archive again.")
+            for group in range(parquet.num_row_groups):
+                for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group]):
+                    yield pa.Table.from_batches([batch])
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedObject(f"{file} cannot be read: {error}; copy the archive again.") from None
 
 
 def _with_stores(table: schema_pb2.Table, stores: set[str]) -> schema_pb2.Table:
@@ -129,6 +165,16 @@ def _with_stores(table: schema_pb2.Table, stores: set[str]) -> schema_pb2.Table:
     return here
 
 
+def _retyped(rows: pa.Table, heading: Heading) -> pa.Table:
+    """Return rows as a heading has them, whose files may be in other stores than where they were written."""
+    for index, field in enumerate(rows.schema):
+        if is_stored(field):
+            type_ = heading[field.name].type.encode()
+            field = field.with_metadata({**(field.metadata or {}), b"levada.type": type_})
+            rows = rows.set_column(index, field, rows.column(index))
+    return rows
+
+
 def _references(
     table: FreeTable, archive: Slice, written: WrittenTable, rows: pa.Table, field: pa.Field
 ) -> Iterator[dict[str, Any] | None]:  # Any: of an object's reference
@@ -140,9 +186,10 @@ def _references(
             yield None
             continue
         place = archive.file(written.name, value)
-        content = folder_content(place, value["name"], value["hash"], _files_of(place) if place.is_dir() else None)
+        files = _files_of(place) if place.is_dir() else None
+        content = folder_content(place, str(value["name"]), str(value["hash"]), files)
         if codec == "filepath" and "filepath" in table.heading[field.name].type:
-            content = replace(content, path=value["path"])
+            content = replace(content, path=str(value["path"]))
         put = take_over(table.connection, table._name, table.heading, field.name, key, content)
         yield {"id": put.id, "hash": put.hash}
 

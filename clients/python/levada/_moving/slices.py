@@ -16,7 +16,7 @@ from google.protobuf.json_format import MessageToDict
 from levada._base.errors import DamagedObject, InvalidRequest, LevadaError
 from levada._base.names import class_path, parse_full_name
 from levada._jobs.job_table import has_jobs, job_table
-from levada._moving.archive import DATA, check_bag, write_bag, write_crate
+from levada._moving.archive import DATA, About, check_bag, is_within, write_bag, write_crate
 from levada._moving.closing import Closure
 from levada._moving.descriptions import schemas_of
 from levada._moving.folder import CONTENTS, Part, read_contents, write_tables
@@ -99,7 +99,7 @@ class Slice:
             DamagedObject: It leads out of the archive.
         """
         place = (self.folder / self._written(table).file).parent / str(value["file"])
-        if not place.resolve().is_relative_to(self.folder.resolve()):
+        if not is_within(place, self.folder):
             raise DamagedObject(f"A row of `{table}` names the file {value['file']!r}, which is not in the archive.")
         return place
 
@@ -138,6 +138,8 @@ def export_slice(
     recording: str,
     target: Path,
     *,
+    authors: Sequence[str] = (),
+    licence: str = "",
     writer: Writer | None = None,
     done: Callable[[WrittenTable], None] | None = None,
 ) -> ExportedSlice:
@@ -148,6 +150,8 @@ def export_slice(
 
     Args:
         target: An empty or new folder, or one that an earlier export has written, whose files are replaced.
+        authors: The names of the archive's authors.
+        licence: The address of the licence under which others may use it.
         writer: Also writes the slice in another form, into the folder `forms`.
         done: Called after each table.
 
@@ -185,7 +189,8 @@ def export_slice(
         f"The rows that {recording} used, from {count} tables of a Levada database, with all that they depend on."
     )
     about = {table.file: f"Rows of {table.name}. {table.table.comment}".strip() for table in contents.tables}
-    write_crate(data, name=recording, description=description, about=_ABOUT | about, software=version("levada"))
+    whole = About(recording, description, authors, licence)
+    write_crate(data, whole, files_about=_ABOUT | about, software=version("levada"))
     write_bag(target, description=description)
     return ExportedSlice(contents, changed)
 
@@ -200,6 +205,17 @@ def open_slice(folder: str | Path) -> Slice:
     place = Path(folder)
     check_bag(place)
     return Slice(place / DATA, read_contents(place / DATA))
+
+
+def open_export(folder: str | Path) -> Slice:
+    """Open what `levada export` has written into a folder: tables, or the archive of a slice, which is checked first.
+
+    Raises:
+        InvalidRequest: It is not such a folder.
+        DamagedObject: A file is missing or damaged.
+    """
+    place = Path(folder)
+    return Slice(place, read_contents(place)) if (place / CONTENTS).exists() else open_slice(place)
 
 
 def _begin(target: Path) -> None:

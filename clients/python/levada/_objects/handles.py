@@ -119,7 +119,7 @@ class StoredObject(os.PathLike[str]):
         return f"<{self.name or self.path}, {self.size} bytes in the store {self.store}>"
 
     def _cached(self) -> Path:
-        place = cache_folder() / "objects" / self.id[:2] / self.id / check_name(self.name)
+        place = cache_folder() / "objects" / self.id[:2] / check_name(self.id) / check_name(self.name)
         return place if place.exists() else put(place, lambda draft: self._fetch(draft, progress=True))
 
     def _is_whole(self, place: Path) -> bool:
@@ -191,7 +191,7 @@ class StoredFile(StoredObject):
     def _cached(self) -> Path:
         if not self.member:
             return StoredObject._cached(self)
-        place = cache_folder() / "objects" / self.id[:2] / f"{self.id}.files" / self.member
+        place = cache_folder() / "objects" / self.id[:2] / f"{check_name(self.id)}.files" / self.member
         return place if place.exists() else put(place, lambda draft: self._fetch(draft, progress=True))
 
 
@@ -206,6 +206,7 @@ class StoredFolder(StoredObject):
 
         Raises:
             DamagedObject: The store lost them.
+            WrongValue: A path leads out of the folder.
         """
         listed = b"".join(download(self.connection, self.id, ""))
         if blake3(listed).hexdigest() != self.hash:
@@ -240,7 +241,7 @@ class StoredFolder(StoredObject):
         return {file.member: file for file in self.files()}
 
     def _member(self, path: str, size: int, hash_: str) -> StoredFile:
-        name = path.rpartition("/")[2]
+        *_, name = map(check_name, path.split("/"))
         return StoredFile(
             self.id, self.codec, self.store, f"{self.path}/{path}", name, size, hash_, self.connection, member=path
         )
@@ -261,8 +262,6 @@ class StoredFolder(StoredObject):
         draft.mkdir()
         with progress_of(self.name, self.size, shown=progress) as shown:
             for file in self.files():
-                for part in file.member.split("/"):
-                    check_name(part)
                 target = draft / file.member
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if target.exists():

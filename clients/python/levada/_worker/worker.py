@@ -215,7 +215,7 @@ class _Supervisor:
         if died.code == 0:  # it was asked to, because it had old code
             return
         if died.judged:
-            text = f"process {died.pid} was stopped because of its job; another takes its place"
+            text = f"process {died.pid} was stopped because of its work; another takes its place"
         else:
             doing = f" while it computed {job_text(died.in_hand)}" if died.in_hand is not None else ""
             text = f"process {died.pid} {died.how}{doing}; another takes its place, and others take over its jobs"

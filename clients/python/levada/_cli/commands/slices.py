@@ -11,7 +11,7 @@ from levada._cli.asking import agreed
 from levada._cli.modules import import_module
 from levada._cli.output import print_json, print_table
 from levada._moving.opening import open_as_database
-from levada._moving.slices import export_slice, open_slice
+from levada._moving.slices import export_slice, open_export
 from levada._net.recordings import delete_recording, list_recordings, recorded_reads
 
 if TYPE_CHECKING:
@@ -81,7 +81,15 @@ def export(connection: Connection, options: argparse.Namespace) -> int:
     if options.names or options.where:
         raise InvalidRequest("--slice exports what a recording has read; name no tables or conditions beside it.")
     writer = _writer(options.writer) if options.writer else None
-    exported = export_slice(connection, options.slice, options.to, writer=writer, done=done)
+    exported = export_slice(
+        connection,
+        options.slice,
+        options.to,
+        authors=options.author,
+        licence=options.licence,
+        writer=writer,
+        done=done,
+    )
     tables = exported.contents.tables
     if options.json:
         listed = [{"table": one.name, "rows": one.row_count, "digest": one.digest} for one in tables]
@@ -95,13 +103,13 @@ def export(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def open_archive(connection: Connection, options: argparse.Namespace) -> int:
-    """Open an archive as a database."""
+    """Open a folder of an export as a database."""
 
     def done(table: OpenedTable) -> None:
         if not options.json:
             print(f"{table.name}: {plural(table.row_count, 'row')}", flush=True)
 
-    opened = open_as_database(connection, open_slice(options.folder), done)
+    opened = open_as_database(connection, open_export(options.folder), done)
     if options.json:
         print_json({"tables": [{"table": one.name, "rows": one.row_count} for one in opened]})
     return 0

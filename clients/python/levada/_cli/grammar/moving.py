@@ -87,6 +87,12 @@ def _add_export(commands: Commands) -> None:
         help="instead of names: all rows that a recording has read, with all that they depend on, as an archive",
     )
     export.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="with --slice: an author, for its metadata"
+    )
+    export.add_argument(
+        "--licence", default="", metavar="URL", help="with --slice: the address of the licence, for its metadata"
+    )
+    export.add_argument(
         "--writer", metavar="MODULE:FUNCTION", help="with --slice: a function that also writes it in another form"
     )
 
@@ -95,13 +101,13 @@ def _add_slices(commands: Commands) -> None:
     bring = parsing.add(
         commands,
         "import",
-        "open the archive of a slice as a database",
+        "open the folder of an export, or the archive of a slice, as a database",
         run="slices:open_archive",
-        examples=("import paper-x-archive",),
+        examples=("import paper-x-archive", "import exported --url lab.example.org:50051"),
         server=parsing.OWN,
         json="one object: tables (table, rows)",
     )
-    bring.add_argument("folder", type=Path, metavar="FOLDER", help="the archive that `levada export --slice` wrote")
+    bring.add_argument("folder", type=Path, metavar="FOLDER", help="the folder that `levada export` wrote")
     actions = parsing.add_group(commands, "recordings", "list, show and delete what was recorded of your reads")
     parsing.add(
         actions,
