@@ -177,7 +177,7 @@ if isempty(expected) && ~ischar(expected)  % null of JSON
         value = NaN;
     end
 elseif strcmp(kind, 'array')
-    if ~exact && ~islogical(value)
+    if ~exact && ~islogical(value) && ~any(strcmp(class(value), {'int64', 'uint64'}))
         value = double(value);
     end
 elseif isfield(classes, kind)
