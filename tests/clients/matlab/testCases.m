@@ -23,12 +23,12 @@ end
 function test_copy(connection, order)
 % Fetch all rows of one schema and insert what was fetched into another.
 case_ = readCase(order.file);
-declare(connection, order.to, case_);
+declare(connection, order.schemas{2}, case_);
 for table = items(case_, 'tables')
     names = [table{1}.name, cellfun(@(p) [table{1}.name '.' p.name], items(table{1}, 'parts'), 'UniformOutput', false)];
     for name = reshape(cellstr(names), 1, [])
-        rows = fetch(tableOf(connection, order.from, name{1}), '*', 'Exact', order.exact);
-        insert(tableOf(connection, order.to, name{1}), rows, 'Exact', order.exact, 'SkipDuplicates', ...
+        rows = fetch(tableOf(connection, order.schemas{1}, name{1}), '*', 'Exact', order.exact);
+        insert(tableOf(connection, order.schemas{2}, name{1}), rows, 'Exact', order.exact, 'SkipDuplicates', ...
             given(table{1}, 'tier') && strcmp(table{1}.tier, 'lookup'));
     end
 end
@@ -42,7 +42,12 @@ end
 end
 
 function case_ = readCase(file)
-case_ = jsondecode(fileread(file));
+text = fileread(file);
+if exist('OCTAVE_VERSION', 'builtin')
+    case_ = jsondecode(text, 'makeValidName', false);  % names of attributes may be words of the language
+else
+    case_ = jsondecode(text);
+end
 end
 
 function declare(connection, schemaName, case_)
@@ -220,6 +225,8 @@ function value = written(given, types, name)
 value = native(given, true);
 if isfield(types, name) && strcmp(levada.internal.values.typeKind(types.(name)), 'blob')
     value = within(given, true);
+elseif isstruct(given) && strcmp(given.kind, 'json')
+    value = struct('levada_type', 'json', 'text', given.text);
 end
 end
 
@@ -290,11 +297,13 @@ end
 end
 
 function condition = unionOf(conditions)
-% The cases have structs in `any`, because a struct array holds nothing else.
+% Structs of the same fields as a struct array, others by |.
 if isempty(conditions)
     condition = repmat(struct('none', 1), 0, 1);
-else
+elseif all(cellfun(@(c) isstruct(c) && isequal(fieldnames(c), fieldnames(conditions{1})), conditions))
     condition = vertcat(conditions{:});
+else
+    condition = levada.AnyOf(conditions);
 end
 end
 
@@ -412,6 +421,8 @@ if all(isField) && ~(~isempty(keys) && strcmp(keys{1}, 'levada_type'))
     value = cell2struct(reshape(values, [], 1), reshape(keys, [], 1), 1);
 elseif exact
     value = struct('levada_type', 'map', 'keys', {keys}, 'values', {values});
+elseif any(cellfun(@isempty, keys)) && exist('OCTAVE_VERSION', 'builtin')
+    value = struct('key', keys, 'value', values);
 else
     value = containers.Map('KeyType', 'char', 'ValueType', 'any');
     for index = 1:numel(keys)
@@ -449,7 +460,7 @@ microseconds = @(days, text) int64(days) * int64(86400000000) + microsecondsOf(t
 switch given.kind
     case 'integer'
         value = exactInteger(given.text);
-        if ~exact && abs(double(value)) <= 2 ^ 53
+        if ~exact && abs(value) <= int64(2) ^ 53
             value = double(value);
         end
         return
@@ -474,7 +485,7 @@ switch given.kind
     case {'datetime', 'timestamptz'}
         zone = '';
         if strcmp(given.kind, 'timestamptz')
-            zone = 'UTC';
+            zone = '+00:00';
         end
         value = struct('levada_type', 'timestamp', 'microseconds', ...
             microseconds(dayOf(given.text(1:10)), given.text(12:end)), 'zone', zone);
@@ -488,14 +499,14 @@ day = datenum(sscanf(text, '%d-%d-%d')') - datenum(1970, 1, 1);
 end
 
 function number = microsecondsOf(text)
-found = regexp(text, '^(-?)(\d+):(\d+):(\d+)(?:\.(\d+))?', 'tokens', 'once');
+found = regexp(strrep(text, '-', ''), '^(\d+):(\d+):(\d+)(?:\.(\d+))?', 'tokens', 'once');
 fraction = '0';
-if numel(found) > 4 && ~isempty(found{5})
-    fraction = [found{5} repmat('0', 1, 6 - numel(found{5}))];
+if numel(found) > 3 && ~isempty(found{4})
+    fraction = [found{4} repmat('0', 1, 6 - numel(found{4}))];
 end
-number = int64(str2double(found{2})) * 3600000000 + int64(str2double(found{3})) * 60000000 + ...
-    int64(str2double(found{4})) * 1000000 + int64(str2double(fraction));
-if strcmp(found{1}, '-')
+number = int64(str2double(found{1})) * 3600000000 + int64(str2double(found{2})) * 60000000 + ...
+    int64(str2double(found{3})) * 1000000 + int64(str2double(fraction));
+if text(1) == '-'
     number = -number;
 end
 end

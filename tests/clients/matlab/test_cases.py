@@ -37,5 +37,6 @@ def test_what_matlab_fetched_is_written_back_unchanged(name: str, m_tests: MTest
         by_python.declare(case)
         for exact, differing in ((True, set()), (False, set(case.get("differs_by_default", ())))):
             copy = CaseSchema(f"copied_{'exactly' if exact else 'plainly'}", connection)
-            m_tests.run("testCases", "test_copy", server_address, file=file, exact=exact, to=copy.name, **{"from": "by_python"})
+            schemas = (by_python.name, copy.name)
+            m_tests.run("testCases", "test_copy", server_address, file=file, exact=exact, schemas=schemas)
             assert by_python.differences(copy, case) == differing
