@@ -125,6 +125,7 @@ lab: .venv/installed-dev
 
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
+	@if command -v octave-cli >/dev/null; then $(BIN)/python -m benchmarks.drill_matlab; fi
 
 objects: .venv/installed-dev
 	@LEVADA_OBJECT_STEPS=$(or $(STEPS),10000) $(BIN)/python -m pytest -n 0 tests/operations/test_object_machine.py

@@ -70,6 +70,14 @@ SHOWN_BY: dict[str, tuple[str, str] | str] = {
         "test_a_file_in_a_store_is_registered_in_its_place",
     ),
     "log in by a browser": ("test_a_user_logs_in_and_gets_a_token", "test_a_login_shows_the_page_and_keeps_the_token"),
+    "make, list and revoke tokens": (
+        "test_users_and_tokens_are_told_to_programs",
+        "test_tokens_are_made_listed_and_revoked",
+    ),
+    "new rows that come by themselves": (
+        "test_two_workers_insert_each_row_once",
+        "test_a_worker_discovers_rows_and_computes_what_they_make_possible",
+    ),
     "several servers of one database": (
         "test_several_addresses_take_turns_and_an_unknown_host_is_left_out",
         "test_calls_go_on_at_the_other_server_when_one_is_killed",

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import levada as lv
 
@@ -41,7 +42,7 @@ def read_case(name: str) -> dict[str, Json]:
 # ------------------------------------------------------------------------------------------------------ values
 
 
-def native(value: Json) -> Native:
+def native(value: Json) -> Native:  # noqa: C901  # one arm for each kind
     """Make the Python value that a value of a case stands for."""
     if not isinstance(value, dict):
         return value
@@ -56,13 +57,48 @@ def native(value: Json) -> Native:
         case "complex":
             return complex(float(value["real"]), float(value["imaginary"]))
         case "list":
-            return [_inner(item) for item in value["values"]]
+            return [within(item) for item in value["values"]]
+        case "tuple":
+            return tuple(within(item) for item in value["values"])
+        case "set":
+            return {within(item) for item in value["values"]}
+        case "frozen_set":
+            return frozenset(within(item) for item in value["values"])
         case "map":
-            return dict(zip(value["keys"], map(_inner, value["values"]), strict=True))
+            return dict(zip(value["keys"], map(within, value["values"]), strict=True))
+        case "any_map":
+            return dict(zip(map(within, value["keys"]), map(within, value["values"]), strict=True))
         case "array":
             return _array(value)
+        case "scalar":
+            return _array({**value, "shape": [1]})[0]
+        case "cells":
+            return _objects([within(item) for item in value["values"]], value["shape"])
+        case "structs":
+            return _structs(value)
+        case "sparse":
+            places = np.array(value["rows"]) - 1, np.array(value["columns"]) - 1
+            return scipy.sparse.csc_array((np.array(value["values"], float), places), shape=value["shape"])
+        case "instants":
+            return np.array([int(count) for count in value["counts"]], np.int64).view(value["dtype"])
         case _:
             raise ValueError(f"There is no kind of value {kind!r}.")
+
+
+def _objects(values: list[Any], shape: list[int]) -> np.ndarray[Any, Any]:  # Any: of each kind
+    """Make an array of objects whose first index varies fastest, as cells of MATLAB are written here."""
+    array: np.ndarray[Any, Any] = np.empty(len(values), object)  # Any: as above
+    array[:] = values
+    return array.reshape(shape, order="F")
+
+
+def _structs(value: dict[str, Json]) -> np.ndarray[Any, Any]:  # Any: records
+    fields = value["fields"]
+    array: np.ndarray[Any, Any] = np.empty(value["shape"], [(name, object) for name in fields])  # Any: as above
+    for number, name in enumerate(fields):
+        values = [within(item) for item in value["values"][number :: len(fields)]]
+        array[name] = _objects(values, value["shape"])
+    return array
 
 
 def _moment_utc(text: str) -> dt.datetime:
@@ -88,12 +124,13 @@ _TEXTS: dict[str, Any] = {  # Any: each makes a value of its own type
     "datetime": dt.datetime.fromisoformat,
     "timestamptz": _moment_utc,
     "uuid": UUID,
+    "big_integer": int,
     "json": json.loads,
 }
 
 
-def _inner(value: Json) -> Native:
-    """Make a value within a blob: a plain number is a double there."""
+def within(value: Json) -> Native:
+    """Make a value of a blob, or within one: a plain number is a double there."""
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else native(value)
 
 
@@ -114,19 +151,39 @@ def same(expected: Native, got: Native) -> bool:
     A language without vectors of one dimension makes columns of them, so (n,) and (n, 1) are the same shape.
     """
     if isinstance(expected, np.ndarray):
+        if not isinstance(got, np.ndarray) or _shape(expected) != _shape(got):
+            return False
+        if expected.dtype.names is not None:
+            return expected.dtype.names == got.dtype.names and all(
+                same(expected[name], got[name]) for name in expected.dtype.names
+            )
+        if expected.dtype == object:
+            return got.dtype == object and same(expected.ravel().tolist(), got.ravel().tolist())
         return (
-            isinstance(got, np.ndarray)
-            and expected.dtype == got.dtype
-            and _shape(expected) == _shape(got)
+            expected.dtype == got.dtype
             and np.asarray(expected, order="C").tobytes() == np.asarray(got, order="C").tobytes()
         )
-    if isinstance(expected, float) and isinstance(got, (int, float)) and not isinstance(got, bool):
-        return (math.isnan(expected) and math.isnan(got)) or repr(float(expected)) == repr(float(got))
-    if isinstance(expected, dict) and isinstance(got, dict):
-        return list(expected) == list(got) and all(same(expected[k], got[k]) for k in expected)
-    if isinstance(expected, list) and isinstance(got, (list, tuple)):
-        return len(expected) == len(got) and all(same(e, g) for e, g in zip(expected, got, strict=True))
-    return isinstance(got, bool) == isinstance(expected, bool) and bool(expected == got)
+    if isinstance(expected, np.generic):
+        return type(expected) is type(got) and expected.tobytes() == got.tobytes()
+    if isinstance(expected, scipy.sparse.sparray):
+        return (
+            isinstance(got, scipy.sparse.sparray)
+            and expected.dtype == got.dtype
+            and same(expected.toarray(), got.toarray())
+        )
+    if type(expected) is not type(got):
+        return False
+    match expected:
+        case float():
+            return (math.isnan(expected) and math.isnan(got)) or repr(expected) == repr(got)
+        case complex():
+            return same(expected.real, got.real) and same(expected.imag, got.imag)
+        case dict():
+            return same(list(expected), list(got)) and all(same(expected[key], got[key]) for key in expected)
+        case list() | tuple():
+            return len(expected) == len(got) and all(same(e, g) for e, g in zip(expected, got, strict=True))
+        case _:
+            return bool(expected == got)
 
 
 def _shape(array: np.ndarray[Any, Any]) -> tuple[int, ...]:
@@ -224,8 +281,8 @@ class CaseSchema:
 
     def insert(self, given: Json) -> None:
         """Insert rows as a case has them."""
-        rows = [{name: native(value) for name, value in row.items()} for row in given["rows"]]
-        self.table(given["table"]).insert(rows, **given.get("options", {}))
+        table = self.table(given["table"])
+        table.insert([_row(table, row) for row in given["rows"]], **given.get("options", {}))
 
     def check(self, case: dict[str, Json]) -> None:
         """Check that every query of a case gives the expected result."""
@@ -236,6 +293,17 @@ class CaseSchema:
         """Run the steps of a case that change something."""
         for step in case.get("changes", ()):
             self.step(step)
+
+    def differences(self, other: CaseSchema, case: dict[str, Json]) -> set[str]:
+        """Name the attributes of the case's tables, as `Table.attribute`, whose values are not the same in both."""
+        found: set[str] = set()
+        for table in case["tables"]:
+            for name in (table["name"], *(f"{table['name']}.{part['name']}" for part in table.get("parts", ()))):
+                mine, others = (schema.table(name).to_dicts(order_by="KEY") for schema in (self, other))
+                assert len(mine) == len(others), name
+                for row, copied in zip(mine, others, strict=True):
+                    found |= {f"{name}.{key}" for key, value in row.items() if not same(value, copied[key])}
+        return found
 
     def step(self, step: Json) -> None:
         """Run a step and compare its outcome."""
@@ -252,8 +320,8 @@ class CaseSchema:
         if "insert" in step:
             self.insert(step["insert"])
         elif "update" in step:
-            row = {name: native(value) for name, value in step["update"]["row"].items()}
-            self.table(step["update"]["table"]).update1(row)
+            table = self.table(step["update"]["table"])
+            table.update1(_row(table, step["update"]["row"]))
         elif "delete" in step:
             count = self.relation(step["delete"]).delete(prompt=False)
             assert count == step.get("count", count), step
@@ -277,10 +345,25 @@ class CaseSchema:
             for wanted, row in zip(expected, got, strict=True):
                 assert list(row) == list(wanted), f"{step}: {row}"
                 for name, value in wanted.items():
-                    value = native(value)
-                    if relation.heading[name].type == "float32" and isinstance(value, float):
-                        value = float(str(np.float32(value)))  # its shortest digits
+                    value = _attribute(value, relation.heading[name].type)
                     assert same(value, row[name]), f"{step}: {name} is {row[name]!r}, not {value!r}"
+
+
+def _attribute(value: Json, type_: str) -> Native:
+    """Make the value that an attribute of a type has for a value of a case."""
+    if type_ == "<blob>":
+        return within(value)
+    value = native(value)
+    if type_ == "float32" and isinstance(value, (int, float)):
+        return float(str(np.float32(value)))  # its shortest digits
+    if type_ == "float64" and isinstance(value, int):
+        return float(value)
+    return value
+
+
+def _row(table: lv.FreeTable, row: dict[str, Json]) -> dict[str, Native]:
+    types = {attribute.name: attribute.type for attribute in table.heading.attributes.values()}
+    return {name: within(value) if types.get(name) == "<blob>" else native(value) for name, value in row.items()}
 
 
 _OPERATORS = {

@@ -20,6 +20,20 @@ for step = items(case_, 'checks')
 end
 end
 
+function test_copy(connection, order)
+% Fetch all rows of one schema and insert what was fetched into another.
+case_ = readCase(order.file);
+declare(connection, order.schemas{2}, case_);
+for table = items(case_, 'tables')
+    names = [table{1}.name, cellfun(@(p) [table{1}.name '.' p.name], items(table{1}, 'parts'), 'UniformOutput', false)];
+    for name = reshape(cellstr(names), 1, [])
+        rows = fetch(tableOf(connection, order.schemas{1}, name{1}), '*', 'Exact', order.exact);
+        insert(tableOf(connection, order.schemas{2}, name{1}), rows, 'Exact', order.exact, 'SkipDuplicates', ...
+            given(table{1}, 'tier') && strcmp(table{1}.tier, 'lookup'));
+    end
+end
+end
+
 function test_change(connection, order)
 case_ = readCase(order.file);
 for step = items(case_, 'changes')
@@ -28,7 +42,12 @@ end
 end
 
 function case_ = readCase(file)
-case_ = jsondecode(fileread(file));
+text = fileread(file);
+if exist('OCTAVE_VERSION', 'builtin')
+    case_ = jsondecode(text, 'makeValidName', false);  % names of attributes may be words of the language
+else
+    case_ = jsondecode(text);
+end
 end
 
 function declare(connection, schemaName, case_)
@@ -73,8 +92,14 @@ function outcome(connection, schemaName, step)
 if isfield(step, 'insert') && ~isempty(step.insert)
     insertRows(connection, schemaName, step.insert);
 elseif isfield(step, 'update') && ~isempty(step.update)
-    row = structfun(@(v) native(v), step.update.row, 'UniformOutput', false);
-    update(tableOf(connection, schemaName, step.update.table), row);
+    table = tableOf(connection, schemaName, step.update.table);
+    attributes = header(table);
+    types = cell2struct({attributes.type}, {attributes.name}, 2);
+    row = step.update.row;
+    for name = fieldnames(row)'
+        row.(name{1}) = written(row.(name{1}), types, name{1});
+    end
+    update(table, row);
 elseif isfield(step, 'delete') && ~isempty(step.delete)
     number = del(relationOf(connection, schemaName, step.delete), 'Prompt', false);
     if isfield(step, 'count') && ~isempty(step.count)
@@ -105,15 +130,19 @@ if isfield(step, 'rows') || given(step, 'error')
     if given(step, 'order')
         order = texts(step.order);
     end
-    rows = fetch(relation, '*', ['ORDER BY ' strjoin(order, ', ')], 'Exact', true);
-    if given(step, 'rows')
-        expected = items(step, 'rows');
-        checkEqual(numel(rows), numel(expected));
-        for index = 1:numel(expected)
-            compareRow(rows(index), expected{index});
+    for exact = [true false]
+        rows = fetch(relation, '*', ['ORDER BY ' strjoin(order, ', ')], 'Exact', exact);
+        if given(step, 'rows')
+            expected = items(step, 'rows');
+            checkEqual(numel(rows), numel(expected));
+            attributes = header(relation);
+            types = cell2struct({attributes.type}, {attributes.name}, 2);
+            for index = 1:numel(expected)
+                compareRow(rows(index), expected{index}, types, exact);
+            end
+        elseif ~given(step, 'error') && ~given(step, 'count')
+            checkEqual(numel(rows), 0);
         end
-    elseif ~given(step, 'error') && ~given(step, 'count')
-        checkEqual(numel(rows), 0);
     end
 end
 end
@@ -122,21 +151,52 @@ function answer = given(step, field)
 answer = isfield(step, field) && ~isempty(step.(field));
 end
 
-function compareRow(row, expected)
+function compareRow(row, expected, types, exact)
 checkEqual(fieldnames(row), fieldnames(expected));
 for name = fieldnames(expected)'
     got = row.(name{1});
-    if levada.internal.values.isStandIn(got, 'json')  % as text, in which the database writes spaces of its own
+    if exact && levada.internal.values.isStandIn(got, 'json')  % as text, in which the database writes spaces of its own
         got = jsondecode(got.text);
     end
-    if ~same(native(expected.(name{1})), got)
-        error('test:failed', '%s is %s, not %s', name{1}, shown(got), shown(native(expected.(name{1}))));
+    wanted = fetchedForm(expected.(name{1}), types.(name{1}), exact);
+    if ~same(wanted, got)
+        error('test:failed', '%s (Exact %d) is %s, not %s', name{1}, exact, shown(got), shown(wanted));
+    end
+end
+end
+
+function value = fetchedForm(expected, type, exact)
+% Return the value that fetch returns for an attribute of a type; docs/matlab/types.md has the same as a table.
+kind = levada.internal.values.typeKind(type);
+classes = struct('float32', 'single', 'float64', 'double', 'bool', 'logical');
+for whole = {'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'}
+    classes.(whole{1}) = whole{1};
+end
+value = native(expected, exact);
+if strcmp(kind, 'blob')
+    value = within(expected, exact);
+end
+if isempty(expected) && ~ischar(expected)  % null of JSON
+    value = [];
+    if isfield(classes, kind) && ~exact && ~any(strcmp(kind, {'int64', 'uint64', 'bool'}))
+        value = NaN;
+    end
+elseif strcmp(kind, 'array')
+    if ~exact && ~islogical(value) && ~any(strcmp(class(value), {'int64', 'uint64'}))
+        value = double(value);
+    end
+elseif isfield(classes, kind)
+    stored = classes.(kind);
+    if ~exact && ~any(strcmp(kind, {'int64', 'uint64', 'bool'}))
+        value = double(feval(stored, value));
+    else
+        value = feval(stored, value);
     end
 end
 end
 
 function text = shown(value)
-text = [class(value) ' ' mat2str(size(value)) ' ' regexprep(evalc('disp(value)'), '\s+$', '')];
+text = [class(value) ' ' mat2str(size(value)) ' ' regexprep(evalc('disp(value)'), '\s+$', '')]; %#ok<INUSD>
 end
 
 function insertRows(connection, schemaName, order)
@@ -151,12 +211,23 @@ end
 rows = items(order, 'rows');
 names = unique([cell(1, 0), cellfun(@(r) fieldnames(r)', rows, 'UniformOutput', false){:}], 'stable');
 filled = cell2struct(cell(numel(names), numel(rows)), names, 1);
+attributes = header(tableOf(connection, schemaName, order.table));
+types = cell2struct({attributes.type}, {attributes.name}, 2);
 for index = 1:numel(rows)
     for name = fieldnames(rows{index})'
-        filled(index).(name{1}) = native(rows{index}.(name{1}));
+        filled(index).(name{1}) = written(rows{index}.(name{1}), types, name{1});
     end
 end
 insert(tableOf(connection, schemaName, order.table), filled, inputs{:});
+end
+
+function value = written(given, types, name)
+value = native(given, true);
+if isfield(types, name) && strcmp(levada.internal.values.typeKind(types.(name)), 'blob')
+    value = within(given, true);
+elseif isstruct(given) && strcmp(given.kind, 'json')
+    value = struct('levada_type', 'json', 'text', given.text);
+end
 end
 
 % ------------------------------------------------------------------------------------------------ relations
@@ -226,21 +297,23 @@ end
 end
 
 function condition = unionOf(conditions)
-% The cases have structs in `any`, because a struct array holds nothing else.
+% Structs of the same fields as a struct array, others by |.
 if isempty(conditions)
     condition = repmat(struct('none', 1), 0, 1);
-else
+elseif all(cellfun(@(c) isstruct(c) && isequal(fieldnames(c), fieldnames(conditions{1})), conditions))
     condition = vertcat(conditions{:});
+else
+    condition = levada.AnyOf(conditions);
 end
 end
 
 function value = conditionValue(given)
 if isstruct(given) && numel(given) > 1
-    value = arrayfun(@(v) native(v), given, 'UniformOutput', false);
+    value = arrayfun(@(v) native(v, true), given, 'UniformOutput', false);
 elseif iscell(given)
-    value = cellfun(@(v) native(v), given, 'UniformOutput', false);
+    value = cellfun(@(v) native(v, true), given, 'UniformOutput', false);
 else
-    value = native(given);
+    value = native(given, true);
 end
 end
 
@@ -270,24 +343,17 @@ if isempty(value)
 end
 end
 
-function value = native(given)
-% Make the MATLAB value that a value of a case stands for.
+function value = native(given, exact)
+% Make the MATLAB value that a value of a case stands for, as it is fetched with or without 'Exact'.
 value = given;
 if ~isstruct(given)
     return
 end
 switch given.kind
-    case 'null'
-        value = [];
     case 'integer'
         value = sscanf(given.text, '%ld');
         if ~isa(value, 'int64')
             value = exactInteger(given.text);
-        end
-    case 'float'
-        value = str2double(given.text);
-        if strcmp(given.text, '-0.0')
-            value = -0;
         end
     case {'decimal', 'date', 'time', 'duration', 'datetime', 'timestamptz', 'uuid'}
         value = given.text;
@@ -295,15 +361,163 @@ switch given.kind
         value = jsondecode(given.text);
     case 'bytes'
         value = uint8(sscanf(given.hex, '%2x')');
+    otherwise
+        value = within(given, exact);
+end
+end
+
+function value = within(given, exact)
+% Make a value within a blob; 'Exact' has structs for the kinds that MATLAB does not have.
+value = given;
+if ~isstruct(given)
+    return
+end
+inner = @(field) cellfun(@(v) within(v, exact), items(given, field), 'UniformOutput', false);
+switch given.kind
+    case 'null'
+        value = [];
+    case 'float'
+        value = str2double(given.text);
+        if strcmp(given.text, '-0.0')
+            value = -0;
+        end
     case 'complex'
-        value = complex(given.real, given.imaginary);
+        value = complex(real_(given.real), real_(given.imaginary));
     case 'list'
-        value = cellfun(@native, items(given, 'values'), 'UniformOutput', false);
+        value = inner('values');
+    case {'tuple', 'set', 'frozen_set'}
+        value = inner('values');
+        if exact
+            value = struct('levada_type', given.kind, 'values', {value});
+        end
     case 'map'
-        values = cellfun(@native, items(given, 'values'), 'UniformOutput', false);
-        value = cell2struct(values, texts(given.keys), 2);
+        value = mapOf(texts(given.keys), inner('values'), exact);
+    case 'any_map'
+        value = anyMapOf(inner('keys'), inner('values'), exact);
     case 'array'
         value = arrayOf(given);
+    case 'scalar'
+        value = arrayOf(setfield(given, 'shape', [1 1])); %#ok<SFLD>
+    case 'cells'
+        value = reshape(inner('values'), reshape(given.shape, 1, []));
+    case 'structs'
+        fields = texts(given.fields);
+        values = reshape(inner('values'), numel(fields), []);
+        value = reshape(cell2struct(values, fields, 1), reshape(given.shape, 1, []));
+    case 'sparse'
+        value = sparse(given.rows, given.columns, given.values, given.shape(1), given.shape(2));
+    case 'char_matrix'
+        value = char(texts(given.rows));
+    case 'instants'
+        value = instantsOf(given, exact);
+    otherwise
+        value = standIn(given, exact);
+end
+end
+
+function value = mapOf(keys, values, exact)
+isField = cellfun(@(k) ~isempty(regexp(k, '^[A-Za-z]\w{0,62}$', 'once')), keys);
+if all(isField) && ~(~isempty(keys) && strcmp(keys{1}, 'levada_type'))
+    value = cell2struct(reshape(values, [], 1), reshape(keys, [], 1), 1);
+elseif exact
+    value = struct('levada_type', 'map', 'keys', {keys}, 'values', {values});
+elseif any(cellfun(@isempty, keys)) && exist('OCTAVE_VERSION', 'builtin')
+    value = struct('key', keys, 'value', values);
+else
+    value = containers.Map('KeyType', 'char', 'ValueType', 'any');
+    for index = 1:numel(keys)
+        value(keys{index}) = values{index};
+    end
+end
+end
+
+function value = anyMapOf(keys, values, exact)
+if exact
+    value = struct('levada_type', 'any_map', 'keys', {keys}, 'values', {values});
+elseif all(cellfun(@(k) isnumeric(k) && isscalar(k), keys))
+    value = containers.Map('KeyType', 'double', 'ValueType', 'any');
+    for index = 1:numel(keys)
+        value(double(keys{index})) = values{index};
+    end
+else
+    value = struct('key', keys, 'value', values);
+end
+end
+
+function value = instantsOf(given, exact)
+% An array of NumPy's datetime64 or timedelta64 of one dimension; by default the texts that the case has.
+if exact
+    counts = cellfun(@(v) exactInteger(v), reshape(given.counts, [], 1));
+    value = struct('levada_type', 'tensor', 'dtype', given.dtype, 'elements', counts);
+else
+    value = reshape(given.texts, [], 1);
+end
+end
+
+function value = standIn(given, exact)
+% Kinds of Python alone: a struct with 'Exact', else text, a number, or a column of bytes.
+microseconds = @(days, text) int64(days) * int64(86400000000) + microsecondsOf(text);
+switch given.kind
+    case 'integer'
+        value = exactInteger(given.text);
+        if ~exact && abs(value) <= int64(2) ^ 53
+            value = double(value);
+        end
+        return
+    case 'bytes'
+        value = reshape(uint8(sscanf(given.hex, '%2x')), [], 1);
+        if exact
+            value = struct('levada_type', 'binary', 'bytes', value);
+        end
+        return
+end
+value = given.text;
+if ~exact
+    return
+end
+switch given.kind
+    case {'decimal', 'uuid', 'big_integer'}
+        value = struct('levada_type', given.kind, 'text', given.text);
+    case 'date'
+        value = struct('levada_type', 'date', 'days', int64(dayOf(given.text)));
+    case {'time', 'duration'}
+        value = struct('levada_type', given.kind, 'microseconds', microsecondsOf(given.text));
+    case {'datetime', 'timestamptz'}
+        zone = '';
+        if strcmp(given.kind, 'timestamptz')
+            zone = '+00:00';
+        end
+        value = struct('levada_type', 'timestamp', 'microseconds', ...
+            microseconds(dayOf(given.text(1:10)), given.text(12:end)), 'zone', zone);
+    otherwise
+        error('test:failed', 'There is no kind of value %s.', given.kind);
+end
+end
+
+function day = dayOf(text)
+day = datenum(sscanf(text, '%d-%d-%d')') - datenum(1970, 1, 1);
+end
+
+function number = microsecondsOf(text)
+found = regexp(strrep(text, '-', ''), '^(\d+):(\d+):(\d+)(?:\.(\d+))?', 'tokens', 'once');
+fraction = '0';
+if numel(found) > 3 && ~isempty(found{4})
+    fraction = [found{4} repmat('0', 1, 6 - numel(found{4}))];
+end
+number = int64(str2double(found{1})) * 3600000000 + int64(str2double(found{2})) * 60000000 + ...
+    int64(str2double(found{3})) * 1000000 + int64(str2double(fraction));
+if text(1) == '-'
+    number = -number;
+end
+end
+
+function value = real_(part)
+value = part;
+if ischar(part)
+    value = str2double(part);
+    if strcmp(part, '-0.0')
+        value = -0;
+    end
 end
 end
 
@@ -326,16 +540,19 @@ end
 end
 
 function value = arrayOf(given)
-classes = struct('float64', 'double', 'float32', 'single', 'bool', 'logical', 'complex128', 'double');
+classes = struct('float64', 'double', 'float32', 'single', 'bool', 'logical', 'complex128', 'double', ...
+    'complex64', 'single', 'float16', 'single');
 name = given.dtype;
 if isfield(classes, name)
     name = classes.(name);
 end
 elements = given.values;
-if iscell(elements) && ~isempty(elements) && ischar(elements{1})
+if strncmp(given.dtype, 'complex', 7)
+    elements = complex(partsOf(elements, 1), partsOf(elements, 2));
+elseif iscell(elements) && any(strcmp(name, {'int64', 'uint64'}))
     elements = cellfun(@(t) wide(t, name), reshape(elements, [], 1));
-elseif strcmp(given.dtype, 'complex128')
-    elements = complex(elements(:, 1), elements(:, 2));
+elseif iscell(elements)
+    elements = cellfun(@real_, reshape(elements, [], 1));
 end
 shape = reshape(given.shape, 1, []);
 flat = feval(name, reshape(elements, [], 1));
@@ -344,6 +561,25 @@ value = permute(reshape(flat, [fliplr(shape), ones(1, 2 - numel(shape))]), ...
     numel([shape, ones(1, 2 - numel(shape))]):-1:1);
 if numel(shape) == 1
     value = reshape(flat, [], 1);
+end
+end
+
+function parts = partsOf(elements, number)
+% Return the real or the imaginary parts of pairs, in which NaN, infinities and -0.0 are text.
+if isempty(elements)
+    parts = zeros(0, 1);
+elseif iscell(elements)
+    parts = cellfun(@(pair) partOf(pair, number), reshape(elements, [], 1));
+else
+    parts = elements(:, number);
+end
+end
+
+function part = partOf(pair, number)
+if iscell(pair)
+    part = real_(pair{number});
+else
+    part = pair(number);
 end
 end
 
@@ -359,27 +595,28 @@ end
 end
 
 function answer = same(expected, got)
-% NaN equals NaN, 0.0 does not equal -0.0; a number of a row has the attribute's class.
-if isnumeric(expected) && isscalar(expected) && isreal(expected) && isnumeric(got) && isscalar(got) && isreal(got)
-    if isa(expected, 'uint64') && isa(got, 'uint64')
-        answer = expected == got;
-    elseif isinteger(expected) && isinteger(got)
-        answer = int64(expected) == int64(got);
-    else
-        answer = isequaln(double(expected), double(got)) && isequal(1 / double(expected), 1 / double(got)) || ...
-            isequaln(double(expected), double(got)) && expected ~= 0;
-    end
-elseif iscell(expected) && iscell(got)
-    answer = numel(expected) == numel(got) && all(cellfun(@same, reshape(expected, 1, []), reshape(got, 1, [])));
-elseif isstruct(expected) && isstruct(got) && isscalar(expected) && isscalar(got)
-    answer = isequal(fieldnames(expected), fieldnames(got)) && ...
-        all(cellfun(@same, struct2cell(expected), struct2cell(got)));
-elseif isempty(expected) && isempty(got) && ischar(expected) == ischar(got) && ~isstruct(expected)
-    answer = isequal(size(expected), size(got)) || ischar(expected) || prod(size(expected)) == 0 && ...
-        iscell(expected) == iscell(got);
+% Equal in class, size and value: NaN equals NaN, 0.0 does not equal -0.0.
+if isa(expected, 'containers.Map')
+    answer = isa(got, 'containers.Map') && isequal(keys(expected), keys(got)) && same(values(expected), values(got));
+elseif ~strcmp(class(expected), class(got)) || ~isequal(size(expected), size(got))
+    answer = isempty(expected) && isempty(got) && ischar(expected) && ischar(got);
+elseif iscell(expected)
+    answer = all(cellfun(@same, reshape(expected, 1, []), reshape(got, 1, [])));
+elseif isstruct(expected)
+    answer = isequal(fieldnames(expected), fieldnames(got)) && same(struct2cell(expected), struct2cell(got));
+elseif issparse(expected)
+    answer = issparse(got) && isequaln(expected, got);
+elseif isfloat(expected)
+    answer = isreal(expected) == isreal(got) && sameFloats(real(expected), real(got)) && ...
+        sameFloats(imag(expected), imag(got));
 else
-    answer = strcmp(class(expected), class(got)) && isequaln(expected, got);
+    answer = isequal(expected, got);
 end
+end
+
+function answer = sameFloats(expected, got)
+zero = expected == 0;
+answer = isequaln(expected, got) && isequal(1 ./ expected(zero), 1 ./ got(zero));
 end
 
 function name = camel(reason)

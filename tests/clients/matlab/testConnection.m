@@ -220,6 +220,35 @@ check(numel(schema.tables()) > 0);
 checkEqual(count(table), 0);
 end
 
+function test_tokens_are_made_listed_and_revoked(connection)
+levada.internal.api.createUser(connection, struct('name', 'anna'));
+count(lab.Stat);
+[secret, token] = levada.makeToken('User', 'anna', 'Label', 'rig 3', 'Days', 2, 'Scopes', {'viewer:lab', 'worker:lab.Stat'});
+checkEqual(secret(1:4), 'lev_');
+found = levada.listTokens();
+checkEqual(found, token);
+checkEqual({found.user, found.label, found.used, found.scoped}, {'anna', 'rig 3', '', true});
+checkEqual(sort(found.scopes), {'viewer:lab', 'worker:lab.Stat'});
+checkEqual(numel(found.validUntil), numel('2026-01-05 12:30:00+00:00') + 7 * any(found.validUntil == '.'));
+opened = levada.Connection(connection.Address, secret);
+caller = levada.internal.api.getCaller(opened, struct());
+checkEqual(caller.user.name, 'anna');
+checkEqual(numel(levada.listTokens(opened)), 1);
+checkEqual(levada.revokeTokens(connection, token.id), 1);
+checkEqual(numel(levada.listTokens()), 0);
+checkError('Unauthenticated', @() levada.Connection(connection.Address, secret));
+checkError('NotFound', @() levada.revokeTokens(token.id));
+checkError('InvalidRequest', @() levada.revokeTokens());
+checkError('InvalidRequest', @() levada.makeToken('User', 'anna', 'Scopes', 'viewer'));
+checkError('InvalidRequest', @() levada.makeToken('User', 'anna', 'Days', 0));
+levada.makeToken('User', 'anna');
+levada.makeToken('User', 'anna', 'Days', Inf);
+listed = levada.listTokens();
+ends = {listed.validUntil};
+checkEqual(sort(cellfun(@isempty, ends)), [false true]);
+checkEqual(levada.revokeTokens('User', 'anna'), 2);
+end
+
 function test_an_open_connection_outlives_clear_all(connection)
 levada.config('displayLimit', 7);
 output = runAlone(connection, {'c = levada.connect(address);', 'levada.config(''displayLimit'', 7);', ...

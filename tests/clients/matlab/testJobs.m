@@ -498,3 +498,76 @@ fill();
 populate(lab.Waves);
 checkEqual(fetchn(lab.Waves & struct('subject_id', 1, 'session', 1), 'wave', 'ORDER BY n', 'LIMIT 2'), [1 2 3; 300 0 0.5]);
 end
+
+function test_new_rows_are_discovered_by_hand(~)
+fill();
+rows = struct('subject_id', {1; 2; 1}, 'name', {'a'; 'b'; 'a'}, 'size', {5; 6; 7});
+levada.config('found_rows', rows);
+checkEqual(discoverNow(lab.Found), 2);
+checkEqual(discoverNow(lab.Found), 0);
+checkEqual(fetch(lab.Found, '*'), struct('subject_id', {1; 2}, 'name', {'a'; 'b'}, 'size', {int64(5); int64(6)}));
+levada.config('found_rows', {1 'c' 8; 2 'c' 9});
+checkEqual(discoverNow(lab.Found), 2);
+levada.config('found_rows', repmat(rows, 0, 1));
+checkEqual(discoverNow(lab.Found), 0);
+checkError('InvalidRequest', @() discoverNow(lab.Subject));
+end
+
+function test_a_discovered_row_that_is_refused_does_not_hold_the_others_back(~)
+fill();
+levada.config('found_rows', {1 'a' 5; 9 'no subject' 5; 8 'nor here' 5; 2 'b' 5});
+failure = checkError('MissingParent', @() discoverNow(lab.Found));
+check(~isempty(strfind(failure.message, 'This and 1 other row were refused.')), failure.message);
+checkEqual(count(lab.Found), 2);
+end
+
+function test_a_failing_discover_is_on_record(connection)
+fill();
+levada.config('found_rows', 'The share is away.');
+try
+    discoverNow(lab.Found);
+    failure = struct('identifier', 'none');
+catch failure
+end
+checkEqual(failure.identifier, 'lab:Away');
+answer = levada.internal.api.listDiscoveries(connection, struct('schema', 'lab'));
+told = answer.discoveries{1};
+checkEqual({told.state, told.error.type, told.error.message}, {'JOB_STATE_ERROR', 'Away', 'The share is away.'});
+check(~isempty(strfind(told.error.stack, 'Found.m')), told.error.stack);
+end
+
+function test_one_at_a_time_looks_for_rows(connection)
+fill();
+levada.config('found_rows', {1 'a' 5});
+count(lab.Found);
+session = levada.internal.jobs.WorkerSession(connection);
+check(~isempty(session.reserveDiscovery(lab.Found, true)));
+failure = checkError('PreconditionFailed', @() discoverNow(lab.Found));
+check(~isempty(strfind(failure.message, 'at this moment')), failure.message);
+session.close();
+checkEqual(discoverNow(lab.Found), 1);
+connection.startTransaction();
+checkError('PreconditionFailed', @() discoverNow(lab.Found));
+connection.cancelTransaction();
+table = lab.Found;
+for wrong = {NaN, Inf, 'often', [1 2]}
+    table.discoverEvery = wrong{1};
+    checkError('InvalidDefinition', @() discoverNow(table));
+end
+end
+
+function test_a_worker_discovers_rows_and_computes_what_they_make_possible(~)
+fill();
+levada.config('found_rows', {1 'a' 5; 2 'b' 6});
+said = evalc('levada.worker({lab.Found, lab.FoundSize}, ''Drain'', true)');
+check(~isempty(strfind(said, 'discover: 2 new rows')), said);
+checkEqual(fetchn(lab.FoundSize, 'twice', 'ORDER BY KEY'), int64([10; 12]));
+end
+
+function test_a_worker_may_discover_alone(~)
+fill();
+levada.config('found_rows', {1 'a' 5});
+levada.worker(lab.Found, 'Drain', true, 'Display', false);
+checkEqual(count(lab.Found), 1);
+checkError('InvalidRequest', @() levada.worker(lab.Subject, 'Drain', true));
+end

@@ -5,18 +5,18 @@ tests = localfunctions();
 end
 
 function bytes = test_many_calls(~, order)
-insert(lab.Subject, struct('subject_id', num2cell((1:20)'), 'name', 'x', 'weight', 1));
-insert(lab.Session, {1 1 '2026-01-05' rand(100)});
-bytes = zeros(1, numel(order.calls));
-for round = 1:numel(order.calls)
-    for index = 1:order.calls(round)
-        fetch(lab.Subject & 'subject_id > 5', '*');
-        fetch1(lab.Session, 'rate');
-        count(lab.Subject * lab.Session);
-        update(lab.Subject, struct('subject_id', 1, 'weight', index));
+% Ten calls in each round; return the memory after the last.
+inserti(lab.Subject, struct('subject_id', num2cell((1:20)'), 'name', 'x', 'weight', 1));
+inserti(lab.Session, {1 1 '2026-01-05' rand(100)});
+for round = 1:order.rounds
+    fetch(lab.Subject & 'subject_id > 5', '*');
+    fetch1(lab.Session, 'rate');
+    update(lab.Subject, struct('subject_id', 1, 'weight', round));
+    for index = 1:7
+        count(lab.Subject);
     end
-    bytes(round) = residentBytes();
 end
+bytes = residentBytes();
 end
 
 function bytes = residentBytes()

@@ -25,3 +25,18 @@ def test_python_and_matlab_agree(name: str, m_tests: MTests, server_address: str
         m_tests.run("testCases", "test_check", server_address, file=file, schema=by_python.name)
         m_tests.run("testCases", "test_check", server_address, file=file, schema=by_matlab.name)
         m_tests.run("testCases", "test_change", server_address, file=file, schema=by_matlab.name)
+
+
+@pytest.mark.parametrize("name", case_names())
+def test_what_matlab_fetched_is_written_back_unchanged(name: str, m_tests: MTests, server_address: str) -> None:
+    """With 'Exact' without exception; by default but for the attributes that the case names."""
+    case = read_case(name)
+    file = str(FOLDER / f"{name}.json")
+    with lv.Connection(server_address) as connection:
+        by_python = CaseSchema("by_python", connection)
+        by_python.declare(case)
+        for exact, differing in ((True, set()), (False, set(case.get("differs_by_default", ())))):
+            copy = CaseSchema(f"copied_{'exactly' if exact else 'plainly'}", connection)
+            schemas = (by_python.name, copy.name)
+            m_tests.run("testCases", "test_copy", server_address, file=file, exact=exact, schemas=schemas)
+            assert by_python.differences(copy, case) == differing

@@ -3,5 +3,22 @@ classdef Imported < levada.AutoPopulate
 %
 %   In all else it is like levada.Computed.
 %
-%   See also levada.Computed, levada.AutoPopulate
+%   Let new rows come by themselves: a class with a method rows = discover(self) returns rows, in any form that insert
+%   takes; it may return all, and those whose keys are there are skipped. levada.worker calls it every 5 minutes, or as
+%   often as a property discoverEvery says, in minutes.
+%
+%   See also levada.worker, levada.Computed, levada.AutoPopulate
+
+    methods
+        function number = discoverNow(self)
+            %DISCOVERNOW Call `discover` here, and insert the rows that are new; return how many these are.
+            %
+            %   It runs under the same lease as in a worker, so never beside one. Rows of discover that the server refuses
+            %   do not hold the others back; the first refusal is the error.
+            %
+            %   Errors: levada:InvalidRequest (there is no discover), levada:PreconditionFailed (a worker is at it, or a
+            %   transaction is open).
+            number = levada.internal.jobs.discoverNow(self);
+        end
+    end
 end

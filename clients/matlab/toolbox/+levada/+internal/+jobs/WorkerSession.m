@@ -38,20 +38,24 @@ classdef WorkerSession < handle
             %   reservation  the fields of ReserveJobsRequest but the session
             % No lease is held now. If the answer to the last request was lost, the server hands out its leases again.
             reservation.held_leases = struct('lease_tokens', {cell(1, 0)});
-            reservation.worker_session = self.Id;
-            try
-                response = levada.internal.api.reserveJobs(self.Connection, reservation);
-            catch failure
-                if ~strcmp(failure.identifier, 'levada:UnknownWorkerSession')
-                    rethrow(failure)
-                end
-                self.open();
-                reservation.worker_session = self.Id;
-                response = levada.internal.api.reserveJobs(self.Connection, reservation);
-            end
+            response = self.ask(@levada.internal.api.reserveJobs, reservation);
             leases = {};
             if isfield(response, 'leases')
                 leases = response.leases;
+            end
+        end
+
+        function lease = reserveDiscovery(self, table, atOnce)
+            %RESERVEDISCOVERY Reserve the search for the new rows of a table; [] if it is not due, or a worker is at it.
+            %
+            %   atOnce  true: whether it is due or not
+            interval = levada.internal.values.durationMessage(60 * levada.internal.jobs.discoveryMinutes(table));
+            request = struct('at_once', atOnce);
+            request.tables = {struct('name', tableName(table), 'interval', interval)};
+            response = self.ask(@levada.internal.api.reserveDiscovery, request);
+            lease = [];
+            if isfield(response, 'lease')
+                lease = response.lease;
             end
         end
 
@@ -76,6 +80,21 @@ classdef WorkerSession < handle
     end
 
     methods (Access = private)
+        function response = ask(self, method, request)
+            % The server may have forgotten the session.
+            request.worker_session = self.Id;
+            try
+                response = method(self.Connection, request);
+            catch failure
+                if ~strcmp(failure.identifier, 'levada:UnknownWorkerSession')
+                    rethrow(failure)
+                end
+                self.open();
+                request.worker_session = self.Id;
+                response = method(self.Connection, request);
+            end
+        end
+
         function stopHeartbeat(self)
             if ~isempty(self.Heartbeat)
                 levada.internal.calls.gateway('beatStop', self.Heartbeat);

@@ -1,6 +1,9 @@
-function insertRows(table, rows, inputs)
+function number = insertRows(table, rows, inputs)
 %INSERTROWS Insert rows, straight to the server or into the buffer of the make that runs; see levada.Table/insert.
+%
+%   number  how many were sent straight to the server, and are new or replaced
 
+number = 0;
 named = insertOptions(inputs);
 options = struct('skip_duplicates', named.SkipDuplicates, 'replace', named.Replace, ...
     'ignore_extra_fields', named.IgnoreExtraFields, 'allow_direct_insert', named.AllowDirectInsert);
@@ -14,7 +17,8 @@ isBuffered = ~isempty(scope) && ~scope.Open;
 if isa(rows, 'levada.Relation') && ~isBuffered
     request = struct('name', name, 'relation', rows.message(), 'options', options, 'request_id', ...
         levada.internal.calls.gateway('requestId'));
-    levada.internal.api.insertRelation(connection, request);
+    answer = levada.internal.api.insertRelation(connection, request);
+    number = double(answer.row_count);
     return
 end
 if isa(rows, 'levada.Relation')
@@ -33,7 +37,7 @@ else
         levada.internal.calls.gateway('requestId')));
     pieces = levada.internal.rows.encodeColumns(columns);
     messages = [{header}, cellfun(@(p) struct('arrow_ipc', p), pieces, 'UniformOutput', false)];
-    levada.internal.rows.sendRows(connection, messages);
+    number = levada.internal.rows.sendRows(connection, messages);
 end
 end
 

@@ -3,21 +3,28 @@ function value = standIn(object)
 %
 %   value = standIn(object)
 %
+%   Missing values (NaT, missing, an undefined category, a duration of NaN) become [], which is NULL.
+%
 %   A struct whose first field is levada_type stands for a kind without a class in MATLAB; docs/matlab has the list.
 %   Objects of other classes, function handles among them, are refused.
 
 switch class(object)
     case 'string'
-        value = cellstr(object);
+        value = textsOf(object);
         if isscalar(object)
             value = value{1};
         end
     case 'categorical'
-        value = cellstr(object);
+        value = textsOf(object);
+    case 'missing'
+        value = cell(size(object));
+        if isscalar(object)
+            value = [];
+        end
     case 'datetime'
         value = momentOf(object);
     case 'duration'
-        value = struct('levada_type', 'duration', 'microseconds', int64(milliseconds(object) * 1000));
+        value = spanOf(object);
     case 'table'
         columns = cellfun(@(n) object.(n), object.Properties.VariableNames, 'UniformOutput', false);
         value = struct('levada_type', 'table', 'names', {object.Properties.VariableNames}, 'columns', {columns});
@@ -32,9 +39,30 @@ switch class(object)
 end
 end
 
+function value = textsOf(object)
+value = cell(size(object));
+isThere = ~ismissing(object);
+if any(isThere(:))
+    value(isThere) = cellstr(object(isThere));
+end
+end
+
+function value = spanOf(object)
+if ~isscalar(object)
+    value = arrayfun(@spanOf, object, 'UniformOutput', false);
+elseif ismissing(object)
+    value = [];
+else
+    value = struct('levada_type', 'duration', 'microseconds', int64(milliseconds(object) * 1000));
+end
+end
+
 function value = momentOf(object)
 if ~isscalar(object)
     value = arrayfun(@momentOf, object, 'UniformOutput', false);
+    return
+elseif ismissing(object)
+    value = [];
     return
 end
 zone = object.TimeZone;

@@ -56,7 +56,10 @@ if hasTimes
         utc = 'UTC';
     end
     value = datetime(1970, 1, 1, 'TimeZone', utc) + seconds(double(counts) * secondsEach);
-    value.TimeZone = zone;
+    try
+        value.TimeZone = zone;
+    catch  % this MATLAB does not know the zone; the moment in UTC is the same
+    end
 else
     value = levada.internal.values.timeText(counts, kind);
     if isscalar(value)
@@ -75,6 +78,10 @@ value = value{1};
 end
 
 function value = mapOf(keys, values, keyType)
+if exist('OCTAVE_VERSION', 'builtin') && any(cellfun(@(k) ischar(k) && isempty(k), keys))  % its containers.Map refuses ''
+    value = struct('key', keys, 'value', values);
+    return
+end
 value = containers.Map('KeyType', keyType, 'ValueType', 'any');
 for index = 1:numel(keys)
     value(keys{index}) = values{index};
@@ -123,10 +130,13 @@ end
 isMoment = strncmp(standIn.dtype, 'datetime64', 10);
 if ~hasTimes
     value = timeTexts(standIn.elements, units.(unit{1}), isMoment);
-elseif isMoment
-    value = datetime(1970, 1, 1) + seconds(double(standIn.elements) * units.(unit{1}));
-else
-    value = seconds(double(standIn.elements) * units.(unit{1}));
+    return
+end
+counts = double(standIn.elements);
+counts(standIn.elements == intmin('int64')) = NaN;  % NaT of NumPy
+value = seconds(counts * units.(unit{1}));
+if isMoment
+    value = datetime(1970, 1, 1) + value;
 end
 end
 
