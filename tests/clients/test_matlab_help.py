@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOOLBOX = generate_stubs.API.parents[2]
-FILES = sorted(TOOLBOX.rglob("*.m"))
+CONTENTS = {TOOLBOX / "+levada" / "Contents.m"}
+FILES = sorted(set(TOOLBOX.rglob("*.m")) - CONTENTS - set((TOOLBOX / "examples").glob("*.m")))
 _HEAD = re.compile(r"(?:classdef (?:\([^)]*\) )?|function (?:[^=\n]*= ?)?)(\w+)")
 _MOST_FILES = 25
 

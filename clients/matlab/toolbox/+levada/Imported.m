@@ -4,4 +4,11 @@ classdef Imported < levada.AutoPopulate
 %   In all else it is like levada.Computed.
 %
 %   See also levada.Computed, levada.AutoPopulate
+
+    methods
+        function self = Imported(varargin)
+            %IMPORTED Make the relation of the whole table.
+            self@levada.AutoPopulate(varargin{:});
+        end
+    end
 end

@@ -22,4 +22,11 @@ classdef Manual < levada.Table
 %   Insert into it, and query it: insert(lab.Subject, rows), fetch(lab.Subject & condition, '*').
 %
 %   See also levada.Table, levada.Schema
+
+    methods
+        function self = Manual(varargin)
+            %MANUAL Make the relation of the whole table.
+            self@levada.Table(varargin{:});
+        end
+    end
 end
