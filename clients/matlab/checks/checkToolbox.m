@@ -3,8 +3,8 @@ function checkToolbox()
 %
 %   checkToolbox()   with the toolbox and its examples on the path
 %
-%   The examples run on the server that the environment's LEVADA_URL names, and are left out without it. What only
-%   MATLAB has is left out in Octave.
+%   The examples run on the server that the environment's LEVADA_URL names, and are left out without it. Octave
+%   leaves out the checks of MATLAB's own files.
 
 folder = fileparts(fileparts(which('levada.version')));
 assert(~isempty(regexp(levada.version(), '^\d+\.\d+\.\d+$', 'once')), 'levada.version is %s', levada.version());

@@ -4,20 +4,20 @@ function value = standIn(object)
 %   value = standIn(object)
 %
 %   A struct whose first field is levada_type stands for a kind without a class in MATLAB; docs/matlab has the list.
-%   Objects of other classes, function handles among them, are refused.
+%   Objects of other classes, function handles among them, are refused. NaT, missing texts and spans that are NaN are [].
 
 switch class(object)
     case 'string'
-        value = cellstr(object);
+        value = texts(object);
         if isscalar(object)
             value = value{1};
         end
     case 'categorical'
-        value = cellstr(object);
+        value = texts(object);
     case 'datetime'
         value = momentOf(object);
     case 'duration'
-        value = struct('levada_type', 'duration', 'microseconds', int64(milliseconds(object) * 1000));
+        value = spanOf(object);
     case 'table'
         columns = cellfun(@(n) object.(n), object.Properties.VariableNames, 'UniformOutput', false);
         value = struct('levada_type', 'table', 'names', {object.Properties.VariableNames}, 'columns', {columns});
@@ -32,9 +32,31 @@ switch class(object)
 end
 end
 
+function values = texts(object)
+isMissing = ismissing(object);
+values = cellstr(object);
+values(isMissing) = {[]};
+end
+
+function value = spanOf(object)
+counts = milliseconds(object) * 1000;
+if isscalar(counts) && isnan(counts)
+    value = [];
+elseif any(isnan(counts(:)))
+    levada.internal.errors.fail('WrongValue', ...
+        'An array of duration with NaN cannot be stored in a blob. Store its numbers, such as seconds(value).');
+else
+    value = struct('levada_type', 'duration', 'microseconds', int64(counts));
+end
+end
+
 function value = momentOf(object)
 if ~isscalar(object)
     value = arrayfun(@momentOf, object, 'UniformOutput', false);
+    return
+end
+if isnat(object)
+    value = [];
     return
 end
 zone = object.TimeZone;

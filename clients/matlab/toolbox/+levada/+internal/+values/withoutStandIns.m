@@ -56,7 +56,11 @@ if hasTimes
         utc = 'UTC';
     end
     value = datetime(1970, 1, 1, 'TimeZone', utc) + seconds(double(counts) * secondsEach);
-    value.TimeZone = zone;
+    try
+        value.TimeZone = zone;
+    catch
+        value.TimeZone = utc;  % the same moment; this MATLAB does not know the zone
+    end
 else
     value = levada.internal.values.timeText(counts, kind);
     if isscalar(value)
@@ -123,10 +127,13 @@ end
 isMoment = strncmp(standIn.dtype, 'datetime64', 10);
 if ~hasTimes
     value = timeTexts(standIn.elements, units.(unit{1}), isMoment);
-elseif isMoment
-    value = datetime(1970, 1, 1) + seconds(double(standIn.elements) * units.(unit{1}));
 else
-    value = seconds(double(standIn.elements) * units.(unit{1}));
+    counts = double(standIn.elements);
+    counts(standIn.elements == intmin('int64')) = NaN;  % so NumPy writes NaT; NaN becomes NaT and a span that is NaN
+    value = seconds(counts * units.(unit{1}));
+    if isMoment
+        value = datetime(1970, 1, 1) + value;
+    end
 end
 end
 
