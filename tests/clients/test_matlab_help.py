@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOOLBOX = generate_stubs.API.parents[2]
-FILES = sorted(TOOLBOX.rglob("*.m"))
+CONTENTS = {TOOLBOX / "+levada" / "Contents.m"}
+FILES = sorted(set(TOOLBOX.rglob("*.m")) - CONTENTS - set((TOOLBOX / "examples").glob("*.m")))
 _HEAD = re.compile(r"(?:classdef (?:\([^)]*\) )?|function (?:[^=\n]*= ?)?)(\w+)")
 _MOST_FILES = 25
 
@@ -33,3 +34,13 @@ def test_no_package_has_more_files_than_one_can_look_over() -> None:
     packages = set(generate_stubs.API.parent.glob("+*")) - {generate_stubs.API}  # `+api` is generated
     sizes = {package.name: len(list(package.iterdir())) for package in packages}
     assert max(sizes.values()) <= _MOST_FILES, sizes
+
+
+def test_texts_have_words_of_matlab_alone() -> None:
+    of_python = re.compile(
+        r"=(?:True|False)\b|\bNone\b|\bdicts?\b|\blv\.|\bkwargs\b|\b(?:delete_quick|make_fetch|to_dicts)\b"
+    )
+    generated = set(generate_stubs.API.glob("*.m"))
+    for file in sorted(set(FILES) - generated):
+        for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+            assert not of_python.search(line), f"{file.name}:{number}: {line.strip()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -67,3 +68,34 @@ def test_generators_of_several_configurations_write_to_the_package_too(matlab: P
     command = ["ninja", "-C", str(tmp_path / "build"), "-f", "build-Release.ninja", "-t", "targets", "all"]
     targets = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert f"{package}/levada_gateway.mexa64:" in targets
+
+
+@pytest.mark.parametrize("source", ["call.cpp", "gateway.cpp", "messages.cpp", "protocol.cpp"])
+def test_names_may_be_views_as_since_protobuf_30(tmp_path: Path, source: str) -> None:
+    """Compile against this system's protobuf, whose descriptors are changed to return names as later releases do."""
+    flags = subprocess.run(
+        ["pkg-config", "--variable=includedir", "protobuf"], capture_output=True, text=True, check=True
+    )
+    header = Path(flags.stdout.strip(), "google/protobuf/descriptor.h")
+    text = header.read_text(encoding="utf-8")
+    if "std::string_view name() const" in text or "internal::DescriptorStringView" in text:
+        pytest.skip("this system's protobuf returns views itself")
+    names = re.compile(r"const std::string& ((?:\w+::)?\w+)\(\) const")
+    changed, number = names.subn(r"std::string_view \1() const", text)
+    assert number > 15
+    view = tmp_path / "google" / "protobuf" / "descriptor.h"
+    view.parent.mkdir(parents=True)
+    view.write_text("#include <string_view>\n" + changed, encoding="utf-8")
+    octave = subprocess.run(
+        ["mkoctfile", "-p", "OCTINCLUDEDIR"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    includes = [tmp_path, GENERATED / "generated", GENERATED / "nanoarrow/include", octave, f"{octave}/.."]
+    command = [
+        "c++",
+        "-std=c++17",
+        "-fsyntax-only",
+        *(f"-isystem{folder}" for folder in includes),
+        str(MEX / "src" / source),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

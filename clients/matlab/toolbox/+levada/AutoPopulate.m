@@ -68,6 +68,9 @@ classdef AutoPopulate < levada.Table
         function parpopulate(self, varargin)
             %PARPOPULATE Compute as populate does, but go on after errors, and skip keys that failed before.
             %
+            %   parpopulate(lab.Stat)
+            %   parpopulate(lab.Stat, restriction, ...)    options as for populate
+            %
             %   Run it in as many MATLABs at once as there are processors. The failed keys are in jobs(lab.Stat).
             levada.internal.jobs.populate(self, varargin, struct('SuppressErrors', true, 'ReserveJobs', true));
         end

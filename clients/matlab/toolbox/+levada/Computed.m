@@ -20,4 +20,11 @@ classdef Computed < levada.AutoPopulate
 %   Then populate(lab.Stat) calls it for every session that has no row yet.
 %
 %   See also levada.AutoPopulate, levada.Imported
+
+    methods
+        function self = Computed(varargin)
+            %COMPUTED Make the relation of the whole table.
+            self@levada.AutoPopulate(varargin{:});
+        end
+    end
 end

@@ -1,7 +1,7 @@
 classdef Diagram
 %DIAGRAM Diagram of tables and their dependencies. It never changes; each operator makes a new one.
 %
-%   diagram = levada.Diagram(schema)          a levada.Schema, a package name, or a table
+%   diagram = levada.Diagram(source)          a levada.Schema, a package name, or a table
 %   diagram + 1, diagram - 1                  with the tables one step downstream, upstream
 %   a + b, a - b, a * b                       the tables of either, of the first alone, of both
 %   draw(diagram)                             as a figure
@@ -85,7 +85,7 @@ classdef Diagram
             %DRAW Draw as a figure, or into an SVG file if a name is given or there is no display.
             %
             %   draw(diagram)
-            %   draw(diagram, 'pipeline.svg')
+            %   draw(diagram, file)          into an SVG file, as 'pipeline.svg'
             %   draw(..., 'Counts', true)    with the number of entities; for computed tables, how far they are
             [words, named] = levada.internal.inputs.takeOptions(varargin, struct('Counts', false));
             if isempty(words) && levada.internal.diagrams.hasDisplay()

@@ -10,6 +10,11 @@ classdef Imported < levada.AutoPopulate
 %   See also levada.worker, levada.Computed, levada.AutoPopulate
 
     methods
+        function self = Imported(varargin)
+            %IMPORTED Make the relation of the whole table.
+            self@levada.AutoPopulate(varargin{:});
+        end
+
         function number = discoverNow(self)
             %DISCOVERNOW Call `discover` here, and insert the rows that are new; return how many these are.
             %

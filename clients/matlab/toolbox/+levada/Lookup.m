@@ -14,4 +14,11 @@ classdef Lookup < levada.Table
 %   Insert into it, and query it: insert(lab.Species, rows), fetch(lab.Species & condition, '*').
 %
 %   See also levada.Table, levada.Schema
+
+    methods
+        function self = Lookup(varargin)
+            %LOOKUP Make the relation of the whole table.
+            self@levada.Table(varargin{:});
+        end
+    end
 end

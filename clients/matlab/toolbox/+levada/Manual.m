@@ -28,6 +28,11 @@ classdef Manual < levada.Table
 %   See also levada.worker, levada.Table, levada.Schema
 
     methods
+        function self = Manual(varargin)
+            %MANUAL Make the relation of the whole table.
+            self@levada.Table(varargin{:});
+        end
+
         function number = discoverNow(self)
             %DISCOVERNOW Call `discover` here, and insert the rows that are new; return how many these are.
             %

@@ -17,4 +17,11 @@ classdef Part < levada.Table
 %   The name of the class begins with that of its master.
 %
 %   See also levada.Table
+
+    methods
+        function self = Part(varargin)
+            %PART Make the relation of the whole table.
+            self@levada.Table(varargin{:});
+        end
+    end
 end

@@ -102,11 +102,12 @@ classdef Relation
             %PROJ Keep, rename and compute attributes; the primary key always stays.
             %
             %   proj(A)                       the primary key alone
+            %   proj(A, attribute, ...)       and these, each as one of
             %   proj(A, 'a', 'b')             keeps a and b
             %   proj(A, 'old->new')           renames; '(old)->new' duplicates
             %   proj(A, 'weight/2->half')     computes
             %   proj(A, '*')                  keeps all; with '-a' beside it all but a
-            %   proj(A, B, 'count(*)->n')     computes over the matching entities of B, as aggr does
+            %   proj(A, B, 'count(*)->n')     computes over the matching entities of B; options as for aggr
             if ~isempty(varargin) && isa(varargin{1}, 'levada.Relation')
                 result = aggr(self, varargin{:});
                 return
@@ -119,12 +120,15 @@ classdef Relation
 
         function result = pro(self, varargin)
             %PRO Project as proj does: older code calls pro.
+            %
+            %   pro(A, attribute, ...)    options as for aggr
             result = proj(self, varargin{:});
         end
 
         function result = aggr(self, group, varargin)
             %AGGR Compute over the entities of `group` that match each entity of A.
             %
+            %   aggr(A, group, attribute, ...)
             %   aggr(A, group, 'count(*)->n', 'avg(x)->mean', 'attribute_of_A', ...)
             %   aggr(..., 'KeepAllRows', false)   leaves out entities without a match
             %
@@ -209,6 +213,7 @@ classdef Relation
             %FETCH Fetch entities as a struct array (n-by-1).
             %
             %   rows = fetch(A)                the primary key alone
+            %   rows = fetch(A, attribute, ...)
             %   rows = fetch(A, '*')           all attributes
             %   rows = fetch(A, 'a', 'old->new', 'x/2->half')
             %   rows = fetch(A, B, 'count(*)->n')
@@ -230,9 +235,11 @@ classdef Relation
         function varargout = fetch1(self, varargin)
             %FETCH1 Fetch exactly one entity.
             %
+            %   [a, b, ...] = fetch1(A, attribute, ...)
             %   [a, b] = fetch1(A, 'a', 'b')
             %   row = fetch1(A, '*')           a struct of all
             %   row = fetch1(A)                the same
+            %   [...] = fetch1(..., 'Exact', true)   as for fetch
             %
             %   Errors: levada:NotFound (none), levada:InvalidRequest (several).
             [varargout{1:max(nargout, 1)}] = levada.internal.query.fetchOne(self, varargin);
@@ -241,6 +248,7 @@ classdef Relation
         function varargout = fetchn(self, varargin)
             %FETCHN Fetch attributes as one column each: numbers as a vector, the rest as a cell.
             %
+            %   [a, b, ...] = fetchn(A, attribute, ...)
             %   [a, b] = fetchn(A, 'a', 'b')
             %   [a, b, keys] = fetchn(A, 'a', 'b')   the primary keys as a struct array too
             %
@@ -250,6 +258,8 @@ classdef Relation
 
         function rows = fetchtable(self, varargin)
             %FETCHTABLE Fetch entities as a table, all attributes if none are named; arguments as for fetch.
+            %
+            %   rows = fetchtable(A, attribute, ...)
             %
             %   Text is string, dates and times are datetime. Octave has no tables: there it returns a struct with one
             %   column per attribute, as fetchn returns them.

@@ -202,11 +202,15 @@ classdef Table < levada.Relation
 
         function inserti(self, rows, varargin)
             %INSERTI Insert rows, but leave out those whose primary key exists.
+            %
+            %   inserti(table, rows)    options as for insert
             insert(self, rows, 'SkipDuplicates', true, varargin{:});
         end
 
         function insert1(self, row, varargin)
-            %INSERT1 Insert one row; as insert.
+            %INSERT1 Insert one row.
+            %
+            %   insert1(table, row)    options as for insert
             insert(self, row, varargin{:});
         end
 
@@ -214,8 +218,8 @@ classdef Table < levada.Relation
             %UPDATE Change secondary attributes of one entity.
             %
             %   update(table, row)                         a struct with the whole key and the attributes to change
-            %   update(table & key, 'attribute', value)    of exactly one entity
-            %   update(table & key, 'attribute')           sets its default
+            %   update(table & key, attribute, value)      of exactly one entity
+            %   update(table & key, attribute)             sets its default
             %
             %   [] and NaN set the default. Errors: levada:NotFound (no such entity), levada:WrongValue.
             levada.internal.rows.updateRow(self, varargin);

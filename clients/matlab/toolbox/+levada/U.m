@@ -1,6 +1,7 @@
 classdef U < levada.Relation
 %U All possible entities with some attributes; of use only in restrictions and aggregations.
 %
+%   levada.U(attribute, ...)                   all entities with these attributes
 %   levada.U('a', 'b') & A                     the distinct pairs of A
 %   aggr(levada.U('a'), A, 'count(*)->n')      groups by a
 %   aggr(levada.U(), A, 'count(*)->n')         one entity

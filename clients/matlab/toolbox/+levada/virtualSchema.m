@@ -1,8 +1,8 @@
 function tables = virtualSchema(varargin)
 %VIRTUALSCHEMA Return the tables of an existing schema, wherever it was declared, without classes here.
 %
-%   lab = levada.virtualSchema('lab')
-%   lab = levada.virtualSchema(connection, 'lab')
+%   lab = levada.virtualSchema(name)
+%   lab = levada.virtualSchema(connection, name)
 %
 %   Then lab.Session and, for the part Session.Trial, lab.SessionTrial are tables like any other:
 %       fetch(lab.Session & 'subject_id = 3', '*')

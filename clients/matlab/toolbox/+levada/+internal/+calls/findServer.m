@@ -60,7 +60,7 @@ end
 end
 
 function source = readSettings(file)
-text = fileread(file);
+text = levada.internal.inputs.readText(file);
 source = struct('url', setting(text, 'url'), 'certificates', setting(text, 'certificates'));
 if isempty(source.url)
     levada.internal.errors.fail('InvalidRequest', ...
@@ -103,7 +103,7 @@ if ~isempty(file)
             ['%s belongs to another user, and so does the local server that uses it. Work in a folder of your own, ' ...
             'or name a server by levada.connect(''host:port'').'], fileparts(file));
     end
-    served = jsondecode(fileread(file));
+    served = jsondecode(levada.internal.inputs.readText(file));
     url = served.address;
 end
 end
@@ -114,7 +114,7 @@ host = getenv('DJ_HOST');
 where = 'The environment variable DJ_HOST';
 file = fullfile(pwd(), 'dj_local_conf.json');
 if isempty(host) && exist(file, 'file')
-    settings = jsondecode(fileread(file));
+    settings = jsondecode(levada.internal.inputs.readText(file));
     where = file;
     names = fieldnames(settings);
     match = ismember(lower(names), {'databasehost', 'database_host', 'database.host'});

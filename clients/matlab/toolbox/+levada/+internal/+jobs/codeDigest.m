@@ -34,5 +34,5 @@ known(file) = struct('stamp', stamp, 'digest', digest);
 end
 
 function text = textOf(file)
-text = strrep(fileread(file), char([13 10]), char(10));
+text = strrep(levada.internal.inputs.readText(file), char([13 10]), char(10));
 end

@@ -26,6 +26,15 @@ classdef TableAccessor
             end
         end
 
+        function number = numArgumentsFromSubscript(self, references, context)
+            %NUMARGUMENTSFROMSUBSCRIPT Return how many values MATLAB asks subsref for: none of a method that has none.
+            number = 1;
+            if numel(references) > 1 && strcmp(char(context), 'Statement')
+                [~, ~, outputs] = levada.internal.schema.definingClass(find(self, references(1).subs), references(2).subs);
+                number = min(1, outputs);
+            end
+        end
+
         function disp(self)
             %DISP Show the names of the tables.
             fprintf('  tables of the schema `%s`\n', self.Schema.dbname);

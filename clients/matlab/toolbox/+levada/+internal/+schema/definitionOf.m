@@ -25,7 +25,7 @@ if isprop(table, 'definition')
 end
 file = which(class(table));
 if ~isempty(file)
-    definition = leadingComment(strrep(fileread(file), char([13 10]), char(10)));
+    definition = leadingComment(strrep(levada.internal.inputs.readText(file), char([13 10]), char(10)));
 end
 end
 
