@@ -28,7 +28,9 @@ mxArray* native_of(const pb::Message& message) {
 }
 
 void fill_value(const mxArray* array, pb::Message& message, const std::string& path) {
-  message.ParseFromString(value_of(array, path).SerializeAsString());
+  if (!message.ParseFromString(value_of(array, path).SerializeAsString())) {
+    throw Error("INTERNAL", path + " was encoded and cannot be read again.");
+  }
 }
 
 mxArray* message_array(const pb::Message& message, const Field& field) {
