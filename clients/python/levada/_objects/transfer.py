@@ -18,6 +18,7 @@ from levada._base.errors import DamagedObject, LostConnectionError, UnknownObjec
 from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
 from levada._net.job_context import running_job
+from levada._objects.chunk_requests import chunk_request
 from levada._objects.direct import PartSender, StoreUnreachable, ranges
 from levada._objects.noted_uploads import noted
 from levada_api.v1 import object_pb2
@@ -238,15 +239,14 @@ class _Upload:
             if (source, offset) > before:
                 pauses = RETRY.pauses(PATIENCE_SECONDS)
 
-    def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
+    def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest | bytes]:
         done = self._before + sum(s.size for s in self._sources[:first]) + offset
         self._progress.update(done - self._progress.done)
         for index, source in enumerate(self._sources[first:], first):
             self._reached = index
             yield pb.UploadObjectRequest(header=pb.UploadHeader(upload_id=self._id, path=source.path, offset=offset))
             for content in source.chunks(offset):
-                chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
-                yield pb.UploadObjectRequest(chunk=chunk)
+                yield chunk_request(content)
                 self._progress.update(len(content))
             offset = 0
 
