@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from tests.support.bucket_services import SERVICES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from levada._objects.handles import StoredObject
     from levada_server.storage.objects.bucket_settings import BucketSettings
 
 CHUNK_BYTES = 4 * 2**20
@@ -135,13 +137,15 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
                 flush=True,
             )
 
-        def download(handle: lv.StoredObject) -> None:
+        def upload(id_: int) -> None:
+            things.insert1({"id": id_, "file": source})
+
+        def download(handle: StoredObject) -> None:
             handle.download(data / "out", progress=False).unlink()
 
-        numbers = range(1, 1 + ROUNDS)
-        measured("up", [lambda id_=id_: things.insert1({"id": id_, "file": source}) for id_ in numbers])
+        measured("up", [partial(upload, id_) for id_ in range(1, 1 + ROUNDS)])
         handles = [row["file"] for row in (things & "id > 0").to_dicts()]
-        measured("down", [lambda handle=handle: download(handle) for handle in handles])
+        measured("down", [partial(download, handle) for handle in handles])
 
 
 def settle(place: Path, size: int) -> None:

@@ -141,7 +141,7 @@ def test_a_failed_download_shows_no_signed_address(
 
     def ranges(*arguments: object) -> object:
         try:
-            yield from real(*arguments)
+            yield from real(*arguments)  # type: ignore[arg-type]  # as they came
         except (lv.errors.LostConnectionError, direct.StoreUnreachable) as error:
             failures.append(shown(error))
             raise
