@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 STEPS = int(os.environ.get("LEVADA_OBJECT_STEPS", "150"))
 """How many steps are made in all; `make objects` makes ten thousand."""
 _AT_ONCE = 50
+_STALLED_SECONDS = 1_200
+"""After so long a step hangs; a machine that sleeps for some minutes, or is busy, makes no test fail."""
 CONTENTS = [b"one", b"two", b"three"]
 KEYS = st.integers(0, 3)
 CONTENT = st.sampled_from(CONTENTS)
@@ -146,7 +148,7 @@ class ObjectMachine(RuleBasedStateMachine):
         self.fuse.left, self.fuse.burnt = fuse, False
         result = None
         try:
-            result = asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
+            result = asyncio.run_coroutine_threadsafe(work, self.loop).result(_STALLED_SECONDS)
         except* Killed:  # alone, or in a group
             pass
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,7 +11,15 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from levada_api.v1 import job_pb2, job_service_pb2, query_service_pb2, schema_pb2, value_pb2
+from levada_api.v1 import (
+    job_pb2,
+    job_service_pb2,
+    object_pb2,
+    object_service_pb2,
+    query_service_pb2,
+    schema_pb2,
+    value_pb2,
+)
 from levada_server.jobs.signing import lease_content
 from levada_server.model.description import describe
 from levada_server.model.job_table import STATES
@@ -35,6 +44,9 @@ _EPOCH_DAY = dt.date(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 _ARROW_IPC_TAG = query_service_pb2.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2
+_CHUNK_TAG = object_service_pb2.DownloadObjectResponse.CHUNK_FIELD_NUMBER << 3 | 2
+_CONTENT_TAG = object_pb2.ObjectChunk.CONTENT_FIELD_NUMBER << 3 | 2
+_CRC32_TAG = object_pb2.ObjectChunk.CRC32_FIELD_NUMBER << 3
 
 TIERS = {
     Tier.LOOKUP: schema_pb2.TABLE_TIER_LOOKUP,
@@ -58,13 +70,24 @@ def fetched(piece: Piece) -> bytes:
 
     Source: Protocol Buffers, "Encoding".
     """
-    size = sum(map(len, piece))
-    head = bytearray([_ARROW_IPC_TAG])
-    while size > 0x7F:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return b"".join([head, *piece])
+    return b"".join([bytes([_ARROW_IPC_TAG]), _varint(sum(map(len, piece))), *piece])
+
+
+def downloaded(content: bytes) -> bytes:
+    """Encode bytes of an object as the bytes of a DownloadObjectResponse, for the reason that `fetched` has."""
+    head = bytes([_CONTENT_TAG]) + _varint(len(content))
+    tail = bytes([_CRC32_TAG]) + _varint(zlib.crc32(content))
+    size = len(head) + len(content) + len(tail)
+    return b"".join([bytes([_CHUNK_TAG]), _varint(size), head, content, tail])
+
+
+def _varint(number: int) -> bytes:
+    octets = bytearray()
+    while number > 0x7F:
+        octets.append(number & 0x7F | 0x80)
+        number >>= 7
+    octets.append(number)
+    return bytes(octets)
 
 
 def table_name(name: TableName) -> schema_pb2.TableName:

@@ -12,6 +12,7 @@ from levada_server.errors import DamagedObject, InvalidRequest, LevadaError
 from levada_server.operations.objects import collection, copies, downloads, objects, registration, usage, verification
 from levada_server.operations.objects.objects import OpenUpload, Target
 from levada_server.operations.objects.verification import NOBODY
+from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
 from levada_server.rpc.page_token import page, read_name, read_number, write_name, write_number
 
@@ -171,8 +172,7 @@ class ObjectService:
         chunks = downloads.read(found, request.path, offset=request.offset, length_bytes=length)
         async with aclosing(chunks):
             async for content in chunks:
-                chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
-                await call.send(pb.DownloadObjectResponse(chunk=chunk))
+                await call.send(encode.downloaded(content))
 
     async def ListObjectFiles(self, request: pb.ListObjectFilesRequest, call: Call) -> pb.ListObjectFilesResponse:
         """List the files of a folder by path."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from levada._net.dependencies import Dependencies
     from levada._net.job_context import JobContext
+    from levada._net.request_queue import Request
     from levada._net.transaction import Transaction
     from levada._net.transport import Decoder
     from levada_api.methods import MethodName
@@ -446,14 +447,14 @@ class Connection(Explained):
     def send(
         self,
         method: MethodName,
-        requests: Iterable[Message],
+        requests: Iterable[Request],
         response: type[_Response],
         *,
         patience: float | None = None,
     ) -> _Response:
         """Call a method that takes a stream; see `Transport.send`."""
         if (transaction := self._transactions.serving(method)) is not None:
-            answer: _Response = transaction.send(method, requests)
+            answer: _Response = transaction.send(method, cast("Iterable[Message]", requests))  # only objects send bytes
             return answer
         return self._transport.send(method, requests, response, patience=patience)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 
 from levada._base.errors import (
@@ -27,15 +27,13 @@ from levada._net.balancing import route
 from levada._net.credentials import parse_address
 from levada._net.lingering_calls import OPEN_CALLS
 from levada._net.private_socket import find_private_socket, is_loopback
-from levada._net.request_queue import Kept, RequestQueue
+from levada._net.request_queue import Kept, Request, RequestQueue
 from levada._net.turns import Turns, available
 from levada._net.versions import CLIENT, client_name
 from levada_api.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from google.protobuf.message import Message
 
     from levada_api.methods import MethodName
 
@@ -265,7 +263,7 @@ class Transport:
     def send(
         self,
         method: MethodName,
-        requests: Iterable[Message],
+        requests: Iterable[Request],
         response: type[_Response],
         *,
         patience: float | None = None,
@@ -294,12 +292,12 @@ class Transport:
                         "The server was lost after all was sent; check whether the request took effect before "
                         f"you repeat it. {error}"
                     ) from None
-                safe = kept.whole and kept.first is not None and known.repeatable(kept.first)
+                safe = kept.whole and isinstance(kept.first, Message) and known.repeatable(kept.first)
                 if not (safe and self._may_return):
                     raise
                 wait(pauses, error)
 
-    def _send_once(self, path: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+    def _send_once(self, path: str, requests: Iterable[Request], response: type[_Response]) -> _Response:
         queue = RequestQueue()
         call = self._begin(
             lambda channel: channel.stream_unary(
@@ -527,5 +525,5 @@ def _is_near(place: str) -> bool:
     return place.startswith("unix:") or is_loopback(place)
 
 
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+def _serialize(message: Request) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()

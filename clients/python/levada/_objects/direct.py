@@ -10,6 +10,7 @@ import hashlib
 import http.client
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from threading import Event, Lock, local
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -39,6 +40,31 @@ class StoreUnreachable(Exception):
     """This machine cannot use the store itself, so the bytes must go through the server."""
 
 
+@dataclass(frozen=True)
+class SignedAddress:
+    """A request that the server signed, without its signature wherever it is shown: in logs, and in tracebacks.
+
+    Args:
+        method: `GET` or `PUT`.
+        scheme: `http` or `https`.
+        host: The host of the store, and its port.
+        target: The path and the query; whoever has them may send the request.
+        headers: The client must send these.
+    """
+
+    method: str
+    scheme: str
+    host: str
+    target: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, request: object_pb2.SignedRequest) -> SignedAddress:
+        """Take over what the server sent."""
+        parts = urlsplit(request.url)
+        return cls(request.method, parts.scheme, parts.netloc, f"{parts.path}?{parts.query}", dict(request.headers))
+
+
 class _Requests:
     """Sends requests to stores, with a connection that is kept for each thread."""
 
@@ -47,32 +73,33 @@ class _Requests:
         self._opened: list[http.client.HTTPConnection] = []
 
     def send(
-        self, request: object_pb2.SignedRequest, body: bytes | None, headers: Mapping[str, str]
+        self, request: SignedAddress, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes, Mapping[str, str]]:
         """Send a request; return the status, the body and the headers of the answer.
 
         Raises:
             OSError: The store cannot be reached, or broke the connection.
         """
-        parts = urlsplit(request.url)
-        connection = self._connection(parts.scheme, parts.netloc)
+        connection = self._connection(request.scheme, request.host)
         try:
             if connection.sock is None:
                 connection.connect()
                 _settle(connection.sock)
-            sent = {**request.headers, **headers}
-            connection.request(request.method, f"{parts.path}?{parts.query}", body, sent)
+            connection.request(request.method, request.target, body, {**request.headers, **headers})
             answer = connection.getresponse()
             return answer.status, answer.read(), answer.headers  # type: ignore[return-value]  # it is a mapping in use
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise error if isinstance(error, OSError) else ConnectionError(type(error).__name__) from None
+            failure = error if isinstance(error, OSError) else ConnectionError(type(error).__name__)
+        # Outside the block, and from here: the frames of `http.client` hold the address.
+        raise failure.with_traceback(None)
 
     def _connection(self, scheme: str, host: str) -> http.client.HTTPConnection:
         kept: dict[tuple[str, str], http.client.HTTPConnection] = self._local.__dict__.setdefault("kept", {})
         if (scheme, host) not in kept:
             kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
             kept[scheme, host] = kind(host, timeout=_CONNECT_SECONDS)
+            kept[scheme, host].set_debuglevel(0)  # programs turn it on for the class, and it prints addresses
             self._opened.append(kept[scheme, host])
         return kept[scheme, host]
 
@@ -168,19 +195,21 @@ class PartSender:
     def _put(self, number: int, content: bytes, md5: bytes) -> None:
         request = pb.SignPartsRequest(upload_id=self._id, path=self._source.path)
         request.parts.add(number=number, md5=md5)
-        signed = self._connection.call(
+        answer = self._connection.call(
             "ObjectService/SignParts", request, pb.SignPartsResponse, patience=PATIENCE_SECONDS
-        ).requests[0]
+        )
+        signed = SignedAddress.of(answer.requests[0])
+        del answer  # its text has the address
         try:
-            status, answer, _ = self._requests.send(signed, content, {})
+            status, told, _ = self._requests.send(signed, content, {})
         except OSError as error:
             raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
         if status in (200, 201):
             return
-        raise _error_of(status, answer)
+        raise _error_of(status, told)
 
 
-def ranges(request: object_pb2.SignedRequest, size: int, offset: int, end: int) -> Iterator[bytes]:
+def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator[bytes]:
     """Yield the bytes of a file from a store, in order, while later ranges are on their way.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
@@ -11,8 +10,8 @@ from blake3 import blake3
 
 from levada._base.errors import DamagedObject, LostConnectionError
 from levada._net.backoff import RETRY, wait
+from levada._objects.chunk_requests import chunk_request
 from levada._objects.transfer import CHUNK_BYTES, PATIENCE_SECONDS, download
-from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -101,11 +100,10 @@ class StagedObject:
         """Send bytes of a file from an offset on; after a break all of them again."""
         header = pb.UploadHeader(upload_id=self._id, path=path, offset=offset, removed=removed)
 
-        def requests() -> Iterator[pb.UploadObjectRequest]:
+        def requests() -> Iterator[pb.UploadObjectRequest | bytes]:
             yield pb.UploadObjectRequest(header=header)
             for chunk in chunks:
-                content = object_pb2.ObjectChunk(content=chunk, crc32=zlib.crc32(chunk))
-                yield pb.UploadObjectRequest(chunk=content)
+                yield chunk_request(chunk)
 
         pauses = RETRY.pauses(PATIENCE_SECONDS)
         while True:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
@@ -18,7 +18,8 @@ from levada._base.errors import DamagedObject, LostConnectionError, UnknownObjec
 from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
 from levada._net.job_context import running_job
-from levada._objects.direct import PartSender, StoreUnreachable, ranges
+from levada._objects.chunk_requests import chunk_request
+from levada._objects.direct import PartSender, SignedAddress, StoreUnreachable, ranges
 from levada._objects.noted_uploads import noted
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
@@ -238,15 +239,14 @@ class _Upload:
             if (source, offset) > before:
                 pauses = RETRY.pauses(PATIENCE_SECONDS)
 
-    def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
+    def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest | bytes]:
         done = self._before + sum(s.size for s in self._sources[:first]) + offset
         self._progress.update(done - self._progress.done)
         for index, source in enumerate(self._sources[first:], first):
             self._reached = index
             yield pb.UploadObjectRequest(header=pb.UploadHeader(upload_id=self._id, path=source.path, offset=offset))
             for content in source.chunks(offset):
-                chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
-                yield pb.UploadObjectRequest(chunk=chunk)
+                yield chunk_request(content)
                 self._progress.update(len(content))
             offset = 0
 
@@ -277,16 +277,16 @@ def download(
         if end is not None:
             request.length_bytes = end - offset
         try:
-            for response in connection.receive("ObjectService/DownloadObject", request, pb.DownloadObjectResponse):
-                if response.HasField("request"):
-                    last = response.size_bytes if end is None else min(end, response.size_bytes)
-                    for content in ranges(response.request, response.size_bytes, offset, last):
+            for answer in connection.receive("ObjectService/DownloadObject", request, _Answer):
+                if answer.address is not None:
+                    last = answer.size_bytes if end is None else min(end, answer.size_bytes)
+                    for content in ranges(answer.address, answer.size_bytes, offset, last):
                         pauses = RETRY.pauses(PATIENCE_SECONDS)
                         offset += len(content)
                         yield content
                     return
-                content = response.chunk.content
-                if zlib.crc32(content) != response.chunk.crc32:
+                content = answer.content
+                if zlib.crc32(content) != answer.crc32:
                     raise _Garbled("Bytes were damaged in transit.")
                 pauses = RETRY.pauses(PATIENCE_SECONDS)
                 offset += len(content)
@@ -297,6 +297,23 @@ def download(
             connection.direct_again = time.monotonic() + STREAMED_SECONDS
         except (LostConnectionError, _Garbled) as error:
             wait(pauses, error)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A message of a download: bytes and their checksum, or how to read the file from the store, and its size."""
+
+    content: bytes = field(repr=False)
+    crc32: int
+    address: SignedAddress | None
+    size_bytes: int
+
+    @classmethod
+    def FromString(cls, content: bytes) -> _Answer:  # as messages have it
+        """Decode a message."""
+        told = pb.DownloadObjectResponse.FromString(content)
+        address = SignedAddress.of(told.request) if told.HasField("request") else None
+        return cls(told.chunk.content, told.chunk.crc32, address, told.size_bytes)
 
 
 class _Garbled(DamagedObject):

@@ -80,6 +80,7 @@ def send(store: str, method: str, url: str, body: bytes = b"", headers: Mapping[
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
         with closing(kind(parts.netloc, timeout=_SECONDS)) as connection:
+            connection.set_debuglevel(0)  # programs set it for the class, and it prints addresses
             connection.request(method, f"{parts.path}?{parts.query}", body, dict(headers or {}))
             answer = connection.getresponse()
             content = answer.read(_MAX_ANSWER_BYTES)
