@@ -21,7 +21,10 @@ CONTENTS = NAMESPACE / "Contents.m"
 SIGNATURES = TOOLBOX / "resources" / "functionSignatures.json"
 
 SECTIONS = {
-    "Connect": ("connect", "login", "conn", "Connection", "config", "version", "failedCall"),
+    "Connect": (
+        *("connect", "login", "makeToken", "listTokens", "revokeTokens"),
+        *("conn", "Connection", "config", "version", "failedCall"),
+    ),
     "Schemas": ("Schema", "createSchema", "listSchemas", "virtualSchema", "Diagram", "ERD"),
     "Tables": ("Manual", "Lookup", "Imported", "Computed", "Part", "Table", "FreeTable", "AutoPopulate"),
     "Queries": ("Relation", "Top", "U", "Not", "AnyOf", "Lineage", "StoredObject"),

@@ -4,6 +4,9 @@
 % Connect
 %   connect        - Connect to a server, and make it the one that schemas use from now on.
 %   login          - Log in to a server, keep the token for its address, and make it the one that schemas use from now on.
+%   makeToken      - Make a token, with which a program calls the server as its user. Its secret is shown only now.
+%   listTokens     - List the valid tokens that the user may see: the own ones, of an administrator those of everybody.
+%   revokeTokens   - End tokens at once, and return how many.
 %   conn           - Return the connection that schemas use; connect first if there is none.
 %   Connection     - Connection to one server.
 %   config         - Read and change settings of this session.
@@ -38,7 +41,7 @@
 %   StoredObject   - File, folder or array that lies in a store, or a file in a row, as fetch returns it.
 %
 % Computing
-%   worker         - Compute jobs of some tables as they come, beside other workers in MATLAB and Python, until it is stopped.
+%   worker         - Compute jobs of some tables and look for their new rows, beside other workers in MATLAB and Python, until stopped.
 %   Jobs           - Jobs of a table as a relation: the key of each, its state, worker and error. Restrict, join and fetch it.
 %   Recomputation  - Outcome of a recompute: results that came out equal, differences, and errors; nothing is replaced yet.
 %
