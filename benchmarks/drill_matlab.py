@@ -51,7 +51,7 @@ class Scale:
 
 
 SMALL = Scale(workers=2, keys=200, kills=4, lapse=True)
-FULL = Scale(workers=8, keys=4000, kills=40, lapse=False)
+FULL = Scale(workers=8, keys=1500, kills=20, lapse=False)
 
 
 def both_languages(database_url: str, scale: Scale) -> dict[str, int]:
