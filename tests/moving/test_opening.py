@@ -152,6 +152,31 @@ def test_content_with_other_bytes_is_damage(bare: Lab, levada: Levada, out: Path
     assert (code, told["error"]) == (1, "DamagedObject")
 
 
+def test_folder_with_a_link_that_leads_out_is_refused(bare: Lab, levada: Levada, out: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"not for others")
+    place = out / "work" / pq.read_table(out / "work" / "Session.parquet")["folder"][0].as_py()["file"]
+    (place / "key").symlink_to(tmp_path / "secret")
+    code, told = levada("import", out, "--url", bare.address)
+    assert (code, told["error"]) == (1, "DamagedObject")
+    assert "leads out of its folder" in told["message"]
+
+
+def test_file_without_a_hash_or_that_is_missing_is_refused(bare: Lab, levada: Levada, out: Path) -> None:
+    file = out / "work" / "Session.parquet"
+    rows = pq.read_table(file)
+    place = rows.schema.get_field_index("video")
+    values = [{**value, "hash": ""} for value in rows["video"].to_pylist()]
+    pq.write_table(rows.set_column(place, rows.schema.field(place), pa.array(values, rows["video"].type)), file)
+    code, told = levada("import", out, "--url", bare.address)
+    assert (code, told["error"]) == (1, "DamagedObject")
+    assert "has a file without a hash" in told["message"]
+    pq.write_table(rows, file)
+    (out / "work" / values[0]["file"]).unlink()
+    code, told = levada("import", out, "--url", bare.address)
+    assert (code, told["error"]) == (1, "DamagedObject")
+    assert "is missing" in told["message"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -159,7 +184,9 @@ def test_content_with_other_bytes_is_damage(bare: Lab, levada: Levada, out: Path
         {"file": "link"},
         {"file": 1},
         {"rows": "many"},
+        {"rows": float("inf")},
         {"next_number": []},
+        {"next_number": 2**70},
         {"table": {"name": 1}},
     ],
     ids=lambda change: next(iter(change)),

@@ -133,7 +133,8 @@ async def refresh_periodically(engine: Engine, sent: list[str]) -> int | None:
 async def wait_for_earlier_transactions(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Wait until every transaction is over that runs now: those in databases of other tests hold the horizon too."""
     now = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
-    while not await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8", now):
+    over = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8 FROM pg_sleep(0.01)"
+    while not await connection.fetchval(over, now):
         pass
 
 

@@ -13,7 +13,7 @@ from multiprocessing import connection as pipes
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
+from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, NotFound, UnknownJob
 from levada._base.installation import install_command
 from levada._crew import family
 from levada._crew.limits import Limits, show_size
@@ -302,7 +302,7 @@ class Crew:
         """Kill a member whose `make` exceeds its limits or is cancelled, or whose `discover` takes too long."""
         discovery = member.discovering
         if discovery is not None and discovery.limit is not None and not member.overdue:
-            if time.monotonic() - member.begin_seconds > discovery.limit.total_seconds():
+            if time.monotonic() - member.begin_seconds > discovery.limit.total_seconds() and not _has_more(member):
                 member.overdue = True
                 member.kill()
             return
@@ -356,11 +356,19 @@ class Crew:
         try:
             patience = self._lease.total_seconds()
             fail_discovery(self._connection, begun.table, begun.lease_token, failure, seconds, patience)
-        except LeaseLost:
+        except (LeaseLost, NotFound):  # the table may be gone
             state = "lost"
         except PASSING:
             pass  # its lease ends with the session, and the next attempt counts
         return FinishedDiscovery(member.pid, begun.table, 0, seconds, state, f"{failure.type}: {failure.message}")
+
+
+def _has_more(member: _Member) -> bool:
+    """Return whether a member has sent what is not read yet, such as the end of what it did."""
+    try:
+        return member.pipe.poll()
+    except OSError:
+        return False
 
 
 def _lost(lease: Lease, code: int) -> Failure:

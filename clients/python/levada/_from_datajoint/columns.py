@@ -168,7 +168,7 @@ class ColumnPlanner:
         word = "type"
         if column.type.startswith("set"):
             word, answers = "set", {**answers, "json": "bring it as a JSON list of words"}
-        elif is_shape(column.type):
+        elif self._is_shape(column):
             answers = {
                 "text": "bring it as text, as ST_AsText writes it, without its SRID",
                 "hex": "bring it as hexadecimal digits of the stored bytes: the SRID in four bytes, then the shape",
@@ -191,7 +191,11 @@ class ColumnPlanner:
                 self._changes.append(f"{where} is left out.")
                 return None
             case _:
-                return Translation("text", Way.SHAPE if is_shape(column.type) else Way.PLAIN)
+                return Translation("text", Way.SHAPE if self._is_shape(column) else Way.PLAIN)
+
+    def _is_shape(self, column: Column) -> bool:
+        """Return whether a column has shapes as MySQL stores them; those of PostgreSQL come as its text."""
+        return self._database.dialect == "mysql" and is_shape(column.type)
 
     def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
         seen = self._database.observations.get((table.place, column.name))

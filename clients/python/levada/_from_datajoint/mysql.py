@@ -151,7 +151,7 @@ class MySQL:
             )
 
     def _columns(self, schema: str) -> dict[str, list[Column]]:
-        mariadb = "mariadb" in str(self._ask("SELECT version()")[0][0]).lower()
+        mariadb = self._is_mariadb()
         checked = self._json_columns(schema) if mariadb else set()
         columns: dict[str, list[Column]] = {}
         statement = (
@@ -164,7 +164,7 @@ class MySQL:
         ):
             made = Column(
                 name,
-                _NOTE.sub("", type_ if "'" in type_ else type_.lower()),
+                type_ if "'" in type_ else _NOTE.sub("", type_.lower()),
                 nullable == "YES",
                 _read_default(default, extra, mariadb=mariadb),
                 comment,
@@ -177,6 +177,9 @@ class MySQL:
             )
             columns.setdefault(table, []).append(made)
         return columns
+
+    def _is_mariadb(self) -> bool:
+        return "mariadb" in str(self._ask("SELECT version()")[0][0]).lower()
 
     def _json_columns(self, schema: str) -> set[tuple[str, str]]:
         """Return the columns that MariaDB checks for JSON, its only sign that they were declared so."""
@@ -194,12 +197,18 @@ class MySQL:
         known = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
         if not self._ask(known, "information_schema", "CHECK_CONSTRAINTS")[0][0]:
             return {}
-        statement = (
-            "SELECT t.table_name, c.check_clause FROM information_schema.check_constraints c "
-            "JOIN information_schema.table_constraints t ON t.constraint_schema = c.constraint_schema "
-            "AND t.constraint_name = c.constraint_name AND t.constraint_type = 'CHECK' "
-            "WHERE c.constraint_schema = %s ORDER BY 1, c.constraint_name"
-        )
+        if self._is_mariadb():  # its tables may have checks of one name
+            statement = (
+                "SELECT table_name, check_clause FROM information_schema.check_constraints "
+                "WHERE constraint_schema = %s ORDER BY 1, constraint_name"
+            )
+        else:
+            statement = (
+                "SELECT t.table_name, c.check_clause FROM information_schema.check_constraints c "
+                "JOIN information_schema.table_constraints t ON t.constraint_schema = c.constraint_schema "
+                "AND t.constraint_name = c.constraint_name AND t.constraint_type = 'CHECK' "
+                "WHERE c.constraint_schema = %s ORDER BY 1, c.constraint_name"
+            )
         checks: dict[str, list[str]] = {}
         for table, clause in self._ask(statement, schema):
             if _JSON_CHECK.fullmatch(clause) is None and clause not in checks.get(table, ()):
@@ -284,7 +293,8 @@ class MySQL:
             elif column.holds_json or type_ == "json":
                 asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({quoted} AS CHAR), '\\u0000') > 0)"))
             elif re.match("(var)?char|(tiny|medium|long)?text|set", type_):
-                asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({quoted} AS BINARY), x'00') > 0)"))
+                text = f"CONVERT({quoted} USING utf8mb4)"  # others, such as utf16, have such a byte in each letter
+                asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({text} AS BINARY), x'00') > 0)"))
         if not asked or table.place.table.startswith("~"):
             return {}
         parts = ", ".join(f"COUNT({_quoted(name)}), {sums}" for name, sums in asked)

@@ -338,14 +338,18 @@ class _Planner:
         commands: dict[str, None] = {}
         for grant in self._database.grants:
             role = _role(grant.privileges)
-            if role and grant.table and Place(grant.schema, grant.table) in self._brought:
-                commands[
-                    f"# {grant.user} may {', '.join(sorted(grant.privileges))} in {grant.schema}.{grant.table} alone; "
-                    "grants here are for schemas"
-                ] = None
-            elif role and not grant.schema:
-                commands[f"# {grant.user} may {', '.join(sorted(grant.privileges))} in all schemas"] = None
-            elif role and grant.schema in self._schemas:
+            if not role:
+                continue
+            privileges = ", ".join(sorted(grant.privileges))
+            if grant.table:
+                if Place(grant.schema, grant.table) in self._brought:
+                    commands[
+                        f"# {grant.user} may {privileges} in {grant.schema}.{grant.table} alone; "
+                        "grants here are for schemas"
+                    ] = None
+            elif not grant.schema:
+                commands[f"# {grant.user} may {privileges} in all schemas"] = None
+            elif grant.schema in self._schemas:
                 commands[f"levada users add {grant.user}"] = None
                 commands[f"levada grants add {role} {self._schemas[grant.schema]} {grant.user}"] = None
         return list(commands)

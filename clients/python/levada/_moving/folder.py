@@ -154,7 +154,7 @@ def read_contents(folder: Path) -> Contents:
     try:
         tables = [_read_table(folder, one) for one in read["tables"]]
         schemas = [ParseDict(one, schema_pb2.Schema(), ignore_unknown_fields=True) for one in read["schemas"]]
-    except (KeyError, TypeError, AttributeError, ValueError, ParseError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, ParseError) as error:
         raise InvalidRequest(f"{file} is damaged: {error}") from None
     return Contents(tables, schemas, read.get("levada", ""), read.get("written", ""))
 
@@ -163,14 +163,14 @@ def _read_table(folder: Path, listed: Mapping[str, Any]) -> WrittenTable:  # Any
     """Read what the list of contents says of a table.
 
     Raises:
-        KeyError, TypeError, AttributeError, ValueError, ParseError: The list is damaged.
+        KeyError, TypeError, AttributeError, ValueError, OverflowError, ParseError: The list is damaged.
     """
     table = ParseDict(listed["table"], schema_pb2.Table(), ignore_unknown_fields=True)
     file, number = listed["file"], listed["next_number"]
     if not is_within(folder / file, folder):
         raise ValueError(f"{file!r} is not a file in the folder.")
-    if number is not None and not isinstance(number, int):
-        raise TypeError(f"{number!r} is not a number.")
+    if number is not None and not (isinstance(number, int) and 0 < number < 2**63):
+        raise ValueError(f"{number!r} is not the number of a row.")
     return WrittenTable(table, file, int(listed["rows"]), listed["digest"], bool(listed["whole"]), number)
 
 

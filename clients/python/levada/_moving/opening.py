@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from levada._base.errors import DamagedObject, PreconditionFailed
 from levada._base.names import class_path
+from levada._moving.archive import is_within
 from levada._moving.comparing import Held, compare
 from levada._moving.descriptions import copy_ownership, declare_alike, differences, make_schema, raise_next_number
 from levada._moving.digests import RowDigests, Total
@@ -185,9 +186,14 @@ def _references(
         if value is None:
             yield None
             continue
-        place = archive.file(written.name, value)
+        place, hash_ = archive.file(written.name, value), value["hash"]
+        if not isinstance(hash_, str) or not hash_:
+            # Without one, any bytes would do.
+            raise DamagedObject(f"A row of `{written.name}` has a file without a hash; copy the archive again.")
+        if not place.exists():
+            raise DamagedObject(f"{place}, which a row of `{written.name}` has, is missing; copy the archive again.")
         files = _files_of(place) if place.is_dir() else None
-        content = folder_content(place, str(value["name"]), str(value["hash"]), files)
+        content = folder_content(place, str(value["name"]), hash_, files)
         if codec == "filepath" and "filepath" in table.heading[field.name].type:
             content = replace(content, path=str(value["path"]))
         put = take_over(table.connection, table._name, table.heading, field.name, key, content)
@@ -195,7 +201,14 @@ def _references(
 
 
 def _files_of(folder: Path) -> list[tuple[str, int]]:
-    """Return the files of a folder with their sizes, in the byte order of their paths."""
+    """Return the files of a folder with their sizes, in the byte order of their paths.
+
+    Raises:
+        DamagedObject: One lies elsewhere: whoever made the archive would get a file of whoever opens it.
+    """
     files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in files:
+        if not is_within(path, folder):
+            raise DamagedObject(f"{path} is a link that leads out of its folder; copy the archive again.")
     found = [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in files]
     return sorted(found, key=lambda file: file[0].encode())

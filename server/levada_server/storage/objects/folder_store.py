@@ -357,7 +357,8 @@ def _begin_flush(descriptor: int, offset: int, end: int) -> None:
     first, last = offset // _FLUSHED_BYTES, end // _FLUSHED_BYTES
     if sys.platform == "linux" and first < last:
         size = (last - first) * _FLUSHED_BYTES
-        os.posix_fadvise(descriptor, first * _FLUSHED_BYTES, size, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):  # it is an advice alone
+            os.posix_fadvise(descriptor, first * _FLUSHED_BYTES, size, os.POSIX_FADV_DONTNEED)
 
 
 def _hash_of_first(place: Path, count: int) -> FileHash:

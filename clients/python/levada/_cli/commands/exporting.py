@@ -22,6 +22,8 @@ def export(connection: Connection, options: argparse.Namespace) -> int:
     """Write schemas and tables, or the slice of a recording, as files."""
     if options.slice is not None:
         return slices.export(connection, options)
+    if options.author or options.licence or options.writer:
+        raise InvalidRequest("--author, --licence and --writer go with --slice.")
     if not options.names:
         raise InvalidRequest("Name schemas or tables to export, or a recording by --slice.")
 
