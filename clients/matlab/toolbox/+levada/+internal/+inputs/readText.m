@@ -9,8 +9,13 @@ if handle < 0
 end
 closing = onCleanup(@() fclose(handle));
 bytes = fread(handle, Inf, '*uint8')';
-text = native2unicode(bytes, 'UTF-8');
-if ~isequal(unicode2native(text, 'UTF-8'), bytes)
+try
+    text = native2unicode(bytes, 'UTF-8');
+    isUtf8 = isequal(unicode2native(text, 'UTF-8'), bytes);
+catch  % Octave refuses other bytes
+    isUtf8 = false;
+end
+if ~isUtf8
     text = native2unicode(bytes);
 end
 end
