@@ -11,11 +11,10 @@ closing = onCleanup(@() fclose(handle));
 bytes = fread(handle, Inf, '*uint8')';
 try
     text = native2unicode(bytes, 'UTF-8');
-    isUtf8 = isequal(unicode2native(text, 'UTF-8'), bytes);
-catch  % Octave refuses other bytes
-    isUtf8 = false;
-end
-if ~isUtf8
-    text = native2unicode(bytes);
+    if ~isequal(unicode2native(text, 'UTF-8'), bytes)
+        text = native2unicode(bytes);
+    end
+catch  % Octave refuses bytes that are not UTF-8, which is also its encoding of the system
+    text = native2unicode(bytes, 'ISO-8859-1');
 end
 end
