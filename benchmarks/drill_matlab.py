@@ -139,7 +139,7 @@ class _Commits:
         self._noticed.set()
 
     async def reach(self, number: int) -> None:
-        """Wait until so many keys are committed.
+        """Wait until this many keys are committed.
 
         Raises:
             DrillFailed: None is for a long time.

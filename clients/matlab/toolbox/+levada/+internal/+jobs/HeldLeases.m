@@ -29,7 +29,8 @@ classdef HeldLeases < handle
                 try
                     levada.internal.api.releaseJobs(self.Connection, struct('leases', {names}), longestSeconds);
                 catch failure
-                    if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, 'levada:DeadlineExceeded')
+                    if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, ...
+                            'levada:DeadlineExceeded')
                         rethrow(failure)
                     end
                 end

@@ -70,7 +70,8 @@ classdef WorkerSession < handle
             longestSeconds = 1;  % it runs after Ctrl-C, too
             self.stopHeartbeat();
             try
-                levada.internal.api.deleteWorkerSession(self.Connection, struct('worker_session', self.Id), longestSeconds);
+                levada.internal.api.deleteWorkerSession(self.Connection, struct('worker_session', self.Id), ...
+                    longestSeconds);
             catch failure
                 if ~levada.internal.errors.isTransient(failure) && ~any(strcmp(failure.identifier, ...
                     {'levada:UnknownWorkerSession', 'levada:DeadlineExceeded'}))
