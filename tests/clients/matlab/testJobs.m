@@ -650,3 +650,14 @@ for id = first:first + 20
     end
 end
 end
+
+function test_the_end_of_a_discovery_is_recorded_however_long_the_server_is_away(~)
+connection = AwayConnection();
+levada.config('away_connection', connection);
+crew = levada.internal.jobs.Refresher({lab.Away});
+lease = struct('table', tableName(lab.Away), 'lease_token', 'x');
+said = containers.Map();
+crew.lookForRows(struct('reserveDiscovery', @(varargin) lease), @(name, outcome) keep(said, outcome.state));
+checkEqual(said.keys(), {'success'});
+checkEqual({connection.Refusals, connection.Request.lease_token}, {0, 'x'});
+end
