@@ -65,11 +65,7 @@ def both_languages(database_url: str, scale: Scale) -> dict[str, int]:
     """
     with Field(database_url) as field, _Workers(field, scale.workers) as workers:
         field.prepare([])
-        workers.hire_all()
-        lv.FreeTable(field.connection, "drill.Sample").insert([{"n": n} for n in range(scale.keys)])
-        (jobs,) = lv.Schema("drill", connection=field.connection).jobs & {"table_name": "Result"}
-        jobs.refresh()
-        killed = asyncio.run(_kill_at_random(field, workers, scale))
+        killed = asyncio.run(_drill(field, workers, scale))
         field.check()
         committed = dict.fromkeys(workers.started, 0)
         for process, count in field.sql(_COMMITTED.format(jobs=field.jobs)):
@@ -81,33 +77,82 @@ def both_languages(database_url: str, scale: Scale) -> dict[str, int]:
         return {f"{language} killed": count for language, count in killed.items()} | told
 
 
-async def _kill_at_random(field: Field, workers: _Workers, scale: Scale) -> dict[str, int]:
+async def _drill(field: Field, workers: _Workers, scale: Scale) -> dict[str, int]:
+    """Let each language commit keys, then kill workers until all keys are; return how many of each language."""
+    connection = await asyncpg.connect(field.database_url)
+    commits = _Commits(connection)
+    first = scale.keys // 4
+    try:
+        await connection.add_listener("committed", commits.notice)
+        # Octave alone, then Python alone: together, one of them might take all keys.
+        workers.hire("Octave")
+        _insert(field, range(first))
+        await commits.reach(first)
+        for process in workers.dismiss("Octave"):
+            await connection.execute(_LAPSE, process)
+        workers.hire("Python")
+        _insert(field, range(first, 2 * first))
+        await commits.reach(first + 1)
+        workers.hire("Octave")
+        _insert(field, range(2 * first, scale.keys))
+        return await _kill_at_random(commits, workers, scale)
+    finally:
+        await connection.close()
+
+
+def _insert(field: Field, numbers: range) -> None:
+    """Insert keys, and make their jobs."""
+    lv.FreeTable(field.connection, "drill.Sample").insert([{"n": n} for n in numbers])
+    (jobs,) = lv.Schema("drill", connection=field.connection).jobs & {"table_name": "Result"}
+    jobs.refresh()
+
+
+async def _kill_at_random(commits: _Commits, workers: _Workers, scale: Scale) -> dict[str, int]:
     """Kill a worker whenever some more keys are committed, until all are; return how many of each language."""
     chance = random.Random(scale.seed)
     killed = dict.fromkeys(workers.started, 0)
     pace = scale.keys // (scale.kills + 1)
-    connection = await asyncpg.connect(field.database_url)
-    noticed = asyncio.Event()
-    try:
-        await connection.add_listener("committed", lambda *_: noticed.set())
+    for kill in range(1, scale.kills + 1):
+        await commits.reach(kill * pace)
+        language = chance.choice(sorted(killed))
+        killed[language] += 1
+        process = workers.replace(language, chance)
+        if scale.lapse:
+            await commits.connection.execute(_LAPSE, process)
+    await commits.reach(scale.keys)
+    return killed
+
+
+class _Commits:
+    """Waits for commits.
+
+    Args:
+        connection: To the database, listening to commits with `notice`.
+    """
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        self.connection = connection
+        self._noticed = asyncio.Event()
+
+    def notice(self, *_: object) -> None:
+        """Count again."""
+        self._noticed.set()
+
+    async def reach(self, number: int) -> None:
+        """Wait until this many keys are committed.
+
+        Raises:
+            DrillFailed: None is for a long time.
+        """
         while True:
-            noticed.clear()
-            committed: int = await connection.fetchval("SELECT count(*) FROM drill.result")
-            if committed >= scale.keys:
-                return killed
-            if sum(killed.values()) < min(committed // pace, scale.kills):
-                language = chance.choice(sorted(killed))
-                killed[language] += 1
-                process = workers.replace(language, chance)
-                if scale.lapse:
-                    await connection.execute(_LAPSE, process)
-                continue
+            self._noticed.clear()
+            committed: int = await self.connection.fetchval("SELECT count(*) FROM drill.result")
+            if committed >= number:
+                return
             try:
-                await asyncio.wait_for(noticed.wait(), _SILENCE_SECONDS)
+                await asyncio.wait_for(self._noticed.wait(), _SILENCE_SECONDS)
             except TimeoutError:
-                raise DrillFailed(f"Only {committed} of {scale.keys} keys are committed.") from None
-    finally:
-        await connection.close()
+                raise DrillFailed(f"Only {committed} keys are committed, not {number}.") from None
 
 
 class _Workers:
@@ -133,15 +178,18 @@ class _Workers:
             process.kill()
             process.wait()
 
-    def hire_all(self) -> None:
-        """Start all workers, and wait until each has a session at the server."""
-        for language in self._running:
-            for _ in range(self._number):
-                self._hire(language)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._field.sql("SELECT count(*) FROM levada.worker_session")[0][0] < 2 * self._number:
-            if time.monotonic() > deadline:
-                raise DrillFailed("Not all workers begin.")
+    def hire(self, language: str) -> None:
+        """Start all workers of a language."""
+        for _ in range(self._number):
+            self._hire(language)
+
+    def dismiss(self, language: str) -> list[int]:
+        """Kill all workers of a language; return their process ids."""
+        processes, self._running[language] = self._running[language], []
+        for process in processes:
+            process.kill()
+            process.wait()
+        return [process.pid for process in processes]
 
     def replace(self, language: str, chance: random.Random) -> int:
         """Kill a worker of a language, and start another; return the process id of the first."""

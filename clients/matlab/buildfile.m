@@ -8,10 +8,10 @@ function plan = buildfile()
 %   The packaging needs no .prj file: the options below say all that one would.
 
 plan = buildplan(localfunctions());
-test = plan('test');
-test.Dependencies = 'mex';
-plan('test') = test;
-plan.DefaultTasks = 'test';
+test = plan("test");
+test.Dependencies = "mex";
+plan("test") = test;
+plan.DefaultTasks = "test";
 end
 
 function mexTask(~)

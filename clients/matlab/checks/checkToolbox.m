@@ -13,7 +13,7 @@ failure = refusedConnection();
 assert(strcmp(failure.identifier, 'levada:Unavailable'), 'The gateway does not work: %s', failure.message);
 
 shown = evalc('help levada.connect');
-assert(~isempty(strfind(shown, 'CONNECT Connect to a server')), 'help levada.connect shows %s', shown); %#ok<STREMP>
+assert(~isempty(strfind(shown, 'Connect to a server')), 'help levada.connect shows %s', shown); %#ok<STREMP>
 if exist('validateFunctionSignaturesJSON', 'file')
     problems = validateFunctionSignaturesJSON(fullfile(folder, 'resources', 'functionSignatures.json'));
     assert(isempty(problems), 'functionSignatures.json has %d problems', numel(problems));

@@ -240,7 +240,9 @@ checkError('Unauthenticated', @() levada.Connection(connection.Address, secret))
 checkError('NotFound', @() levada.revokeTokens(token.id));
 checkError('InvalidRequest', @() levada.revokeTokens());
 checkError('InvalidRequest', @() levada.makeToken('User', 'anna', 'Scopes', 'viewer'));
-checkError('InvalidRequest', @() levada.makeToken('User', 'anna', 'Days', 0));
+for wrong = {0, -1, -Inf, NaN, 1e-9, 1 + 2i, [1 2], [], 'long', {1}}
+    checkError('InvalidRequest', @() levada.makeToken('User', 'anna', 'Days', wrong{1}));
+end
 levada.makeToken('User', 'anna');
 levada.makeToken('User', 'anna', 'Days', Inf);
 listed = levada.listTokens();

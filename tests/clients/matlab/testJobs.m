@@ -571,3 +571,93 @@ levada.worker(lab.Found, 'Drain', true, 'Display', false);
 checkEqual(count(lab.Found), 1);
 checkError('InvalidRequest', @() levada.worker(lab.Subject, 'Drain', true));
 end
+
+function test_a_discover_that_leaves_a_transaction_open_is_an_error(connection)
+fill();
+levada.config('found_rows', @() rowsInTransaction(connection));
+failure = checkError('PreconditionFailed', @() discoverNow(lab.Found));
+check(~isempty(strfind(failure.message, 'leaves a transaction open')), failure.message);
+check(~connection.inTransaction());
+answer = levada.internal.api.listDiscoveries(connection, struct('schema', 'lab'));
+checkEqual(answer.discoveries{1}.state, 'JOB_STATE_ERROR');
+levada.config('found_rows', {1 'a' 5});
+checkEqual(discoverNow(lab.Found), 1);
+end
+
+function rows = rowsInTransaction(connection)
+connection.startTransaction();
+rows = {1 'a' 5};
+end
+
+function test_a_table_whose_discovery_is_refused_is_left_out(connection)
+fill();
+count(lab.Found);
+crew = levada.internal.jobs.Refresher({lab.Found});
+request = struct('name', tableName(lab.Found));
+refusing = struct('reserveDiscovery', @(varargin) levada.internal.api.describeTable(connection, request));
+drop(lab.Found);
+said = containers.Map();
+crew.lookForRows(refusing, @(name, outcome) keep(said, outcome.state));
+checkEqual(said.keys(), {'refused'});
+checkEqual(numel(crew.Discovering), 0);
+checkEqual(crew.reservation(true), []);
+end
+
+function test_a_server_that_refuses_all_discoveries_is_asked_again_later(connection)
+fill();
+count(lab.Found);
+crew = levada.internal.jobs.Refresher({lab.Found});
+asked = containers.Map();
+busy = struct('reserveDiscovery', @(varargin) refuse(asked));
+said = containers.Map();
+crew.lookForRows(busy, @(name, outcome) keep(said, outcome.state));
+crew.lookForRows(busy, @(name, outcome) keep(said, outcome.state));
+checkEqual({said.keys(), asked('asked')}, {{'refused'}, 1});
+checkEqual(numel(crew.Discovering), 1);
+checkEqual(crew.reservation(true), []);
+end
+
+function keep(said, word)
+number = 0;
+if isKey(said, word)
+    number = said(word);
+end
+said(word) = number + 1;
+end
+
+function lease = refuse(asked)
+keep(asked, 'asked');
+lease = [];
+levada.internal.calls.gateway('raise', 'LIMIT_REACHED', 'There are too many calls.', '');
+end
+
+function test_a_session_that_is_forgotten_sends_no_more_heartbeats(connection)
+first = levada.internal.calls.gateway('beatStart', connection.Channel, 'none', 1000);
+session = levada.internal.jobs.WorkerSession(connection);
+checkEqual(beatsFrom(first), 2);
+clear session
+checkEqual(beatsFrom(first), 1);
+levada.internal.calls.gateway('beatStop', first);
+end
+
+function number = beatsFrom(first)
+number = 0;
+for id = first:first + 20
+    try
+        levada.internal.calls.gateway('beatReport', id);
+        number = number + 1;
+    catch
+    end
+end
+end
+
+function test_the_end_of_a_discovery_is_recorded_however_long_the_server_is_away(~)
+connection = AwayConnection();
+levada.config('away_connection', connection);
+crew = levada.internal.jobs.Refresher({lab.Away});
+lease = struct('table', tableName(lab.Away), 'lease_token', 'x');
+said = containers.Map();
+crew.lookForRows(struct('reserveDiscovery', @(varargin) lease), @(name, outcome) keep(said, outcome.state));
+checkEqual(said.keys(), {'success'});
+checkEqual({connection.Refusals, connection.Request.lease_token}, {0, 'x'});
+end

@@ -34,3 +34,15 @@ connection.startTransaction();
 begun = connection.inTransaction();
 connection.cancelTransaction();
 end
+
+function seconds = test_close(connection, order)
+session = levada.internal.jobs.WorkerSession(connection);
+fprintf('has a session\n');
+fflush(stdout);
+while isempty(dir(order.file))
+    pause(0.01);
+end
+started = tic();
+session.close();
+seconds = toc(started);
+end

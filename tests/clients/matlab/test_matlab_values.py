@@ -22,13 +22,35 @@ def test_missing_categories_and_times_are_empty(octave: Octave) -> None:
     standing_in(octave, "duration(NaN)", "isequal(value, [])")
 
 
-def test_spans_count_microseconds_and_refuse_nan_in_arrays(octave: Octave) -> None:
-    standing_in(octave, "duration([1 2])", "isequal(value.microseconds, int64([1000000 2000000]))")
-    shown = octave.run(
-        f"addpath('{STAND_INS}'); try, levada.internal.values.standIn(duration([1 NaN])); "
-        "catch failure, disp(failure.identifier), end"
-    )
-    assert "levada:WrongValue" in shown
+def refused(octave: Octave, value: str) -> None:
+    attempt = f"try, levada.internal.values.standIn({value}); catch failure, disp(failure.identifier), end"
+    assert "levada:WrongValue" in octave.run(f"addpath('{STAND_INS}'); {attempt}")
+
+
+def test_spans_count_microseconds(octave: Octave) -> None:
+    span = "struct('levada_type', 'duration', 'microseconds', int64({}))"
+    standing_in(octave, "duration(1.5)", f"isequal(value, {span.format(1_500_000)})")
+    standing_in(octave, "duration([1 NaN])", f"isequal(value, {{{span.format(1_000_000)}, []}})")
+    standing_in(octave, "duration([1; 2])", f"isequal(value, {{{span.format(1_000_000)}; {span.format(2_000_000)}}})")
+    refused(octave, "duration(Inf)")
+
+
+def test_moments_keep_microseconds_in_all_years(octave: Octave) -> None:
+    moment = "struct('levada_type', 'timestamp', 'microseconds', int64({}), 'zone', '')"
+    day = 86_400_000_000
+    far = 2_932_896 * day  # 9999-12-31
+    standing_in(octave, "datetime(2932896, 0.001)", f"value.microseconds - int64({far}) == 1")
+    standing_in(octave, "datetime(2932896, 86399999.999)", f"value.microseconds - int64({far}) == {day - 1}")
+    standing_in(octave, "datetime(-1, 0.001)", f"isequal(value, {moment.format(1 - day)})")
+    standing_in(octave, "datetime([0 NaN])", f"isequal(value, {{{moment.format(0)}, []}})")
+    refused(octave, "datetime(-Inf)")
+
+
+def test_columns_of_a_table_with_one_row_are_lists(octave: Octave) -> None:
+    standing_in(octave, "table({duration(1), 5}, {'a' 'b'})", "iscell(value.columns{1}) && value.columns{2} == 5")
+    sent = "levada.internal.calls.gateway('decodeValue', levada.internal.calls.gateway('encodeValue', value), true)"
+    standing_in(octave, "table({duration(1), 5}, {'a' 'b'})", f"iscell(getfield({sent}, 'columns', {{1}}){{1}})")
+    standing_in(octave, "table({categorical({'a'}), datetime(NaN)}, {'a' 'b'})", "isequal(value.columns, {{'a'} {[]}})")
 
 
 def test_files_are_read_as_utf_8_in_all_releases(octave: Octave, tmp_path: Path) -> None:
@@ -39,11 +61,27 @@ def test_files_are_read_as_utf_8_in_all_releases(octave: Octave, tmp_path: Path)
     assert f"{tmp_path}/none cannot be read" in octave.run(missing)
 
 
+def test_a_file_in_another_encoding_is_read(octave: Octave, tmp_path: Path) -> None:
+    (tmp_path / "latin.m").write_bytes(bytes([97, 228, 10]))
+    assert "aä" in octave.run(f"disp(levada.internal.inputs.readText('{tmp_path}/latin.m'))")
+
+
 def test_an_error_keeps_letters_beyond_ascii(octave: Octave) -> None:
     attempt = (
         "try, levada.internal.calls.gateway('raise', 'NOT_FOUND', 'no größe μ', ''); catch f, disp(f.message), end"
     )
     assert "no größe μ" in octave.run(attempt)
+
+
+def test_an_error_of_a_call_has_the_whole_message_of_the_server(octave: Octave) -> None:
+    script = """
+    connection = levada.connect(address);
+    request = struct('name', struct('schema', 'größe', 'table', 'None'));
+    try, levada.internal.api.describeTable(connection, request); catch failure, end
+    last = levada.internal.calls.gateway('lastError');
+    assert(strcmp(failure.message, last.message)), disp(failure.message)
+    """
+    assert "größe" in octave.run(script)
 
 
 def test_an_expression_asks_a_table_for_one_value(octave: Octave) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from tests.clients.matlab.conftest import serving
@@ -58,3 +59,18 @@ def test_a_transaction_waits_for_a_server_that_is_away_for_a_moment(
         assert proxy.refused.wait(60)
         servers.append(server_address)
         assert m_tests.answer()
+
+
+def test_the_end_of_a_worker_does_not_wait_for_a_server_that_is_silent(
+    m_tests: MTests, database_url: str, port: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "go"
+    with serving(database_url, port) as server:
+        m_tests.ask("testRestarts", "test_close", f"127.0.0.1:{port}", file=str(file))
+        m_tests.wait_for_line("has a session")
+        server.send_signal(signal.SIGSTOP)
+        file.touch()
+        try:
+            assert m_tests.answer() < 8  # without a limit, a call waits longer
+        finally:
+            server.send_signal(signal.SIGCONT)

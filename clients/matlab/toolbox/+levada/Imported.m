@@ -21,8 +21,9 @@ classdef Imported < levada.AutoPopulate
             %   It runs under the same lease as in a worker, so never beside one. Rows of discover that the server refuses
             %   do not hold the others back; the first refusal is the error.
             %
-            %   Errors: levada:InvalidRequest (there is no discover), levada:PreconditionFailed (a worker is at it, or a
-            %   transaction is open).
+            %   Errors: levada:InvalidRequest (there is no discover), levada:InvalidDefinition (discoverEvery is not a
+            %   number of minutes), levada:PreconditionFailed (a worker is at it, or a transaction is open, also one
+            %   that discover has left open).
             number = levada.internal.jobs.discoverNow(self);
         end
     end

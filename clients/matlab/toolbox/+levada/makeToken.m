@@ -20,10 +20,12 @@ named = levada.internal.inputs.readOptions(struct('Label', '', 'Days', 30, 'Scop
 secondsOfDay = 86400;
 request = struct('user', levada.internal.inputs.plainText(named.User), ...
     'label', levada.internal.inputs.plainText(named.Label));
-if isfinite(named.Days) && named.Days <= 0
-    levada.internal.errors.fail('InvalidRequest', 'Days is a number above 0, or Inf for a token without end.');
-end
 days = named.Days;
+if ~isnumeric(days) || ~isscalar(days) || ~isreal(days) || ~(days * secondsOfDay >= 1)
+    levada.internal.errors.fail('InvalidRequest', ...
+        'Days is a number above 0, at least a second, or Inf for a token without end.');
+end
+days = double(days);
 if isinf(days)
     days = 0;
 end

@@ -43,7 +43,7 @@ levada.internal.calls.repeatCall(@serve, Inf, @mayGoOn);
     end
 
     function [request, isLast] = reserve()
-        crew.lookForRows(session, named.Patience, @reportRows);
+        crew.lookForRows(session, @reportRows);
         [request, isLast] = crew.reservation(named.Drain);
     end
 

@@ -11,7 +11,9 @@ classdef Found < levada.Manual
     methods
         function rows = discover(self)
             rows = levada.config('found_rows');
-            if ischar(rows)
+            if isa(rows, 'function_handle')
+                rows = rows();
+            elseif ischar(rows)
                 error('lab:Away', rows);
             end
         end

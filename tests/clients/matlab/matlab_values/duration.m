@@ -16,9 +16,39 @@ classdef duration
             counts = self.Values * 1000;
         end
 
+        function counts = days(self)
+            %DAYS Return the days.
+            counts = self.Values / 86400;
+        end
+
+        function answer = ismissing(self)
+            %ISMISSING Return which are missing.
+            answer = isnan(self.Values);
+        end
+
+        function answer = isinf(self)
+            %ISINF Return which are infinite.
+            answer = isinf(self.Values);
+        end
+
+        function answer = size(self)
+            %SIZE Return the size.
+            answer = size(self.Values);
+        end
+
+        function answer = numel(self, varargin)
+            %NUMEL Return how many there are.
+            answer = numel(self.Values);
+        end
+
         function answer = isscalar(self)
             %ISSCALAR Return whether it is one value.
-            answer = numel(self.Values) == 1;
+            answer = isscalar(self.Values);
+        end
+
+        function value = subsref(self, references)
+            %SUBSREF Return some of them.
+            value = duration(self.Values(references.subs{:}));
         end
     end
 end

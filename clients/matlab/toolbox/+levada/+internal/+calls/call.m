@@ -21,7 +21,7 @@ try
         levada.internal.calls.warnUser(warnings);
     end
 catch failure
-    failure = levada.internal.errors.withoutMexName(failure);
+    failure = levada.internal.errors.ofGateway(failure);
     attempt = @() once(channel, method, request, seconds);
     response = levada.internal.calls.repeatIfLost(failure, channel, method, request, attempt, seconds);
 end

@@ -14,11 +14,6 @@ end
 try
     [varargout{1:nargout}] = mex(varargin{:});
 catch trouble
-    trouble = levada.internal.errors.withoutMexName(trouble);
-    if strncmp(trouble.identifier, 'levada:', 7)
-        last = mex('lastError');  % before R2020a, MATLAB reads an error's text in the encoding of the system
-        trouble.message = last.message;
-    end
-    rethrow(trouble);
+    rethrow(levada.internal.errors.ofGateway(trouble));
 end
 end

@@ -9,8 +9,12 @@ if handle < 0
 end
 closing = onCleanup(@() fclose(handle));
 bytes = fread(handle, Inf, '*uint8')';
-text = native2unicode(bytes, 'UTF-8');
-if ~isequal(unicode2native(text, 'UTF-8'), bytes)
-    text = native2unicode(bytes);
+try
+    text = native2unicode(bytes, 'UTF-8');
+    if ~isequal(unicode2native(text, 'UTF-8'), bytes)
+        text = native2unicode(bytes);
+    end
+catch  % Octave refuses bytes that are not UTF-8, which is also its encoding of the system
+    text = native2unicode(bytes, 'ISO-8859-1');
 end
 end

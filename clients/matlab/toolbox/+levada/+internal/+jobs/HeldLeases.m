@@ -21,14 +21,16 @@ classdef HeldLeases < handle
 
         function release(self)
             %RELEASE Release the rest. If the server is out of reach, these leases expire instead.
+            longestSeconds = 1;  % it runs after Ctrl-C, too
             if ~isempty(self.Leases)
                 names = cellfun(@(l) struct('table', l.table, 'job_id', l.job_id, 'lease_token', l.lease_token), ...
                     self.Leases, 'UniformOutput', false);
                 self.Leases = {};
                 try
-                    levada.internal.api.releaseJobs(self.Connection, struct('leases', {names}));
+                    levada.internal.api.releaseJobs(self.Connection, struct('leases', {names}), longestSeconds);
                 catch failure
-                    if ~levada.internal.errors.isTransient(failure)
+                    if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, ...
+                            'levada:DeadlineExceeded')
                         rethrow(failure)
                     end
                 end

@@ -1,13 +1,18 @@
 classdef Refresher < handle
 %REFRESHER Keeper of the work of a worker's tables: it makes new jobs, looks for new rows, and notices when nothing is left.
 
+    properties (SetAccess = private)
+        Discovering = {}  % the tables with a discover
+    end
+
     properties (Access = private)
         All
         Tables = {}     % those with a make
         Names = {}
-        Discovering = {}  % those with a discover
+        Awaited = {}    % those with a discover that the server does not refuse; a drain waits until they have looked
+        Clock           % of tic; times are seconds since then
         LookAt = 0      % when to ask for discoveries again
-        Due = 0         % when to make jobs again, in seconds of the clock of `now`
+        Due = 0         % when to make jobs again
         Begun = false   % whether they were made before
         Changed = true  % whether a result was committed since jobs were made, so that there may be new ones
     end
@@ -24,6 +29,8 @@ classdef Refresher < handle
             self.All = tables;
             self.Tables = tables(cellfun(@(t) isa(t, 'levada.AutoPopulate') && hasMake(t), tables));
             self.Discovering = tables(cellfun(@levada.internal.jobs.hasDiscover, tables));
+            self.Awaited = self.Discovering;
+            self.Clock = tic();
             cellfun(@levada.internal.schema.declareParts, self.Tables);
             self.Names = cellfun(@(t) tableName(t), self.Tables, 'UniformOutput', false);
         end
@@ -44,7 +51,7 @@ classdef Refresher < handle
         function [request, isLast] = reservation(self, drain)
             %RESERVATION Return which jobs to reserve, or [] if `drain` is true and everything is computed; others may come.
             isLast = false;
-            if self.Changed || secondsNow() >= self.Due
+            if self.Changed || self.secondsNow() >= self.Due
                 self.refresh();
             end
             request = struct('names', {self.Names});
@@ -58,31 +65,32 @@ classdef Refresher < handle
             answer = ~isempty(self.Tables);
         end
 
-        function lookForRows(self, session, patienceSeconds, report)
+        function lookForRows(self, session, report)
             %LOOKFORROWS Run the discoveries that are due.
             %
+            %   Their ends are recorded however long the server is out of reach: until then, nobody else looks for rows.
+            %
             %   report  function of a table's name and the outcome of its discovery
-            if secondsNow() < self.LookAt
+            if self.secondsNow() < self.LookAt
                 return
             end
-            self.LookAt = secondsNow() + self.LookSeconds;
+            self.LookAt = self.secondsNow() + self.LookSeconds;
             for table = self.Discovering
-                name = levada.internal.schema.fullName(tableName(table{1}));
                 try
                     lease = session.reserveDiscovery(table{1}, false);
                 catch failure
                     if levada.internal.errors.isTransient(failure)
                         rethrow(failure)
                     end
-                    self.LookAt = secondsNow() + self.RefusedSeconds;
-                    report(name, struct('state', 'refused', 'rowCount', 0, 'seconds', 0, 'error', {failure}));
-                    self.Discovering(cellfun(@(t) strcmp(class(t), class(table{1})), self.Discovering)) = [];
-                    continue
+                    if self.refuse(table{1}, failure, report)
+                        continue
+                    end
+                    return
                 end
                 if ~isempty(lease)
-                    outcome = levada.internal.jobs.runDiscovery(table{1}, lease, patienceSeconds);
+                    outcome = levada.internal.jobs.runDiscovery(table{1}, lease, Inf);
                     self.Changed = self.Changed || outcome.rowCount > 0;
-                    report(name, outcome);
+                    report(levada.internal.schema.fullName(tableName(table{1})), outcome);
                 end
             end
         end
@@ -94,6 +102,27 @@ classdef Refresher < handle
     end
 
     methods (Access = private)
+        function seconds = secondsNow(self)
+            seconds = toc(self.Clock);
+        end
+
+        function isAlone = refuse(self, table, failure, report)
+            % Leave a table out if just that one is refused, and return true; else leave the server alone for a while.
+            refused = {table};
+            isAlone = isAbout(failure, tableName(table));
+            if isAlone
+                self.Discovering = without(self.Discovering, table);
+            else
+                refused = self.Discovering;
+                self.LookAt = self.secondsNow() + self.RefusedSeconds;
+            end
+            for found = refused
+                self.Awaited = without(self.Awaited, found{1});
+                report(levada.internal.schema.fullName(tableName(found{1})), ...
+                    struct('state', 'refused', 'rowCount', 0, 'seconds', 0, 'error', {failure}));
+            end
+        end
+
         function refresh(self)
             for name = self.Names
                 levada.internal.api.refreshJobs(self.connection(), struct('name', name{1}, ...
@@ -101,13 +130,13 @@ classdef Refresher < handle
             end
             self.Begun = true;
             self.Changed = false;
-            self.Due = secondsNow() + self.IntervalSeconds;
+            self.Due = self.secondsNow() + self.IntervalSeconds;
         end
 
         function answer = isDrained(self)
             answer = false;
-            if ~isempty(self.Discovering)
-                names = cellfun(@(t) tableName(t), self.Discovering, 'UniformOutput', false);
+            if ~isempty(self.Awaited)
+                names = cellfun(@(t) tableName(t), self.Awaited, 'UniformOutput', false);
                 response = levada.internal.api.listDiscoveries(self.connection(), struct('names', {names}));
                 found = {};
                 if isfield(response, 'discoveries')
@@ -130,6 +159,20 @@ classdef Refresher < handle
     end
 end
 
-function seconds = secondsNow()
-seconds = now() * 86400;
+function answer = isAbout(failure, name)
+% Return whether an error is about a table: its class raised it, or the server names it in the details.
+last = levada.internal.calls.gateway('lastError');
+told = last.metadata;
+if ~strcmp(last.identifier, failure.identifier) || ~strcmp(last.message, failure.message)
+    answer = true;  % as for its discoverEvery
+elseif isfield(told, 'table')
+    answer = strcmp(told.table, [name.schema '.' name.table]) || ...
+        isfield(told, 'schema') && strcmp(told.schema, name.schema) && strcmp(told.table, name.table);
+else
+    answer = false;
+end
+end
+
+function tables = without(tables, table)
+tables = tables(~cellfun(@(t) strcmp(class(t), class(table)), tables));
 end

@@ -67,15 +67,21 @@ classdef WorkerSession < handle
 
         function close(self)
             %CLOSE End the session: its leases go to others at once. If the server is out of reach, it expires.
+            longestSeconds = 1;  % it runs after Ctrl-C, too
             self.stopHeartbeat();
             try
-                levada.internal.api.deleteWorkerSession(self.Connection, struct('worker_session', self.Id));
+                levada.internal.api.deleteWorkerSession(self.Connection, struct('worker_session', self.Id), ...
+                    longestSeconds);
             catch failure
-                if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, ...
-                    'levada:UnknownWorkerSession')
+                if ~levada.internal.errors.isTransient(failure) && ~any(strcmp(failure.identifier, ...
+                    {'levada:UnknownWorkerSession', 'levada:DeadlineExceeded'}))
                     rethrow(failure)
                 end
             end
+        end
+
+        function delete(self)
+            self.stopHeartbeat();  % Ctrl-C may come before the caller has arranged to close it
         end
     end
 

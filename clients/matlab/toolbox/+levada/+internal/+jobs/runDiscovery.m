@@ -1,17 +1,25 @@
 function outcome = runDiscovery(table, lease, patienceSeconds)
 %RUNDISCOVERY Call the discover of a table under a lease, insert the new rows, and record how it ended.
 %
+%   patienceSeconds  how long to keep trying to record it while the server is out of reach
+%
 %   outcome  a struct with state ('success', 'error', or 'lost' to another worker), rowCount (of the new rows), seconds
 %            and error ([] if there is none)
 
 mostRows = 1000;  % in one insert
-isStored = any(cellfun(@(a) strcmp(levada.internal.values.typeKind(a.type), 'object'), heading(table)));
+connection = conn(table);
+isStored = false;
 count = 0;
 refusals = {};
 failure = [];
 started = tic();
 try
+    isStored = any(cellfun(@(a) strcmp(levada.internal.values.typeKind(a.type), 'object'), heading(table)));
     rows = table.discover();
+    if connection.inTransaction()
+        levada.internal.errors.fail('PreconditionFailed', ...
+            'discover of `%s` leaves a transaction open, which is undone; end it in discover.', class(table));
+    end
     if isstruct(rows)
         rows = rows(:);
     end
@@ -21,6 +29,7 @@ try
     failure = refusal(refusals);
 catch raised
     failure = raised;
+    connection.cancelTransaction();  % one that discover has left open
 end
 seconds = toc(started);
 outcome = struct('state', 'success', 'rowCount', count, 'seconds', seconds, 'error', {failure});
@@ -31,7 +40,7 @@ if ~isempty(failure)
     request.error = levada.internal.jobs.errorMessage(failure);
 end
 try
-    levada.internal.calls.repeatCall(@() levada.internal.api.completeDiscovery(conn(table), request), ...
+    levada.internal.calls.repeatCall(@() levada.internal.api.completeDiscovery(connection, request), ...
         patienceSeconds, @levada.internal.errors.isTransient);
 catch lost
     if ~strcmp(lost.identifier, 'levada:LeaseLost')

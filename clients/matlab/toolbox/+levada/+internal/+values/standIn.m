@@ -26,7 +26,7 @@ switch class(object)
     case 'duration'
         value = spanOf(object);
     case 'table'
-        columns = cellfun(@(n) object.(n), object.Properties.VariableNames, 'UniformOutput', false);
+        columns = cellfun(@(n) columnOf(object.(n)), object.Properties.VariableNames, 'UniformOutput', false);
         value = struct('levada_type', 'table', 'names', {object.Properties.VariableNames}, 'columns', {columns});
     case 'containers.Map'
         value = struct('levada_type', 'any_map', 'keys', {keys(object)}, 'values', {values(object)});
@@ -47,30 +47,59 @@ if any(isThere(:))
 end
 end
 
+function value = columnOf(column)
+% A column of one row is a list too, not the value in it.
+value = column;
+if isscalar(column) && any(strcmp(class(column), {'string', 'categorical', 'missing', 'datetime', 'duration'}))
+    value = levada.internal.values.standIn(column);
+    if ~iscell(value)
+        value = {value};
+    end
+end
+end
+
 function value = spanOf(object)
 if ~isscalar(object)
-    value = arrayfun(@spanOf, object, 'UniformOutput', false);
+    value = eachOf(@spanOf, object);
 elseif ismissing(object)
     value = [];
 else
+    checkFinite(object);
     value = struct('levada_type', 'duration', 'microseconds', int64(milliseconds(object) * 1000));
 end
 end
 
 function value = momentOf(object)
 if ~isscalar(object)
-    value = arrayfun(@momentOf, object, 'UniformOutput', false);
+    value = eachOf(@momentOf, object);
     return
 elseif ismissing(object)
     value = [];
     return
 end
+checkFinite(object);
 zone = object.TimeZone;
 moment = object;
 moment.TimeZone = 'UTC';
 if isempty(zone)
     moment = object;
 end
-epoch = datetime(1970, 1, 1, 'TimeZone', moment.TimeZone);
-value = struct('levada_type', 'timestamp', 'microseconds', int64(seconds(moment - epoch) * 1e6), 'zone', zone);
+% Days and the rest apart: together as a double, they lose microseconds in far years.
+midnight = dateshift(moment, 'start', 'day');
+wholeDays = int64(days(midnight - datetime(1970, 1, 1, 'TimeZone', moment.TimeZone)));
+microseconds = wholeDays * int64(86400e6) + int64(milliseconds(moment - midnight) * 1000);
+value = struct('levada_type', 'timestamp', 'microseconds', microseconds, 'zone', zone);
+end
+
+function values = eachOf(convert, objects)
+values = cell(size(objects));
+for index = 1:numel(objects)
+    values{index} = convert(objects(index));
+end
+end
+
+function checkFinite(object)
+if isinf(object)
+    levada.internal.errors.fail('WrongValue', 'A %s that is infinite cannot be stored.', class(object));
+end
 end

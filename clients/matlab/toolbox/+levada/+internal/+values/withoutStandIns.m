@@ -26,13 +26,13 @@ switch standIn.levada_type
     case {'decimal', 'uuid', 'big_integer'}
         value = standIn.text;
     case 'date'
-        value = momentOf(standIn.days, 86400, '', 'date', hasTimes);
+        value = momentOf(standIn.days, 1, '', 'date', hasTimes);
     case 'timestamp'
         kind = 'datetime';
         if ~isempty(standIn.zone)
             kind = 'timestamptz';
         end
-        value = momentOf(standIn.microseconds, 1e-6, standIn.zone, kind, hasTimes);
+        value = momentOf(standIn.microseconds, 86400e6, standIn.zone, kind, hasTimes);
     case {'time', 'duration'}
         value = spanOf(standIn.microseconds, hasTimes);
     case 'map'
@@ -49,13 +49,13 @@ switch standIn.levada_type
 end
 end
 
-function value = momentOf(counts, secondsEach, zone, kind, hasTimes)
+function value = momentOf(counts, countsPerDay, zone, kind, hasTimes)
 if hasTimes
     utc = '';
     if ~isempty(zone)
         utc = 'UTC';
     end
-    value = datetime(1970, 1, 1, 'TimeZone', utc) + seconds(double(counts) * secondsEach);
+    value = after(datetime(1970, 1, 1, 'TimeZone', utc), counts, countsPerDay);
     try
         value.TimeZone = zone;
     catch  % this MATLAB does not know the zone; the moment in UTC is the same
@@ -66,6 +66,13 @@ else
         value = value{1};
     end
 end
+end
+
+function moment = after(epoch, counts, countsPerDay)
+% Days and the rest apart: together as a double, they lose microseconds in far years.
+rest = mod(int64(counts), int64(countsPerDay));
+wholeDays = (int64(counts) - rest) / int64(countsPerDay);
+moment = epoch + days(double(wholeDays)) + seconds(double(rest) * 86400 / countsPerDay);
 end
 
 function value = spanOf(microseconds, hasTimes)
@@ -132,11 +139,16 @@ if ~hasTimes
     value = timeTexts(standIn.elements, units.(unit{1}), isMoment);
     return
 end
-counts = double(standIn.elements);
-counts(standIn.elements == intmin('int64')) = NaN;  % NaT of NumPy
-value = seconds(counts * units.(unit{1}));
+isMissing = standIn.elements == intmin('int64');  % NaT of NumPy
 if isMoment
-    value = datetime(1970, 1, 1) + value;
+    counts = standIn.elements;
+    counts(isMissing) = 0;
+    value = after(datetime(1970, 1, 1), counts, round(86400 / units.(unit{1})));
+    value(isMissing) = NaT;
+else
+    counts = double(standIn.elements);
+    counts(isMissing) = NaN;
+    value = seconds(counts * units.(unit{1}));
 end
 end
 
