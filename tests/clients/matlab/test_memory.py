@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory_stays_flat_over_10_000_calls(m_tests: MTests, server_address: str) -> None:
+def test_memory_stays_flat_over_1_500_calls(m_tests: MTests, server_address: str) -> None:
     warm, *after = (
-        m_tests.run("testMemory", "test_many_calls", server_address, rounds=rounds) for rounds in (100, 300, 300, 300)
+        m_tests.run("testMemory", "test_many_calls", server_address, rounds=rounds) for rounds in (50, 50, 50)
     )
     assert max(after) - warm < 8 * 2**20, (warm, after)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
-import multiprocessing
+import os
+import subprocess
 import sys
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -215,30 +214,47 @@ def double(number):
 """
 
 
+_BY_PROCESSES = """
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+import element
+import levada as lv
+import linked
+
+if __name__ == "__main__":
+    linking, processes = sys.argv[1:]
+    linked.activate(f"linked_{linking}_{processes}")
+    element.activate(f"element_{linking}_{processes}", linking_module=linked if linking == "module" else "linked")
+    if processes == "crew":
+        result = element.Doubled.populate(processes=2)
+    else:
+        with ProcessPoolExecutor(1, multiprocessing.get_context(processes)) as engine:
+            result = element.Doubled.populate(engine=engine)
+    assert result["success_count"] == 3, result
+    assert sorted(element.Doubled.to_arrays("doubled").tolist()) == [2, 4, 6]
+"""
+
+
 @pytest.mark.parametrize("linking", ["module", "name"])
 @pytest.mark.parametrize("processes", ["crew", "spawn", "fork"])
 def test_processes_activate_schemas_by_the_same_functions(
-    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linking: str, processes: str
+    server_address: str, tmp_path: Path, linking: str, processes: str
 ) -> None:
-    modules = [f"{name}_{linking}_{processes}" for name in ("element", "linking")]
-    for name, source in zip(modules, (_ELEMENT, _LINKING), strict=True):
+    # A process of its own: the one of the tests, in which the server has threads, must not be forked.
+    for name, source in {"element": _ELEMENT, "linked": _LINKING, "program": _BY_PROCESSES}.items():
         (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("LEVADA_URL", server_address)
-    with lv.connect(server_address):
-        element, linked = map(importlib.import_module, modules)
-        linked.activate(f"linked_{linking}_{processes}")
-        given = linked if linking == "module" else linked.__name__
-        element.activate(f"element_{linking}_{processes}", linking_module=given)
-        if processes == "crew":
-            result = element.Doubled.populate(processes=2)
-        else:
-            with ProcessPoolExecutor(1, multiprocessing.get_context(processes)) as engine:
-                result = element.Doubled.populate(engine=engine)
-        assert result["success_count"] == 3
-        assert sorted(element.Doubled.to_arrays("doubled").tolist()) == [2, 4, 6]
-    for name in modules:
-        del sys.modules[name]
+    done = subprocess.run(
+        [sys.executable, "program.py", linking, processes],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "LEVADA_URL": server_address},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 _WORKFLOW = """
