@@ -25,7 +25,7 @@ def test_python_and_matlab_agree_and_give_each_other_all(name: str, m_tests: MTe
         m_tests.run("testCases", "test_check", server_address, file=file, schema=by_python.name)
         m_tests.run("testCases", "test_check", server_address, file=file, schema=by_matlab.name)
         m_tests.run("testCases", "test_change", server_address, file=file, schema=by_matlab.name)
-        # Whatever MATLAB fetched is written back unchanged: with 'Exact' all of it, by default but for what the case names.
+        # Whatever MATLAB fetched is written back unchanged: all of it with 'Exact', else all but what the case names.
         for exact, differing in ((True, set()), (False, set(case.get("differs_by_default", ())))):
             copy = CaseSchema(f"copied_{'exactly' if exact else 'plainly'}", connection)
             schemas = (by_python.name, copy.name)
