@@ -26,7 +26,7 @@ options = {'-DLEVADA_MATLAB=ON', ['-DMatlab_ROOT_DIR=' matlabroot()], ['-DVCPKG_
     ['-DCMAKE_TOOLCHAIN_FILE=' fullfile(getenv('VCPKG_ROOT'), 'scripts', 'buildsystems', 'vcpkg.cmake')]};
 command = [quoted(python) ' ' quoted(fullfile(here(), 'mex', 'build.py')) ' --' sprintf(' "%s"', options{:})];
 if system(command) ~= 0
-    error('levada:BuildFailed', 'The gateway was not built; the output above says why.');
+    error('levada:PreconditionFailed', 'The gateway was not built; the output above says why.');
 end
 end
 
@@ -41,7 +41,7 @@ function packageTask(~)
 root = fileparts(fileparts(here()));
 help = fullfile(root, 'build', 'matlab_help');
 if ~exist(fullfile(help, 'info.xml'), 'file')
-    error('levada:BuildFailed', 'There are no help pages yet: run `python -m clients.matlab.help_pages` in %s.', root);
+    error('levada:PreconditionFailed', 'There are no help pages yet: run `python -m clients.matlab.help_pages` in %s.', root);
 end
 folder = fullfile(root, 'build', 'matlab_toolbox');
 if exist(folder, 'dir')
@@ -75,7 +75,7 @@ for ending = {'mexa64', 'mexw64', 'mexmaca64', 'mexmaci64'}
     found.(ending{1}) = ~isempty(dir(fullfile(place, ['levada_gateway.' ending{1}])));
 end
 if ~any(structfun(@(there) there, found))
-    error('levada:BuildFailed', 'No gateway is in %s: run `buildtool mex` first.', place);
+    error('levada:PreconditionFailed', 'No gateway is in %s: run `buildtool mex` first.', place);
 end
 octaves = fullfile(place, 'levada_gateway.mex');
 if exist(octaves, 'file')

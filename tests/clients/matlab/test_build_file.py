@@ -54,7 +54,7 @@ def test_mex_builds_for_this_matlab_with_the_libraries_of_vcpkg(tree: Path, monk
 
 def test_mex_fails_when_the_build_does(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEVADA_PYTHON", "/bin/false")
-    assert "levada:BuildFailed" in run(tree, "try, perform(plan, 'mex'); catch e, disp(e.identifier), end")
+    assert "levada:PreconditionFailed" in run(tree, "try, perform(plan, 'mex'); catch e, disp(e.identifier), end")
 
 
 def test_package_packs_the_toolbox_its_help_and_its_gateways(tree: Path) -> None:
