@@ -534,3 +534,21 @@ class TestDying:
         postgres.stop()
         assert folders() - before == {young}
         young.rmdir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no server runs on Windows")
+def test_a_holder_without_a_record_is_about_to_write_it_or_to_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two servers start at the same moment: the one that comes later must know that the other holds the folder."""
+    first = data_folder.hold(tmp_path, tmp_path)
+    file = tmp_path / data_folder.LOCK_NAME
+    record = file.read_bytes()
+    file.write_bytes(b"")
+    monkeypatch.setattr("time.sleep", lambda _: file.write_bytes(record))
+    with pytest.raises(PreconditionFailed, match="in use by another Levada server") as refused:
+        data_folder.hold(tmp_path, tmp_path)
+    assert refused.value.details["pid"] == str(os.getpid())
+    file.write_bytes(b"")
+    monkeypatch.setattr("time.sleep", lambda _: first.release())
+    data_folder.hold(tmp_path, tmp_path).release()

@@ -30,6 +30,8 @@ SOCKET_PATH_LIMIT_BYTES = 100
 KEY_LETTERS = 16
 OLD_SECONDS = 3600.0
 """An empty folder is old after this time; a server that starts fills its own within seconds."""
+RECORD_SECONDS = 2.0
+"""How long a holder's record may be missing: its process has just got the lock, or is about to release it."""
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432"
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -101,8 +103,12 @@ def hold(folder: Path, connections: Path) -> FolderLock:
     path = folder / LOCK_NAME
     descriptor = open_lock(path)
     try:
-        if not try_lock(descriptor):
-            raise _held_here(folder, read_holder(folder))
+        end = time.monotonic() + RECORD_SECONDS
+        while not try_lock(descriptor):
+            holder = read_holder(folder)
+            if holder is not None or time.monotonic() > end:
+                raise _held_here(folder, holder)
+            time.sleep(0.02)
         holder, myself = read_holder(folder), _myself(connections)
         if holder is not None and holder.boot_id != myself.boot_id and holder.host != myself.host:
             raise PreconditionFailed(
