@@ -76,7 +76,7 @@ def test_content_is_the_same_in_a_bucket_and_in_a_folder_again(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not killed there by a signal")
-@pytest.mark.parametrize("cloud", BUCKETS[:1], indirect=True)  # whatever the kind, the client begins again in the same way
+@pytest.mark.parametrize("cloud", BUCKETS[:1], indirect=True)  # the client goes on in the same way with each
 @pytest.mark.parametrize("way", ["to the bucket", "from the bucket"])
 def test_copy_that_was_killed_goes_on(laptop: Lab, cloud: Lab, levada: Levada, tmp_path: Path, way: str) -> None:
     here, there = (laptop, cloud) if way == "to the bucket" else (cloud, laptop)
