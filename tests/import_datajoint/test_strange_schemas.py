@@ -42,9 +42,12 @@ DECISIONS = """
 @pytest.fixture
 def strange(lab_0_14: MariaDB) -> Iterator[MariaDB]:
     """The laboratory with two more schemas, for the length of a test."""
-    lab_0_14.run(SAMPLE.read_text(encoding="utf-8"))
-    yield lab_0_14
-    lab_0_14.run("DROP DATABASE strange; DROP DATABASE hopeless;")
+    try:
+        lab_0_14.run(SAMPLE.read_text(encoding="utf-8"))
+        yield lab_0_14
+    finally:
+        lab_0_14.run("DROP DATABASE IF EXISTS strange; DROP DATABASE IF EXISTS hopeless;")
+        lab_0_14.run("DROP USER IF EXISTS guest@localhost;")
 
 
 @pytest.fixture
@@ -106,6 +109,11 @@ def test_all_that_changes_is_told(bring: Bring, strange: MariaDB, decided: Path)
         ("extreme", "`seen` is no longer set by every update"),
     ):
         assert words in changes[table]
+    assert "`n` > 0" not in changes["words"]
+    assert "`n` > 5" not in changes["formula"]
+    assert [command for command in told["grants"] if "guest" in command] == [
+        "# guest may SELECT in strange.sliced alone; grants here are for schemas"
+    ]
     assert any("Text is compared exactly here" in change for change in told["changes"])
 
 
@@ -136,6 +144,7 @@ def test_every_question_and_problem_is_in_the_plan(bring: Bring, strange: MariaD
 
 POSTGRESQL = """
 CREATE SCHEMA strange_too; SET search_path = strange_too;
+CREATE EXTENSION vector;
 CREATE TABLE parent (a integer PRIMARY KEY);
 CREATE TABLE child (c integer, a integer REFERENCES parent ON DELETE CASCADE,
     twice integer GENERATED ALWAYS AS (c * 2) STORED,
@@ -165,6 +174,26 @@ def test_postgresql_loses_nothing_without_a_word_either(bring: Bring, lab_2_3: s
     (child,) = (" ".join(table["changes"]) for table in told["tables"] if table["there"] == "strange_too.child")
     for words in ("without its 2 partitions", "CHECK ((c > 0))", "computed as (c * 2)", "no longer does CASCADE"):
         assert words in child
+
+
+def test_shapes_of_postgresql_come_as_its_text(
+    bring: Bring, lab_2_3: str, connection: lv.Connection, tmp_path: Path
+) -> None:
+    decisions = tmp_path / "decisions.toml"
+    with psycopg.connect(lab_2_3, autocommit=True) as database:
+        database.execute("CREATE SCHEMA shapes")
+        try:
+            database.execute("CREATE TABLE shapes.place (n integer PRIMARY KEY, spot point)")
+            database.execute("INSERT INTO shapes.place VALUES (1, '(1.5,-2)')")
+            decisions.write_text('[decisions]\n"type:shapes.place.spot" = "hex"\n', encoding="utf-8")
+            code, told = bring(lab_2_3, "shapes", "--plan", "--decisions", decisions)
+            assert (code, "hex" in str(told)) == (1, True)  # an answer that this question does not have
+            decisions.write_text('[decisions]\n"type:shapes.place.spot" = "text"\n', encoding="utf-8")
+            code, told = bring(lab_2_3, "shapes", "--yes", "--decisions", decisions)
+        finally:
+            database.execute("DROP SCHEMA shapes CASCADE")
+    assert (code, told["report"]["equal"]) == (0, True)
+    assert lv.FreeTable(connection, "shapes.Place").to_dicts() == [{"n": 1, "spot": "(1.5,-2)"}]
 
 
 def test_values_at_the_ends_of_their_types_stay(
@@ -214,6 +243,8 @@ def test_values_at_the_ends_of_their_types_stay(
     assert (high["none"], high["hidden"], low["hidden"]) == ("", -1, 3)
     formula = lv.FreeTable(connection, "strange.Formula").to_dicts("twice", "thrice", order_by="n")
     assert formula == [{"twice": 2, "thrice": 3}, {"twice": 4, "thrice": 6}]
+    (words,) = lv.FreeTable(connection, "strange.Words").to_dicts()
+    assert words == {"n": 6, "doc": {"code": "u0000"}, "wide": "wide", "choice": "x /*n*/"}
     assert lv.FreeTable(connection, "strange.Past").to_dicts() == [{"n": 1, "t": "néw"}]
     table = lv.FreeTable(connection, "strange.Extreme")
     assert table.heading["one"].default == "true"

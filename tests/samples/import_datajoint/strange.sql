@@ -46,6 +46,12 @@ CREATE TABLE `formula` (
 );
 INSERT INTO formula (n, share) VALUES (1, 0.5), (2, 1);
 
+CREATE TABLE `words` (
+  n int NOT NULL, doc json NOT NULL, wide varchar(5) CHARACTER SET utf16 NOT NULL, choice enum('x /*n*/','y') NOT NULL,
+  PRIMARY KEY (n), KEY wides (wide), CONSTRAINT positive CHECK (n > 5)
+);
+INSERT INTO words VALUES (6, '{"code": "u0000"}', 'wide', 'x /*n*/');
+
 CREATE TABLE `sliced` (n int NOT NULL, t varchar(5) COLLATE utf8mb4_bin NOT NULL, PRIMARY KEY (n)) PARTITION BY HASH (n) PARTITIONS 3;
 INSERT INTO sliced VALUES (1, 'a'), (2, 'A '), (3, 'a ');
 
@@ -69,6 +75,9 @@ CREATE TABLE `nothing_yet` (n int NOT NULL, index_ int NOT NULL, `unique` int NO
 CREATE TABLE `Weird Table` (n int NOT NULL, PRIMARY KEY (n));
 
 CREATE VIEW seen AS SELECT n FROM formula;
+CREATE USER IF NOT EXISTS guest@localhost;
+GRANT SELECT ON seen TO guest@localhost;
+GRANT SELECT ON sliced TO guest@localhost;
 CREATE SEQUENCE numbers START WITH 5;
 CREATE TRIGGER watch BEFORE INSERT ON sliced FOR EACH ROW SET NEW.t = 'b';
 CREATE PROCEDURE clean() DELETE FROM keyless;

@@ -291,7 +291,8 @@ class MySQL:
             elif type_.startswith("enum"):
                 asked.append((column.name, f"0, 0, 0, SUM({quoted} + 0 = 0), 0"))
             elif column.holds_json or type_ == "json":
-                asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({quoted} AS CHAR), '\\u0000') > 0)"))
+                nul = "CONCAT(CHAR(92), 'u0000')"  # in a literal, the backslash may mean nothing
+                asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({quoted} AS CHAR), {nul}) > 0)"))
             elif re.match("(var)?char|(tiny|medium|long)?text|set", type_):
                 text = f"CONVERT({quoted} USING utf8mb4)"  # others, such as utf16, have such a byte in each letter
                 asked.append((column.name, f"0, 0, 0, 0, SUM(INSTR(CAST({text} AS BINARY), x'00') > 0)"))

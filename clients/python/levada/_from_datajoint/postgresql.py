@@ -51,6 +51,7 @@ WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal
 UNION ALL
 SELECT p.proname, CASE p.prokind WHEN 'p' THEN 'a procedure' ELSE 'a function' END FROM pg_proc p
 WHERE p.pronamespace = %s::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')  -- of an extension
 ORDER BY 1
 """
 _COLUMNS = """
