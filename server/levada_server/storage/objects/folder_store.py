@@ -9,7 +9,6 @@ import errno
 import os
 import shutil
 import stat
-import sys
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,8 +48,6 @@ _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
 _MARK = "mark"
 _READ_BYTES = 4 * 2**20
-_FLUSHED_BYTES = 32 * 2**20
-"""As many bytes of a file begin their way to the disk together, so that a commit waits for the last ones only."""
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = 0o444
@@ -146,7 +143,6 @@ class FolderStore:
                 file.truncate(offset)
                 raise
             arrival.add(path, offset, content)
-            _begin_flush(file.fileno(), offset, offset + len(content))
 
     def content(self, upload: UUID, *, folder: bool) -> Content:
         """Return the content of an upload; files that others wrote too are read from the disk.
@@ -347,18 +343,6 @@ class FolderStore:
                     store=self.name,
                 ) from error
             raise
-
-
-def _begin_flush(descriptor: int, offset: int, end: int) -> None:
-    """Let Linux begin to write full blocks of a file to the disk, if the bytes up to `end` complete one.
-
-    The advice drops only pages that are written already, so whoever reads the file next finds most of it in memory.
-    """
-    first, last = offset // _FLUSHED_BYTES, end // _FLUSHED_BYTES
-    if sys.platform == "linux" and first < last:
-        size = (last - first) * _FLUSHED_BYTES
-        with suppress(OSError):  # it is an advice alone
-            os.posix_fadvise(descriptor, first * _FLUSHED_BYTES, size, os.POSIX_FADV_DONTNEED)
 
 
 def _hash_of_first(place: Path, count: int) -> FileHash:
