@@ -12,7 +12,6 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from levada._base.errors import InvalidRequest
 from levada._net import keyring
@@ -75,11 +74,13 @@ def parse_address(address: str) -> Target:
             if not colon or not host or not port.isdecimal():
                 raise _not_an_address(address)
         return Target(places, encrypted=not all(map(is_loopback, places)))
-    parts = urlsplit(address)
-    if parts.scheme not in TLS_SCHEMES + PLAIN_SCHEMES or not parts.netloc:
+    # Not by urlsplit: newer releases of Python take no brackets after a comma.
+    scheme, _, rest = address.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0]
+    if scheme.lower() not in TLS_SCHEMES + PLAIN_SCHEMES or not hosts:
         raise _not_an_address(address)
-    encrypted = parts.scheme in TLS_SCHEMES
-    places = tuple(_with_port(place.strip(), 443 if encrypted else 80) for place in parts.netloc.split(","))
+    encrypted = scheme.lower() in TLS_SCHEMES
+    places = tuple(_with_port(place.strip(), 443 if encrypted else 80) for place in hosts.split(","))
     if not all(map(_HOST_AND_PORT.fullmatch, places)):
         raise _not_an_address(address)
     return Target(places, encrypted)
