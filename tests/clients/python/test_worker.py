@@ -220,7 +220,7 @@ def test_process_of_a_job_that_is_cancelled_is_ended(
         jobs = lv.VirtualModule("pipeline", "pipeline", connection=connection).Square.jobs
         assert jobs.cancel() == 1
         assert "lost    pipeline.Square" in worker.said("pipeline.Square {")
-        assert str(process.pid) in worker.said("was stopped because of its job")
+        assert str(process.pid) in worker.said("was stopped because of its work")
         assert not process.is_running()
         assert jobs.errors.fetch1("n", "error_type", "attempt") == (0, "JobCancelled", 1)
         numbers.insert1({"n": 1})
