@@ -12,7 +12,6 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +42,7 @@ from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.supervision import Supervision
 from tests.support.bucket_services import SERVICES
+from tests.support.objects import stores_of
 from tests.support.pgbouncer import MISSING as MISSING_PGBOUNCER
 from tests.support.pgbouncer import pgbouncer
 from tests.support.pgbouncer import program as pgbouncer_program
@@ -206,17 +206,8 @@ def bucket_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
 def store_folders(
     request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings], tmp_path: Path
 ) -> StoreFolders:
-    """Two stores for this test alone: folders, or, if the parameter names a service, places in its bucket."""
-    service = getattr(request, "param", "folder")
-    if service != "folder":
-        bucket = bucket_of(service)
-        place = uuid4().hex
-        buckets = {name: replace(bucket, prefix=f"{place}/{name}") for name in ("main", "raw")}
-        return StoreFolders({}, "main", buckets=buckets, registrable={name: {"*": ("",)} for name in buckets})
-    folders = {name: tmp_path / "stores" / name for name in ("main", "raw")}
-    for folder in folders.values():
-        folder.mkdir(parents=True)
-    return StoreFolders(folders, "main", registrable={name: {"*": ("",)} for name in folders})
+    """Two stores for this test alone: folders, or of the kinds that the parameter names, as `stores_of` knows them."""
+    return stores_of(getattr(request, "param", "folder"), bucket_of, tmp_path)
 
 
 @pytest_asyncio.fixture

@@ -6,10 +6,10 @@ import datetime as dt
 import io
 import json
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from levada._cli import main
 from levada_server.storage.objects.storage import StoreFolders
 from tests.conftest import cloned, served
 from tests.support.client import forget_default_connection
+from tests.support.objects import stores_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,11 +96,9 @@ def bare(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def cloud(request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings]) -> Iterator[Lab]:
-    """A server without any schema, whose stores are places in a bucket of the service that the parameter names."""
-    place = uuid4().hex
-    buckets = {name: replace(bucket_of(request.param), prefix=f"{place}/{name}") for name in ("main", "raw")}
-    with _serving(StoreFolders({}, "main", buckets=buckets, registrable={"raw": {"*": ("",)}})) as lab:
+def cloud(request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings], tmp_path: Path) -> Iterator[Lab]:
+    """A server without any schema, whose stores are of the kind that the parameter names."""
+    with _serving(stores_of(request.param, bucket_of, tmp_path)) as lab:
         yield lab
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,17 +12,15 @@ import pytest
 
 from levada_server.operations.objects import copies, downloads, objects
 from levada_server.operations.objects.objects import Staged, Target
-from levada_server.storage.objects.storage import StoreFolders
 from tests.support.bucket_services import SERVICES
 from tests.support.make import ME, fetch, insert, make_table, named
 from tests.support.objects import EVERY_STORE, age, collect, get, put, states, stored_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from levada_server.operations.context import Engine
-    from levada_server.storage.objects.bucket_settings import BucketSettings
+    from levada_server.storage.objects.storage import StoreFolders
 
 NAMES = (
     "caf\u00e9",
@@ -83,22 +80,6 @@ async def test_equal_content_that_is_sent_at_once_is_one_object(engine: Engine, 
     assert await get(engine, found[0].id) == b"the same"
     assert len(stored_files(store_folders)) == 1
     assert await states(engine) == ["whole"]
-
-
-@pytest.fixture
-def store_folders(
-    request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings], tmp_path: Path
-) -> StoreFolders:
-    """Two stores of one kind, or, if the parameter names two kinds, one of each: `main` and `raw`."""
-    kinds = str(getattr(request, "param", "folder")).split(" and ")
-    folders, buckets = {}, {}
-    for name, kind in zip(("main", "raw"), kinds * (2 // len(kinds)), strict=True):
-        if kind == "folder":
-            folders[name] = tmp_path / "stores" / name
-            folders[name].mkdir(parents=True)
-        else:
-            buckets[name] = replace(bucket_of(kind), prefix=f"{tmp_path.name}/{name}")
-    return StoreFolders(folders, "main", buckets=buckets)
 
 
 _PAIRS = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import obstore
 import pytest
@@ -12,10 +13,12 @@ from blake3 import blake3
 from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import Target
 from levada_server.storage.objects.bucket_settings import open_bucket
+from levada_server.storage.objects.storage import StoreFolders
 from tests.support.bucket_services import SERVICES
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from uuid import UUID
 
@@ -24,7 +27,26 @@ if TYPE_CHECKING:
     from levada_server.model.object_reference import ObjectReference
     from levada_server.operations.context import Engine
     from levada_server.operations.objects.collection import Collected
-    from levada_server.storage.objects.storage import StoreFolders
+    from levada_server.storage.objects.bucket_settings import BucketSettings
+
+
+def stores_of(kinds: str, bucket_of: Callable[[str], BucketSettings], folder: Path) -> StoreFolders:
+    """Make two stores for one test, `main` and `raw`, in which every file may be registered.
+
+    Args:
+        kinds: Their kind, or, as in `folder and s3`, the kind of each.
+        bucket_of: Returns a bucket of a service.
+        folder: The place of stores that are folders.
+    """
+    place, folders, buckets = uuid4().hex, {}, {}
+    one, _, other = kinds.partition(" and ")
+    for name, kind in (("main", one), ("raw", other or one)):
+        if kind == "folder":
+            folders[name] = folder / "stores" / name
+            folders[name].mkdir(parents=True)
+        else:
+            buckets[name] = replace(bucket_of(kind), prefix=f"{place}/{name}")
+    return StoreFolders(folders, "main", buckets=buckets, registrable={name: {"*": ("",)} for name in ("main", "raw")})
 
 
 async def stage(engine: Engine, table: str, attribute: str, *, hash_: str = "", name: str = "a.bin") -> UUID | None:
