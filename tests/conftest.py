@@ -49,11 +49,11 @@ from tests.support.pgbouncer import program as pgbouncer_program
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from levada_server.permissions.id_tokens import IssuerSettings
     from levada_server.rpc.web.door import WebSettings
-    from levada_server.storage.objects.bucket_settings import BucketSettings
+    from tests.support.bucket_services import SettingsOf
 
 _URL = "LEVADA_TEST_DATABASE_URL"
 _SERVER_PYTHON = "LEVADA_TEST_SERVER_PYTHON"
@@ -196,16 +196,14 @@ async def connection(direct_url: str) -> AsyncIterator[asyncpg.Connection[asyncp
 
 
 @pytest.fixture(scope="session")
-def bucket_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], BucketSettings]]:
+def bucket_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SettingsOf]:
     """Returns a bucket of a service, which starts when a test first asks for it."""
     with ExitStack() as stack:
         yield cache(lambda name: stack.enter_context(SERVICES[name].serve(tmp_path_factory.mktemp(name))))
 
 
 @pytest.fixture
-def store_folders(
-    request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings], tmp_path: Path
-) -> StoreFolders:
+def store_folders(request: pytest.FixtureRequest, bucket_of: SettingsOf, tmp_path: Path) -> StoreFolders:
     """Two stores for this test alone: folders, or of the kinds that the parameter names, as `stores_of` knows them."""
     return stores_of(getattr(request, "param", "folder"), bucket_of, tmp_path)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from levada_server.storage.objects.bucket_settings import BucketSettings
+    from tests.support.bucket_services import SettingsOf
 
 TESTS = ("levada._cli.main",)
 
@@ -96,7 +96,7 @@ def bare(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def cloud(request: pytest.FixtureRequest, bucket_of: Callable[[str], BucketSettings], tmp_path: Path) -> Iterator[Lab]:
+def cloud(request: pytest.FixtureRequest, bucket_of: SettingsOf, tmp_path: Path) -> Iterator[Lab]:
     """A server without any schema, whose stores are of the kind that the parameter names."""
     with _serving(stores_of(request.param, bucket_of, tmp_path)) as lab:
         yield lab

@@ -15,16 +15,16 @@ from levada_server.operations.objects.verification import NOBODY
 from levada_server.storage.objects import usage
 from levada_server.storage.postgres.database import Database
 from tests.support.make import ME, insert, make_table, named
-from tests.support.objects import EVERY_STORE, BucketFile, put, put_file, stored_files
+from tests.support.objects import EVERY_STORE, put, put_file, stored_files
 from tests.support.roles import make_caller
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from uuid import UUID
 
     from levada_server.operations.context import Engine
     from levada_server.operations.objects.verification import Damage
     from levada_server.storage.objects.storage import StoreFolders
+    from tests.support.objects import StoredFile
 
 
 async def verify(engine: Engine, store: str = "", after: UUID = NOBODY) -> tuple[int, list[Damage]]:
@@ -32,7 +32,7 @@ async def verify(engine: Engine, store: str = "", after: UUID = NOBODY) -> tuple
     return sum(some.object_count for some in found), [damage for some in found for damage in some.damages]
 
 
-def file_at(store_folders: StoreFolders, path: str) -> Path | BucketFile:
+def file_at(store_folders: StoreFolders, path: str) -> StoredFile:
     return next(
         file for file in stored_files(store_folders) if file.parts[-path.count("/") - 1 :] == tuple(path.split("/"))
     )

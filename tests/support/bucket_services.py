@@ -19,7 +19,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
@@ -39,6 +39,11 @@ _AZURITE = (
     Path(__file__).parents[2] / "build" / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 )
 
+Settings: TypeAlias = BucketSettings
+"""How the server reaches the place of a service: another class for a kind of store that is not a bucket."""
+SettingsOf: TypeAlias = "Callable[[str], Settings]"
+"""Starts the service of a name when a test first asks for it, and returns how the server reaches its place."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -51,7 +56,7 @@ class Service:
     """
 
     kind: BucketKind
-    serve: Callable[[Path], AbstractContextManager[BucketSettings]]
+    serve: Callable[[Path], AbstractContextManager[Settings]]
     missing: str = ""
 
 

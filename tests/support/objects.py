@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 import obstore
@@ -18,7 +18,6 @@ from tests.support.bucket_services import SERVICES
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from uuid import UUID
 
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
     from levada_server.model.object_reference import ObjectReference
     from levada_server.operations.context import Engine
     from levada_server.operations.objects.collection import Collected
-    from levada_server.storage.objects.bucket_settings import BucketSettings
+    from tests.support.bucket_services import SettingsOf
 
 
-def stores_of(kinds: str, bucket_of: Callable[[str], BucketSettings], folder: Path) -> StoreFolders:
+def stores_of(kinds: str, bucket_of: SettingsOf, folder: Path) -> StoreFolders:
     """Make two stores for one test, `main` and `raw`, in which every file may be registered.
 
     Args:
@@ -96,9 +95,9 @@ async def states(engine: Engine) -> list[str]:
         return [row["state"] for row in await connection.fetch("SELECT state FROM levada.object ORDER BY create_time")]
 
 
-def stored_files(stores: StoreFolders) -> list[Path | BucketFile]:
+def stored_files(stores: StoreFolders) -> list[StoredFile]:
     """List all files in all stores, without the marks of uploads."""
-    found: list[Path | BucketFile] = [
+    found: list[StoredFile] = [
         file
         for folder in stores.folders.values()
         for file in sorted(folder.rglob("*"))
@@ -110,7 +109,7 @@ def stored_files(stores: StoreFolders) -> list[Path | BucketFile]:
     return found
 
 
-def put_file(stores: StoreFolders, store: str, path: str, content: bytes) -> Path | BucketFile:
+def put_file(stores: StoreFolders, store: str, path: str, content: bytes) -> StoredFile:
     """Put a file into a store, as another program does."""
     if store in stores.folders:
         place = stores.folders[store] / path
@@ -150,6 +149,8 @@ class BucketFile:
         obstore.delete(self.bucket, self.path)
 
 
+StoredFile: TypeAlias = "Path | BucketFile"
+"""A file in a store of any kind."""
 BUCKETS = [
     pytest.param(name, marks=pytest.mark.skipif(bool(service.missing), reason=service.missing))
     for name, service in SERVICES.items()

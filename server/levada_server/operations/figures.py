@@ -53,8 +53,7 @@ async def read_figures(engine: Engine, jobs: dict[str, int] | None = None) -> Fi
         if jobs is None:
             counted = Counter(dict.fromkeys(STATES, 0))
             for table in tables:
-                states, _ = await count_states(connection, table, None)
-                counted.update(states)
+                counted.update((await count_states(connection, table, None)).states)
             jobs = dict(counted)
         queues = {table.name: await count_queue(connection, table) for table in tables}
         return Figures(jobs, queues, *await count_sessions(connection), await last_success(connection))

@@ -490,8 +490,9 @@ async def _progress(
     async with engine.scope.transaction(read_only=True, isolation="repeatable_read") as connection:
         keys = await connection.fetchval(total.text, *total.values)
         count = await connection.fetchval(counted.text, *counted.values)
-        states = await job_rows.count_states(connection, table, jobs)
-    return Progress(table.name, keys, max(keys - count, 0) if as_rows else count, *states, stale)
+        counts = await job_rows.count_states(connection, table, jobs)
+    remaining = max(keys - count, 0) if as_rows else count
+    return Progress(table.name, keys, remaining, counts.states, counts.unready, stale)
 
 
 def _hides_rows(view: View, table: Table) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -100,10 +102,16 @@ FILES = {
     "lab_code/late.py": "def extra():\n    return 1\n\ndef other():\n    return 2\n",
 }
 _PRINT = """
-import json, sys
-from levada._jobs.code_version import code_version, module_commit
-import lab_code.pipeline as pipeline
-print(json.dumps(vars(code_version(pipeline.Rate))))
+import importlib, json, sys
+from levada._jobs.code_version import code_version, look_again
+for folder in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "lab_code"]:
+        del sys.modules[name]
+    sys.path[0] = folder
+    importlib.invalidate_caches()
+    table = importlib.import_module("lab_code.pipeline").Rate
+    look_again()
+    print(json.dumps(vars(code_version(table))))
 """
 
 
@@ -123,9 +131,7 @@ class Code:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def version(self) -> dict[str, str]:
-        command = [sys.executable, "-B", "-c", _PRINT]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True)
-        version: dict[str, str] = json.loads(done.stdout)
+        [version] = _versions(self.folder)
         return version
 
     def git(self, *arguments: str) -> str:
@@ -133,34 +139,53 @@ class Code:
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def _versions(*folders: Path) -> list[dict[str, str]]:
+    """Return the version of the package in each folder, as another process finds it."""
+    command = [sys.executable, "-B", "-c", _PRINT, *map(str, folders)]
+    done = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 @pytest.fixture
 def code(tmp_path: Path) -> Code:
     return Code(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        pytest.param("pipeline.py", "np.sqrt(x)", "np.cbrt(x)", id="a method that make calls"),
-        pytest.param("pipeline.py", "late.extra()", "late.extra() + 1", id="make"),
-        pytest.param("pipeline.py", "smoothed(WINDOW)", "smoothed(WINDOW) * 2", id="a method of a base"),
-        pytest.param("pipeline.py", '"high": [2, 3]', '"high": [2, 4]', id="a constant"),
-        pytest.param("pipeline.py", "width = 3", "width = 4", id="an attribute of a class"),
-        pytest.param("helpers.py", "x + 1\n", "x + 2\n", id="a helper of a helper in another module"),
-        pytest.param("helpers.py", "x * 2", "x * 3", id="a helper named by its module"),
-        pytest.param("helpers.py", "return function(*args)", "return -function(*args)", id="a decorator"),
-        pytest.param("helpers.py", "return plus(x)", "return plus(x) + 1", id="a decorated function"),
-        pytest.param("helpers.py", "made_by(3)", "made_by(4)", id="what a closure holds"),
-        pytest.param("helpers.py", "x + number", "x - number", id="a closure"),
-        pytest.param("constants.py", "WINDOW = 10", "WINDOW = 11", id="an imported constant"),
-        pytest.param("late.py", "return 1", "return 3", id="a module that make imports itself"),
-    ],
-)
-def test_an_edit_that_make_reaches_makes_another_version(code: Code, file: str, old: str, new: str) -> None:
-    before = code.version()
-    assert before == code.version()
-    code.edit(file, old, new)
-    assert code.version()["digest"] != before["digest"]
+EDITS = {
+    "a method that make calls": ("pipeline.py", "np.sqrt(x)", "np.cbrt(x)"),
+    "make": ("pipeline.py", "late.extra()", "late.extra() + 1"),
+    "a method of a base": ("pipeline.py", "smoothed(WINDOW)", "smoothed(WINDOW) * 2"),
+    "a constant": ("pipeline.py", '"high": [2, 3]', '"high": [2, 4]'),
+    "an attribute of a class": ("pipeline.py", "width = 3", "width = 4"),
+    "a helper of a helper in another module": ("helpers.py", "x + 1\n", "x + 2\n"),
+    "a helper named by its module": ("helpers.py", "x * 2", "x * 3"),
+    "a decorator": ("helpers.py", "return function(*args)", "return -function(*args)"),
+    "a decorated function": ("helpers.py", "return plus(x)", "return plus(x) + 1"),
+    "what a closure holds": ("helpers.py", "made_by(3)", "made_by(4)"),
+    "a closure": ("helpers.py", "x + number", "x - number"),
+    "an imported constant": ("constants.py", "WINDOW = 10", "WINDOW = 11"),
+    "a module that make imports itself": ("late.py", "return 1", "return 3"),
+}
+"""Edits that `make` reaches: a file, the text there, and another."""
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The digest of the package after each edit, and by the name "" without one."""
+    packages = {name: Code(tmp_path_factory.mktemp("edited")) for name in ("", *EDITS)}
+    for name, edit in EDITS.items():
+        packages[name].edit(*edit)
+    versions = _versions(*(package.folder for package in packages.values()))
+    return {name: version["digest"] for name, version in zip(packages, versions, strict=True)}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_that_make_reaches_makes_another_version(edited: dict[str, str], edit: str) -> None:
+    assert edited[edit] != edited[""]
+
+
+def test_every_process_and_place_finds_the_same_version(code: Code, edited: dict[str, str]) -> None:
+    assert code.version()["digest"] == code.version()["digest"] == edited[""]
 
 
 def test_edits_that_make_does_not_reach_keep_the_version(code: Code) -> None:
@@ -261,6 +286,100 @@ def test_a_job_records_code_commit_and_environment(connection: lv.Connection) ->
     assert job["code_version"] == code_version(Square).digest
     assert job["code_commit"] == (code_version(Square).commit or None)
     assert job["environment_id"] is not None
+
+
+RELOADED = {
+    "reloaded_rates.py": """
+        import levada as lv
+        from reloaded_constants import FACTOR
+        from reloaded_helpers import scaled
+
+        class Rate(lv.Computed):
+            definition = "-> Number"
+
+            def make(self, key):
+                scaled(FACTOR)
+                self.insert1(key)
+    """,
+    "reloaded_helpers.py": "def scaled(x):\n    return 2 * x\n",
+    "reloaded_constants.py": "FACTOR = 1\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("reloaded_constants.py", "FACTOR = 2\n"), ("reloaded_helpers.py", "def scaled(x):\n    return 3 * x\n")],
+)
+def test_a_module_that_is_reloaded_has_the_version_of_its_new_code(
+    connection: lv.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for name, source in RELOADED.items():
+        (tmp_path / name).write_text(textwrap.dedent(source), encoding="utf-8")
+    schema = lv.Schema("bench", connection=connection)
+
+    @schema
+    class Number(lv.Lookup):
+        definition = "n : int32"
+        contents = ((1,), (2,), (3,), (4,))
+
+    def loaded() -> lv.Computed:
+        module = importlib.reload(importlib.import_module("reloaded_rates"))
+        return cast("lv.Computed", schema(module.Rate)())
+
+    def computed(table: lv.Computed, n: int) -> str:
+        """Compute a key, and return the version of the code that was recorded."""
+        table.populate({"n": n})
+        digest: str = (table.jobs & {"n": n}).fetch1("code_version")
+        return digest
+
+    try:
+        table = loaded()
+        before = computed(table, 1)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+        assert computed(table, 2) == before
+        importlib.reload(sys.modules[file.removesuffix(".py")])
+        table = loaded()
+        after = computed(table, 3)
+        assert after != before
+        assert len(table.stale()) == 2
+        fresh = (
+            "import reloaded_rates as r; from levada._jobs.code_version import code_version;"
+            " print(code_version(r.Rate).digest)"
+        )
+        assert _told(fresh, tmp_path) == after
+    finally:
+        for name in RELOADED:
+            sys.modules.pop(name.removesuffix(".py"), None)
+
+
+def test_a_constant_of_a_notebook_that_is_changed_makes_another_version(connection: lv.Connection) -> None:
+    schema = lv.Schema("bench", connection=connection)
+    source = """
+        @schema
+        class Number(lv.Lookup):
+            definition = "n : int32"
+            contents = ((1,), (2,))
+
+        @schema
+        class Rate(lv.Computed):
+            definition = "-> Number"
+
+            def make(self, key):
+                self.insert1({**key, "n": key["n"] * FACTOR})
+    """
+    names: dict[str, Any] = {"__name__": "__main__", "lv": lv, "schema": schema, "FACTOR": 1}
+    cell = "<cell of a notebook>"
+    text = textwrap.dedent(source)
+    linecache.cache[cell] = (len(text), None, text.splitlines(keepends=True), cell)
+    exec(compile(text, cell, "exec"), names)
+    table = names["Rate"]
+    table.populate({"n": 1})
+    names["FACTOR"] = 1.0
+    table.populate({"n": 2})
+    versions = table.jobs.fetch("code_version", order_by="n")
+    assert len(set(versions)) == 2
 
 
 @pytest.mark.parametrize("place", ["<stdin>", "<string>"])

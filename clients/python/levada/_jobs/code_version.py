@@ -13,6 +13,7 @@ from pathlib import Path
 
 from levada._jobs.computing import MAKES
 from levada._jobs.reached_source import reached_source
+from levada._jobs.source_text import forget_reloaded
 
 _GIT_SECONDS = 5.0
 _DIGEST_LETTERS = 40
@@ -39,9 +40,16 @@ NO_CODE = CodeVersion("", "")
 """The version of rows that a program inserts by hand for a job."""
 
 
+def look_again() -> None:
+    """Find versions anew when they are next asked for: in a notebook, other code may run by the same names now."""
+    code_version.cache_clear()
+    if forget_reloaded():
+        _commit.cache_clear()
+
+
 @cache
 def code_version(table: type) -> CodeVersion:
-    """Return the version of the code of a class, as it was when this was first asked in this process."""
+    """Return the version of the code of a class, as it was when this was first asked since `look_again`."""
     source = [] if _typed(table) else reached_source(table, MAKES)
     digest = hashlib.sha256()
     for item in source:

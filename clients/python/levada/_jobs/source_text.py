@@ -7,7 +7,7 @@ import hashlib
 import linecache
 import sys
 from functools import cache
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,38 @@ if TYPE_CHECKING:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _BLOCKS = (ast.If, ast.Try, ast.With, ast.For, ast.While)
+_texts: dict[str, str] = {}
+"""The text of each file when it was first read."""
+_specs: dict[str, object] = {}
+"""The spec of each module when `forget_reloaded` last looked: a module that is reloaded gets another one."""
+
+
+def forget_reloaded() -> bool:
+    """Forget the source of modules that were reloaded since the last call, and return whether any were.
+
+    Other files are not read again: what runs is as it was imported, whatever has been written to them since.
+    """
+    changed = False
+    for name, module in list(sys.modules.items()):
+        if not issubclass(type(module), ModuleType):  # some only say that they are modules
+            continue
+        attributes = object.__getattribute__(module, "__dict__")  # an attribute of a lazy module would load it
+        spec = attributes.get("__spec__")
+        if name in _specs and _specs[name] is not spec:
+            _texts.pop(str(attributes.get("__file__")), None)
+            changed = True
+        _specs[name] = spec
+    if changed:
+        _file.cache_clear()
+        _statements.cache_clear()
+    return changed
+
+
+def _text(file: str) -> str:
+    if file not in _texts:
+        linecache.checkcache(file)
+        _texts[file] = "".join(linecache.getlines(file))
+    return _texts[file]
 
 
 def source_of(code: CodeType) -> str:
@@ -80,7 +112,7 @@ def _file(
     name: str,
 ) -> tuple[dict[tuple[str, int], list[ast.AST]], dict[tuple[str, int], CodeType]]:
     """Return the functions of a file, or of a cell of a notebook, by name and line: their trees, and their code."""
-    text = "".join(linecache.getlines(name))
+    text = _text(name)
     if not text:
         return {}, {}
     try:
@@ -125,7 +157,7 @@ def _statements(module: str) -> list[ast.stmt]:
     if file is None:
         return []
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse(_text(file))
     except (SyntaxError, ValueError, RecursionError):
         return []
     found: list[ast.stmt] = []

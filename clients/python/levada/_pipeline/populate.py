@@ -23,6 +23,7 @@ from levada._crew.crew import Crew, shares
 from levada._crew.engine import EnginePopulate
 from levada._crew.reports import Assignment
 from levada._jobs import job_calls
+from levada._jobs.code_version import look_again
 from levada._jobs.job_loop import JobLoop
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
 
@@ -149,6 +150,7 @@ def _note(error: BaseException, lease: Lease, success_count: int) -> None:
 @contextmanager
 def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
     """Run jobs in this process, one after another."""
+    look_again()
     table = selection.table
     tables = {(table._name.schema, stored_name(table._name.table)): table}
     with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:

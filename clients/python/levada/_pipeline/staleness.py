@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada._base.names import stored_name
-from levada._jobs.code_version import code_version
+from levada._jobs.code_version import code_version, look_again
 from levada._jobs.computing import Computing, has_make
 from levada._query import nodes
 from levada._query.relation import Relation
@@ -50,21 +50,23 @@ def known_stale_count(connection: Connection, name: schema_pb2.TableName) -> int
 
 def verdicts(table: Computing) -> Staleness:
     """Return the verdicts on the results of a table, whose class here says which code would run now."""
+    look_again()
     own = code_version(type(table)).digest if has_make(type(table)) else ""
-    return verdicts_on(table.connection, table._name, own)
+    return _verdicts(table.connection, table._name, own)
 
 
-def verdicts_on(connection: Connection, name: schema_pb2.TableName, own: str = "") -> Staleness:
+def verdicts_on(connection: Connection, name: schema_pb2.TableName) -> Staleness:
     """Return the verdicts on the results of a table, by the code of this process.
 
     The classes that are loaded count, of the table and of tables upstream. The server compares results of other tables
     with the code of their latest result.
-
-    Args:
-        connection: The connection.
-        name: The table.
-        own: The digest of its code; empty for the class that is loaded, if there is one.
     """
+    look_again()
+    return _verdicts(connection, name, "")
+
+
+def _verdicts(connection: Connection, name: schema_pb2.TableName, own: str) -> Staleness:
+    """Return the verdicts; the table's own code has a digest, or if that is empty, is the class that is loaded."""
     wanted = {(table.schema, stored_name(table.table)): table for table in connection.upstream_names(name)}
     codes: dict[tuple[str, str], str] = {}
     for kind in _computing(Computing):

@@ -325,12 +325,25 @@ async def list_jobs(
     return [{**row, **dict(key_of(table, row))} for row in rows]
 
 
-async def count_states(connection: Connection, table: Table, jobs: sql.Select | None) -> tuple[dict[str, int], int]:
-    """Count the jobs of a table by state, and the pending ones whose `make` inserted nothing, as `list_jobs` does."""
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """The numbers of a table's jobs.
+
+    Args:
+        states: By state, without the states that have none.
+        unready: Pending ones whose `make` inserted nothing.
+    """
+
+    states: dict[str, int]
+    unready: int
+
+
+async def count_states(connection: Connection, table: Table, jobs: sql.Select | None) -> JobCounts:
+    """Count the jobs of a table, as `list_jobs` does."""
     ways = {state: "count_finished" if state in (SUCCESS, ERROR) else "count_in_state" for state in STATES}
     counts = [restricted(_FILE, way, table, jobs, state=quote_text(state)) for state, way in ways.items()]
     statement, values = in_one_statement([*counts, restricted(_FILE, "count_unready", table, jobs)])
     rows = await connection.fetch(statement, *values)
     found = {row["counted"]: row["count"] for row in rows if row["count"]}
     unready = found.pop("unready", 0)
-    return found, unready
+    return JobCounts(found, unready)
