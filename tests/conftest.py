@@ -72,12 +72,16 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
     os.environ["XDG_STATE_HOME"] = str(folder / "state")
     folder.chmod(0o711)  # for root, PostgreSQL runs as another user, who must have access
+    # Whatever tests and their processes leave among the temporary files goes at the end.
+    temporary = folder / "t"  # short: paths of sockets have 104 characters at most
+    temporary.mkdir(mode=0o711)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     postgres = embedded.start(folder)
     os.environ[_URL] = postgres.dsn
 
     def clean_up() -> None:
         postgres.stop()
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # a process that is about to end may still write there
         del os.environ[_URL]
 
     config.add_cleanup(clean_up)

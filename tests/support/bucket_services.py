@@ -84,6 +84,7 @@ def seaweedfs(folder: Path, *, options: tuple[str, ...] = ()) -> Iterator[Bucket
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         "-filer",
+        f"-filer.localSocket={folder}/filer",
         "-s3",
         f"-s3.config={identities}",
         "-s3.iam=false",

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
@@ -215,6 +216,7 @@ class Table:
         return tuple(name for name in self.heading.names if name in given)
 
 
+@lru_cache(100_000)  # a catalog of thousands of tables asks for all of them at each change
 def snake_case(word: str) -> str:
     """Convert a class's name to its stored name: every capital after the first takes `_` before it."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", word).lower()

