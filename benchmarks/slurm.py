@@ -435,10 +435,11 @@ def by_queue(lab: Lab) -> None:
 
 
 def storm(lab: Lab) -> None:
-    """Requeue, preempt and lose tasks while they compute, one after the other."""
-    ways = ("requeue", "preempt", "lose")
-    held = lab.add_keys(40, waiting=9)
-    job = lab.submit("--array", "3", "--lease", str(SHORT_LEASE_SECONDS), "--grace", "1")
+    """Requeue, preempt, lose and cancel tasks that were submitted by the queue, one after the other."""
+    ways = ("requeue", "preempt", "lose", "cancel")
+    held = lab.add_keys(40, waiting=12)
+    words = ("--by-queue", "--array", "3", "--lease", str(SHORT_LEASE_SECONDS), "--grace", "1")
+    job = lab.submit(*words)
     for way in ways:
         lab.field.gate.arrived()  # one task computes; the others compute too, or wait for a key
         match way:
@@ -446,9 +447,14 @@ def storm(lab: Lab) -> None:
                 lab.cluster.run("scontrol", "requeue", job)
             case "preempt":
                 _preempt(lab)
-            case _:
+            case "lose":
                 lab.cluster.lose_node()
                 lab.cluster.start_node("-b")
+            case _:
+                lab.cluster.run("scancel", job)
+                lab.await_end(job)
+                job = lab.submit(*words)
+                continue
         lab.cluster.start_again(job)
     for _ in held[len(ways) :]:  # each waits once, and some of them did before they were ended
         lab.field.gate.arrived()

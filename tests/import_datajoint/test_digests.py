@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from levada._moving.digests import Total, token
+from levada._moving.digests import Total, digest, token, tokens
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,28 @@ def test_floats_of_four_bytes_are_compared_as_such() -> None:
     assert token(0.1, float32=True) == token(float(np.float32(0.1)), float32=True)
 
 
+@pytest.mark.parametrize("float32", [False, True])
+@pytest.mark.parametrize("json", [False, True])
+@pytest.mark.parametrize(
+    "column",
+    [
+        VALUES,
+        [1, 2**70, -3],
+        [1, None],
+        [None, None],
+        ["a", None, ""],
+        [True, False],
+        [0.1, -0.0, float("nan"), float("inf"), 1e-310, 3.0],
+        [0.1, None],
+        [1, 1.0],
+        [Decimal(1), Decimal("1.10")],
+        [],
+    ],
+)
+def test_tokens_of_a_column_are_those_of_its_values(column: list[Any], *, float32: bool, json: bool) -> None:
+    assert tokens(column, float32=float32, json=json) == [token(value, float32=float32, json=json) for value in column]
+
+
 def test_json_has_one_kind_of_numbers_and_no_order_of_keys() -> None:
     assert token({"a": 1.0, "b": 2}, json=True) == token({"b": 2, "a": 1}, json=True)
 
@@ -54,7 +76,6 @@ def test_json_has_one_kind_of_numbers_and_no_order_of_keys() -> None:
 def test_the_order_of_rows_does_not_count_but_each_row_does() -> None:
     totals = [Total() for _ in range(3)]
     for total, rows in zip(totals, (["a", "b"], ["b", "a"], ["a", "a"]), strict=True):
-        for row in rows:
-            total.add([token(row), token(1)])
+        total.add([digest([token(row), token(1)]) for row in rows])
     assert totals[0] == totals[1]
     assert totals[0].text != totals[2].text

@@ -92,6 +92,19 @@ def test_nothing_is_left_out_without_a_word(bring: Bring, strange: MariaDB, deci
     assert "unique index (code)" in tables["parent"]["definition"]
 
 
+def test_only_row_of_a_table_without_key_comes_once(bring: Bring, strange: MariaDB, connection: lv.Connection) -> None:
+    strange.run(
+        "DROP DATABASE hopeless; CREATE DATABASE hopeless; USE hopeless; CREATE TABLE `setup` (`_singleton` tinyint "
+        "NOT NULL DEFAULT 1, label varchar(8) NOT NULL, PRIMARY KEY (`_singleton`)); INSERT INTO setup VALUES (1, 'a');"
+    )
+    for new in (1, 0):
+        code, told = bring(strange.url, "hopeless", "--yes")
+        assert "report" in told, told
+        (table,) = told["report"]["tables"]
+        assert (code, table["inserted"], table["rows_here"]) == (0, new, 1)
+    assert lv.FreeTable(connection, "hopeless.Setup").to_dicts() == [{"label": "a"}]
+
+
 def test_all_that_changes_is_told(bring: Bring, strange: MariaDB, decided: Path) -> None:
     _, told = bring(strange.url, "strange", "--plan", "--decisions", decided)
     changes = {table["there"].partition(".")[2]: " ".join(table["changes"]) for table in told["tables"]}

@@ -18,6 +18,7 @@ from tests.support import make
 from tests.support.make import ME, NO_TIME, named
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from levada_server.jobs.lease import DiscoveryLease
@@ -35,8 +36,10 @@ async def lab(engine: Engine) -> Engine:
     return engine
 
 
-async def reserve(engine: Engine, session: UUID, *, at_once: bool = False) -> DiscoveryLease | None:
-    return await discoveries.reserve(engine, ME, session, {named("Recording"): MINUTES}, at_once=at_once)
+async def reserve(
+    engine: Engine, session: UUID, *, held: Sequence[UUID] | None = None, at_once: bool = False
+) -> DiscoveryLease | None:
+    return await discoveries.reserve(engine, ME, session, {named("Recording"): MINUTES}, held=held, at_once=at_once)
 
 
 async def complete(engine: Engine, lease: DiscoveryLease | None, rows: int = 0, error: Failure | None = None) -> None:
@@ -101,6 +104,23 @@ async def test_lost_worker_is_replaced_at_once_and_its_late_answer_refused(lab: 
     await complete(lab, lease)
     await complete(lab, lease, rows=7)  # a repeated answer changes nothing
     assert (await found(lab)).row_count == 0
+
+
+async def test_lease_that_was_lost_with_its_answer_is_handed_out_again(lab: Engine) -> None:
+    session, other = await make.make_session(lab), await make.make_session(lab)
+    lost = await reserve(lab, session, held=[])
+    assert lost is not None
+    assert await reserve(lab, other, held=[], at_once=True) is None
+    assert await reserve(lab, session, held=None, at_once=True) is None  # it does not say what it knows
+    assert await reserve(lab, session, held=[lost.token], at_once=True) is None
+    again = await reserve(lab, session, held=[])
+    assert again is not None
+    assert (again.attempt, again.token == lost.token) == (lost.attempt, False)
+    with pytest.raises(LeaseLost):
+        await complete(lab, lost)
+    await complete(lab, again, rows=3)
+    assert await reserve(lab, session, held=[]) is None
+    assert (await found(lab)).row_count == 3
 
 
 async def test_discovery_that_loses_workers_again_and_again_waits(lab: Engine) -> None:

@@ -163,8 +163,9 @@ async def test_declaring_at_once_creates_once(engine: Engine) -> None:
 
 async def test_a_table_keeps_its_tier(engine: Engine) -> None:
     await make.make_table(engine, "Subject", "subject : int32\n")
-    with pytest.raises(errors.TableExists, match="manual"):
+    with pytest.raises(errors.TableExists, match="manual") as caught:
         await make.make_table(engine, "Subject", "subject : int32\n", Tier.LOOKUP)
+    assert caught.value.details == {"table": "lab.Subject"}
 
 
 async def test_a_part_refers_to_its_master_and_goes_with_it(engine: Engine) -> None:

@@ -89,8 +89,7 @@ class Catalog:
         known = sorted(t.table for t in self.tables if t.schema == name.schema)
         raise UnknownTable(
             f"The schema `{name.schema}` has no table `{name.table}`; {meant(name.table, known, 'it has')}.",
-            schema=name.schema,
-            table=name.table,
+            table=name,
         )
 
     def check_schema(self, name: str) -> None:

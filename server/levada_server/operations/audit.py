@@ -44,8 +44,6 @@ def refusal(caller: Caller, error: Exception) -> Entry:
     """Make the entry of a call that was refused."""
     details = error.details if isinstance(error, LevadaError) else {}
     named = details.get("table") or details.get("schema") or ""
-    if named and "schema" in details and "table" in details and "." not in named:
-        named = f"{details['schema']}.{named}"
     reason = error.reason if isinstance(error, LevadaError) else type(error).__name__
     return replace(entry(caller, caller.traces.hidden or named), outcome=reason)
 

@@ -191,8 +191,7 @@ async def _compare(view: View, declaration: Declaration, existing: Table) -> Dec
         raise TableExists(
             f"`{existing.name}` exists as a {existing.tier.value} table and cannot be declared as "
             f"{declaration.tier.value}; alter it, or drop it first.",
-            schema=existing.name.schema,
-            table=existing.name.table,
+            table=existing.name,
         )
     table = await parsed(view, declaration)
     return Declared(existing, created=False, differences=differences(table, existing))
@@ -331,8 +330,7 @@ def check_free_name(catalog: Catalog, name: TableName) -> None:
     if other is not None:
         raise AlreadyExists(
             f"`{name}` would be stored as `{name.stored}`, like `{other.name}`; choose another name.",
-            schema=name.schema,
-            table=other.name.table,
+            table=other.name,
         )
 
 

@@ -17,7 +17,7 @@ from levada_server.storage.jobs import discoveries
 from levada_server.storage.jobs.worker_sessions import check_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from levada_server.jobs.lease import DiscoveryLease
@@ -33,7 +33,13 @@ _DISCOVERING = (Tier.MANUAL, Tier.IMPORTED)
 
 
 async def reserve(
-    engine: Engine, caller: Caller, session: UUID, intervals: Mapping[TableName, timedelta], *, at_once: bool
+    engine: Engine,
+    caller: Caller,
+    session: UUID,
+    intervals: Mapping[TableName, timedelta],
+    *,
+    held: Collection[UUID] | None = None,
+    at_once: bool,
 ) -> DiscoveryLease | None:
     """Lease the discovery of one of some tables, the longest overdue one; None if none may begin.
 
@@ -42,6 +48,8 @@ async def reserve(
         caller: The caller, who may insert into the tables.
         session: The worker's session.
         intervals: The time from the begin of one discovery of each table to the next.
+        held: The tokens that the worker knows; another lease of its session is returned again. None if the worker does
+            not say.
         at_once: Whether it may begin before it is due, if nobody is at it.
 
     Raises:
@@ -63,8 +71,10 @@ async def reserve(
     worker_session = WorkerSession(session, caller.identity.user_id)
     async with engine.scope.share("leases").transaction() as connection:
         await check_session(connection, worker_session)
-        for n in await discoveries.due(connection, tables, spans, at_once=at_once):
-            lease = await discoveries.reserve(connection, tables[n], spans[n], worker_session, at_once=at_once)
+        for n in await discoveries.due(connection, tables, spans, worker_session, held=held, at_once=at_once):
+            lease = await discoveries.reserve(
+                connection, tables[n], spans[n], worker_session, held=held, at_once=at_once
+            )
             if lease is not None:
                 return lease
     return None

@@ -259,7 +259,16 @@ class JobService:
             values.table_name("tables", table.name): values.duration(table.interval) for table in request.tables
         }
         session = values.uuid("worker_session", request.worker_session)
-        lease = await discoveries.reserve(call.engine, call.caller, session, intervals, at_once=request.at_once)
+        lease = await discoveries.reserve(
+            call.engine,
+            call.caller,
+            session,
+            intervals,
+            held=[values.uuid("held_leases", token) for token in request.held_leases.lease_tokens]
+            if request.HasField("held_leases")
+            else None,
+            at_once=request.at_once,
+        )
         return pb.ReserveDiscoveryResponse(lease=None if lease is None else encode.discovery_lease(lease))
 
     async def CompleteDiscovery(self, request: pb.CompleteDiscoveryRequest, call: Call) -> pb.CompleteDiscoveryResponse:

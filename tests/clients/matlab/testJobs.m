@@ -556,6 +556,37 @@ for wrong = {NaN, Inf, 'often', [1 2]}
 end
 end
 
+function test_a_lease_that_was_lost_with_its_answer_is_handed_out_again(connection)
+fill();
+levada.config('found_rows', {1 'a' 5});
+count(lab.Found);
+session = levada.internal.jobs.WorkerSession(connection);
+lost = session.reserveDiscovery(lab.Found, false);
+again = session.reserveDiscovery(lab.Found, false);
+check(~isempty(again) && ~strcmp(again.lease_token, lost.lease_token));
+outcome = levada.internal.jobs.runDiscovery(lab.Found, again, 0);
+checkEqual({outcome.state, count(lab.Found)}, {'success', 1});
+check(isempty(session.reserveDiscovery(lab.Found, false)));
+session.close();
+end
+
+function test_a_discovery_whose_table_is_dropped_meanwhile_is_lost(connection)
+fill();
+count(lab.Found);
+session = levada.internal.jobs.WorkerSession(connection);
+crew = levada.internal.jobs.Refresher({lab.Found});
+levada.config('found_rows', @() rowsOfNoTable());
+said = containers.Map();
+crew.lookForRows(session, @(name, outcome) keep(said, outcome.state));
+checkEqual(said.keys(), {'lost'});
+session.close();
+end
+
+function rows = rowsOfNoTable()
+drop(lab.Found);
+rows = {1 'a' 5};
+end
+
 function test_a_worker_discovers_rows_and_computes_what_they_make_possible(~)
 fill();
 levada.config('found_rows', {1 'a' 5; 2 'b' 6});

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 import levada as lv
 from levada._cli import main
+from levada._crew import discoveries
+from levada._crew.discoveries import Discoveries
+from levada._crew.reports import FinishedDiscovery
+from levada._jobs.discovery import list_discoveries
+from levada._jobs.worker_session import open_session
 from levada.errors import InvalidDefinition, InvalidRequest, LevadaError, MissingParent, PreconditionFailed
+from levada_api.v1 import job_pb2
 from tests.support.processes import Worker, write_pipeline
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from levada._crew.reports import Report
 
 TESTS = ("levada._cli.main",)
 PIPELINE = '''
@@ -75,6 +87,45 @@ class Length(lv.Computed):
     def make(self, key):
         self.insert1({**key, "length": 1})
 '''
+
+DROPPING = """
+import os
+import threading
+import levada as lv
+
+here = os.path.dirname(__file__)
+schema = lv.Schema("pipeline")
+
+
+@schema
+class Recording(lv.Manual):
+    definition = "n : int32"
+    discover_time_limit = LIMIT
+
+    @classmethod
+    def discover(cls):
+        try:
+            os.mkdir(os.path.join(here, "dropped"))
+        except FileExistsError:
+            return
+        cls.drop(prompt=False)
+        if "THEN" == "hang":
+            threading.Event().wait()
+        yield {"n": 1}
+
+
+@schema
+class Sample(lv.Manual):
+    definition = "n : int32"
+
+
+@schema
+class Double(lv.Computed):
+    definition = "-> Sample"
+
+    def make(self, key):
+        self.insert1(key)
+"""
 
 
 @pytest.fixture
@@ -143,6 +194,18 @@ def test_discover_that_takes_too_long_is_ended_and_its_worker_goes_on(
         assert "was stopped because of its work" in worker.said("process")
         assert main.main(["jobs", "errors", "pipeline.Recording", "--url", server_address, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["error_type"] == "TimeLimitExceeded"
+
+
+@pytest.mark.parametrize("then", ["hang", "yield"])
+def test_worker_whose_discover_lost_its_table_goes_on_with_the_others(
+    tmp_path: Path, server_address: str, connection: lv.Connection, then: str
+) -> None:
+    source = DROPPING.replace("LIMIT", "1.5" if then == "hang" else "None").replace("THEN", then)
+    write_pipeline(tmp_path, "pipeline", source)
+    with Worker(tmp_path, server_address) as worker:
+        assert "pipeline.Recording discover: 0 new rows" in worker.said("lost")
+        lv.FreeTable(connection, "pipeline.Sample").insert([(7,)])
+        assert "pipeline.Double" in worker.said("success")
 
 
 def test_time_limit_that_is_no_time_is_refused(folder: Path, server_address: str) -> None:
@@ -248,6 +311,66 @@ def test_interval_that_is_no_time_is_refused(
 def test_discover_within_a_transaction_is_refused(recording: type[lv.Manual], connection: lv.Connection) -> None:
     with connection.transaction, pytest.raises(PreconditionFailed, match="a transaction is open"):
         recording.discover_now()
+
+
+def test_table_is_discovered_though_the_answer_with_its_lease_was_lost(
+    recording: type[lv.Manual], server_address: str, connection: lv.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discoveries, "_LOOK_SECONDS", 0.0)
+    recording.rows = [(1, "a", 5)]  # type: ignore[attr-defined]  # as above
+    ended = threading.Event()
+
+    def tell(report: Report) -> None:
+        if isinstance(report, FinishedDiscovery):
+            ended.set()
+
+    def state() -> list[int]:
+        return [found.state for found in list_discoveries(connection, schema="lab")]
+
+    lease = timedelta(minutes=5)
+    with Proxy([server_address]) as proxy, lv.Connection(proxy.address) as far, ThreadPoolExecutor(1) as threads:
+        session = open_session(far, lease)
+        looking = Discoveries(far, session, [recording()], tell, ended)
+        proxy.withhold()
+        looked = threads.submit(looking.run_due)
+        while state() != [job_pb2.JOB_STATE_RESERVED]:
+            pass
+        proxy.cut()
+        try:
+            looked.result(30)
+        finally:
+            ended.set()
+    assert state() == [job_pb2.JOB_STATE_SUCCESS]
+    assert len(recording()) == 1
+
+
+def test_table_that_is_gone_is_left_out_and_the_others_are_discovered(
+    recording: type[lv.Manual], connection: lv.Connection
+) -> None:
+    recording.rows = [(1, "a", 5)]  # type: ignore[attr-defined]  # as above
+
+    @lv.Schema("lab", connection=connection)
+    class Gone(lv.Manual):
+        definition = """
+        gone : int32
+        """
+
+        @classmethod
+        def discover(cls) -> list[object]:
+            raise AssertionError
+
+    ended, states = threading.Event(), {}
+
+    def tell(report: Report) -> None:
+        if isinstance(report, FinishedDiscovery):
+            states[report.table] = report.state
+            if report.state != "refused":
+                ended.set()
+
+    tables = [Gone(), recording()]
+    Gone.drop(prompt=False)
+    Discoveries(connection, open_session(connection, timedelta(minutes=5)), tables, tell, ended).run_due()
+    assert states == {"lab.Gone": "refused", "lab.Recording": "success"}
 
 
 def aged(path: Path, minutes: float) -> Path:

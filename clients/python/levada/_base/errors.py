@@ -189,7 +189,7 @@ class UnknownSchema(NotFound):
 
 
 class UnknownTable(NotFound, MissingTableError):
-    """There is no such table; details: `schema`, `table`."""
+    """There is no such table; details: `table`."""
 
     reason = "UNKNOWN_TABLE"
 
@@ -231,7 +231,7 @@ class DuplicateEntity(AlreadyExists, DuplicateError):
 
 
 class TableExists(AlreadyExists):
-    """A table exists with another definition or tier; details: `schema`, `table`."""
+    """A table exists with another definition or tier; details: `table`."""
 
     reason = "TABLE_EXISTS"
 

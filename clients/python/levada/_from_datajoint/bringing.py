@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, LevadaError
-from levada._from_datajoint.source import Selected
+from levada._from_datajoint.source import External, Selected
 from levada._from_datajoint.stored_types import Way
-from levada._from_datajoint.values import Undecodable, converter
-from levada._moving.digests import StoredPath, Total, digest, token, tokens
-from levada._objects.handles import StoredArray
+from levada._from_datajoint.values import Undecodable, converter, same
+from levada._moving.digests import StoredPath, Total, digest, tokens
+from levada._query.fetching import python_values
 from levada._tables.table import FreeTable
 
 if TYPE_CHECKING:
@@ -24,10 +22,13 @@ if TYPE_CHECKING:
     from levada._from_datajoint.plan import PlannedColumn, PlannedTable
     from levada._from_datajoint.source import Source
     from levada._net.connection import Connection
+    from levada._query.relation import Relation
 
 _CHUNK_ROWS = 5_000
 _CHUNK_BYTES = 16 * 2**20
 """Rows travel in chunks of at most this many rows and about this many bytes, each inserted whole or not at all."""
+_SIZED = frozenset((str, bytes, External))
+"""The classes of values of the driver that may be large."""
 
 Row = dict[str, Any]  # Any: a value of any attribute
 
@@ -88,46 +89,44 @@ class Bringer:
         """
         target = FreeTable(self._connection, table.name)
         compare = _Comparison(table)
-        present = {compare.key(row) for row in target.proj()} if table.row_count else set()
+        present = compare.present(target) if table.row_count else set()
+        in_place = any(column.way is Way.STORED_PATH for column in table.columns)
         undecodable = Undecodable()
-        there, inserted, chunk, size = Total(), 0, [], 0
+        there, inserted = Total(), 0
         try:
-            for row, weight in self._converted(table, undecodable):
-                found = compare.tokens(row)
-                there.add(found)
-                if present and compare.key_of(found) in present:
-                    continue
-                chunk.append(_insertable(row))
-                size += weight
-                if len(chunk) == _CHUNK_ROWS or size >= _CHUNK_BYTES:
-                    inserted += _insert(target, chunk)
-                    chunk, size = [], 0
-            inserted += _insert(target, chunk)
+            for rows in self._converted(table, undecodable):
+                found = compare.tokens({name: [row[name] for row in rows] for name in compare.names})
+                keys = compare.keys(found, len(rows))
+                there.add(compare.rows(found))
+                new = [row for row, key in zip(rows, keys, strict=True) if key not in present] if present else rows
+                inserted += _insert(target, list(map(_insertable, new)) if in_place else new)
         except LevadaError as error:
             raise type(error)(f"{table.place}: {error}{_advice(table, error)}", error.details) from None
         here = Total()
         before = config["codecs.decode"]
         config["codecs.decode"] = False
         try:
-            for row in target:
-                here.add(compare.tokens({name: _fetched(value) for name, value in row.items()}))
+            for columns, _ in _fetched(target):
+                here.add(compare.rows(compare.tokens(columns)))
         finally:
             config["codecs.decode"] = before
         return Brought(table, there, here, inserted, dict(undecodable.counts))
 
-    def _converted(self, table: PlannedTable, undecodable: Undecodable) -> Iterator[tuple[Row, int]]:
-        """Return the rows as they are to be inserted, with about how many bytes each has."""
-        columns = table.columns
-        convert = [converter(column, table.place.schema, self._stores, undecodable) for column in columns]
-        respelled = bool(self._spelled)
-        for values in self._source.rows(table.place, [_selected(column, self._source.dialect) for column in columns]):
-            row = {
-                column.name: None if value is None else change(value)
-                for column, change, value in zip(columns, convert, values, strict=True)
-            }
-            if respelled:
-                self._respell(table, row)
-            yield row, sum(_weight(value) for value in values)
+    def _converted(self, table: PlannedTable, undecodable: Undecodable) -> Iterator[list[Row]]:
+        """Yield chunks of rows, converted but for paths of files that stay in their stores."""
+        names = [column.name for column in table.columns]
+        changes = [converter(column, table.place.schema, self._stores, undecodable) for column in table.columns]
+        selected = [_selected(column, self._source.dialect) for column in table.columns]
+        for chunk in _chunks(self._source.rows(table.place, selected)):
+            columns = [
+                column if change is same else [None if value is None else change(value) for value in column]
+                for change, column in zip(changes, zip(*chunk, strict=True), strict=True)
+            ]
+            rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+            if self._spelled:
+                for row in rows:
+                    self._respell(table, row)
+            yield rows
 
     def _respell(self, table: PlannedTable, row: Row) -> None:
         """Change keys to the spelling of the rows that they refer to, up to the first parent."""
@@ -156,23 +155,58 @@ class _Comparison:
     """How the rows of a table are compared."""
 
     def __init__(self, table: PlannedTable) -> None:
-        self._names = [column.name for column in table.columns]
+        self.names = [column.name for column in table.columns]
         self._key = [column.name for column in table.columns if column.in_key]
-        self._key_places = [place for place, column in enumerate(table.columns) if column.in_key]
-        self._float32 = frozenset(column.name for column in table.columns if column.type == "float32")
-        self._json = frozenset(column.name for column in table.columns if column.type == "json")
+        self._types = {column.name: column.type for column in table.columns}
 
-    def tokens(self, row: Row) -> list[bytes]:
-        """Return the tokens of a whole row."""
-        return tokens(row, self._names, float32=self._float32, json=self._json)
+    def tokens(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[bytes]]:
+        """Return the tokens of columns, in the order of the table if all are there."""
+        return {
+            name: tokens(columns[name], float32=self._types[name] == "float32", json=self._types[name] == "json")
+            for name in self.names
+            if name in columns
+        }
 
-    def key_of(self, found: Sequence[bytes]) -> bytes:
-        """Return a digest of the key among the tokens of a whole row."""
-        return digest([found[place] for place in self._key_places])
+    def rows(self, found: Mapping[str, Sequence[bytes]]) -> list[bytes]:
+        """Return the digests of rows, by the tokens of their columns."""
+        return list(map(digest, zip(*found.values(), strict=True)))
 
-    def key(self, row: Row) -> bytes:
-        """Return the same digest of a row that has its key alone."""
-        return digest(token(row[name], float32=name in self._float32) for name in self._key)
+    def keys(self, found: Mapping[str, Sequence[bytes]], count: int) -> list[bytes]:
+        """Return the digests of the keys of some rows; the only row of a singleton table has an empty key."""
+        if not self._key:
+            return [digest(())] * count
+        return list(map(digest, zip(*(found[name] for name in self._key), strict=True)))
+
+    def present(self, target: FreeTable) -> set[bytes]:
+        """Return the digests of the keys that a table has."""
+        return {key for columns, count in _fetched(target.proj()) for key in self.keys(self.tokens(columns), count)}
+
+
+def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    chunk: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += sum([_size(value) for value in row if type(value) in _SIZED])
+        if len(chunk) == _CHUNK_ROWS or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _size(value: str | bytes | External) -> int:
+    return (value.size or 0) if isinstance(value, External) else len(value)
+
+
+def _fetched(rows: Relation) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
+    """Yield columns of a relation as Python's values, for some rows at a time, and the number of these."""
+    for batch in rows._result().batches():
+        columns: dict[str, Sequence[Any]] = {
+            field.name: python_values(batch.column(place), field, opener=rows._opener())
+            for place, field in enumerate(batch.schema)
+        }
+        yield columns, batch.num_rows
 
 
 def _selected(column: PlannedColumn, dialect: str) -> Selected:
@@ -189,14 +223,6 @@ def _selected(column: PlannedColumn, dialect: str) -> Selected:
 
 def _insertable(row: Row) -> Row:
     return {name: value.path if isinstance(value, StoredPath) else value for name, value in row.items()}
-
-
-def _fetched(value: Any) -> Any:  # noqa: ANN401  # whatever was fetched
-    return np.asarray(value) if isinstance(value, StoredArray) else value
-
-
-def _weight(value: object) -> int:
-    return len(value) + 16 if isinstance(value, (str, bytes)) else 16
 
 
 def _insert(target: FreeTable, rows: Sequence[Row]) -> int:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 _DEFAULT_PORT = 3306
-_ROWS = 500
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)|''", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
@@ -378,9 +377,11 @@ class MySQL:
         statement = f"SELECT {', '.join(items)} FROM {_full(place)} c {' '.join(joins)}"
         with closing(self._connection.cursor(self._stream)) as cursor:
             cursor.execute(statement)
-            while rows := cursor.fetchmany(_ROWS):
-                for row in rows:
-                    yield _packed(row, columns)
+            if not any(column.hashes for column in columns):
+                yield from cursor
+                return
+            for row in cursor:
+                yield _packed(row, columns)
 
     def _ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with closing(self._connection.cursor()) as cursor:
@@ -397,8 +398,6 @@ def _expression(name: str, column: Selected) -> str:
 
 
 def _packed(row: Sequence[Any], columns: Sequence[Selected]) -> tuple[Any, ...]:
-    if not any(column.hashes for column in columns):
-        return tuple(row)
     values, rest = [], iter(row)
     for column in columns:
         value = next(rest)

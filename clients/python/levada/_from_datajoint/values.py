@@ -43,14 +43,14 @@ def converter(
     """
     place = stores.get(column.store)
     ways: dict[Way, Callable[[Any], Any]] = {
-        Way.PLAIN: _moment if column.zeros else _same,
+        Way.PLAIN: _moment if column.zeros else same,
         Way.BOOL: bool,
         Way.UUID: lambda value: UUID(value) if isinstance(value, str) else UUID(bytes=bytes(value)),
         Way.JSON: lambda value: json.loads(value) if isinstance(value, (str, bytes)) else value,
         Way.WORDS: lambda value: value.split(",") if value else [],
         Way.BIT: lambda value: any(bytes(value)),
         Way.BITS: lambda value: int.from_bytes(bytes(value), "big"),
-        Way.SHAPE: _same,
+        Way.SHAPE: same,
         Way.HEX: lambda value: bytes(value).hex(),
         Way.BLOB: lambda value: _blob(bytes(value), column, undecodable),
         Way.BLOB_OR_BYTES: lambda value: _blob(bytes(value), column, undecodable) if _is_blob(value) else bytes(value),
@@ -66,7 +66,7 @@ def converter(
     return (lambda value: _without_nuls(way(value))) if column.strips_nuls else way
 
 
-def _same(value: Any) -> Any:  # noqa: ANN401  # as the driver has it
+def same(value: Any) -> Any:  # noqa: ANN401  # as the driver has it
     return value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from levada._base.errors import InvalidDefinition, InvalidRequest, LeaseLost, LevadaError, PreconditionFailed
+from levada._base.errors import InvalidDefinition, InvalidRequest, LeaseLost, LevadaError, NotFound, PreconditionFailed
 from levada._base.text import plural, text_of
 from levada._jobs.job_calls import duration, storable
 from levada._jobs.make import failure
@@ -115,10 +115,13 @@ def reserve_discovery(
 ) -> job_pb2.DiscoveryLease | None:
     """Lease the discovery of one of some tables; None if none is due, or with `at_once` if a worker is at it.
 
+    The session holds no such lease at this time. One that it has nevertheless was lost with an answer, and is leased
+    anew.
+
     Raises:
         UnknownWorkerSession: The session has ended.
     """
-    request = pb.ReserveDiscoveryRequest(worker_session=session, at_once=at_once)
+    request = pb.ReserveDiscoveryRequest(worker_session=session, at_once=at_once, held_leases=pb.HeldLeases())
     for table in tables:
         request.tables.add(name=table._name, interval=duration(interval_of(type(table))))
     answer = connection.call("JobService/ReserveDiscovery", request, pb.ReserveDiscoveryResponse, patience=0)
@@ -160,7 +163,7 @@ class EndedDiscovery:
         row_count: How many rows were new.
         seconds: How long it ran.
         error: Its error; None if there is none, or if another worker took it over.
-        state: `success`, `error`, or `lost` to another worker.
+        state: `success`, `error`, or `lost` to another worker or with its table.
     """
 
     row_count: int
@@ -204,6 +207,8 @@ def run_discovery(table: Discovering, lease: job_pb2.DiscoveryLease, patience: f
         table.connection.call("JobService/CompleteDiscovery", request, pb.CompleteDiscoveryResponse, patience=patience)
     except LeaseLost:
         return EndedDiscovery(found.count, seconds, None, "lost")
+    except NotFound as gone:  # the table was dropped meanwhile
+        return EndedDiscovery(found.count, seconds, error or gone, "lost")
     return EndedDiscovery(found.count, seconds, error, state)
 
 

@@ -246,7 +246,7 @@ class Schema(Explained):
                 return free_table(self.connection, table.name)
         known = meant(name, [table.name.table for table in self._tables()], "it has")
         raise UnknownTable(
-            f"The schema `{self.database}` has no table `{name}`; {known}.", {"schema": self.database, "table": name}
+            f"The schema `{self.database}` has no table `{name}`; {known}.", {"table": f"{self.database}.{name}"}
         )
 
     def __getitem__(self, name: str) -> FreeTable:

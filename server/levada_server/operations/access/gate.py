@@ -15,6 +15,7 @@ from levada_server.errors import (
     PermissionDenied,
     PreconditionFailed,
     Unauthenticated,
+    UnknownTable,
 )
 from levada_server.model.audit import AUDIT, SCHEMA
 from levada_server.model.dependencies import Catalog, is_within
@@ -218,8 +219,8 @@ class View:
         return f"`{table.name}` ({count} {'row' if count == 1 else 'rows'})"
 
     def hides(self, error: LevadaError) -> bool:
-        """Return whether an error names a table that exists and that the caller may not see."""
-        if self.rights.administers:
+        """Return whether an error tells that a table exists which the caller may not see."""
+        if self.rights.administers or isinstance(error, UnknownTable):
             return False
         named = {error.details[kind] for kind in ("table", "child") if kind in error.details}
         return any(str(name) in named for name in self.catalog.tables if name not in self.seen.tables)

@@ -133,8 +133,7 @@ async def _check_loss(connection: Connection, table: Table, check: LossCheck) ->
         raise kind(
             f"`{table.name}` was not altered: could not {check.purpose}, because the value {excerpt(value)} {trouble}. "
             "Change such values first.",
-            schema=table.name.schema,
-            table=table.name.table,
+            table=table.name,
         )
 
 

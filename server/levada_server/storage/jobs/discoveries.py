@@ -11,7 +11,7 @@ from levada_server.storage.jobs.worker_sessions import check_session
 from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
@@ -51,7 +51,13 @@ class HeldDiscovery:
 
 
 async def due(
-    connection: Connection, tables: Sequence[Table], intervals: Sequence[timedelta], *, at_once: bool
+    connection: Connection,
+    tables: Sequence[Table],
+    intervals: Sequence[timedelta],
+    session: WorkerSession,
+    *,
+    held: Collection[UUID] | None,
+    at_once: bool,
 ) -> list[int]:
     """Return the numbers of the tables whose discovery may begin, the longest overdue first.
 
@@ -59,14 +65,23 @@ async def due(
         connection: The connection.
         tables: The tables.
         intervals: How often each discovers.
+        session: The worker's session.
+        held: The tokens that the session knows; its other leases may begin again. None if the worker does not say.
         at_once: Whether a discovery may begin before it is due, if nobody is at it.
     """
-    found = await connection.fetch(_SQL["due"], [table.id for table in tables], intervals, at_once)
+    known = None if held is None else list(held)
+    found = await connection.fetch(_SQL["due"], [table.id for table in tables], intervals, at_once, session.id, known)
     return [row["number"] - 1 for row in found]
 
 
 async def reserve(
-    connection: Connection, table: Table, interval: timedelta, session: WorkerSession, *, at_once: bool
+    connection: Connection,
+    table: Table,
+    interval: timedelta,
+    session: WorkerSession,
+    *,
+    held: Collection[UUID] | None,
+    at_once: bool,
 ) -> DiscoveryLease | None:
     """Lease the discovery of a table in a transaction; None if another was quicker.
 
@@ -74,11 +89,11 @@ async def reserve(
         UnknownWorkerSession: The session has ended.
     """
     await connection.execute(_SQL["add"], table.id)
-    attempt = await connection.fetchval(_SQL["lock"], table.id)
-    if attempt is None or not await due(connection, [table], [interval], at_once=at_once):
+    attempts = await connection.fetchval(_SQL["lock"], table.id, session.id)
+    if attempts is None or not await due(connection, [table], [interval], session, held=held, at_once=at_once):
         return None
-    pause = pause_of_discovery(interval, attempt)
-    row = await connection.fetchrow(_SQL["reserve"], table.id, session.id, session.user_id, interval, pause)
+    pause = pause_of_discovery(interval, attempts)
+    row = await connection.fetchrow(_SQL["reserve"], table.id, session.id, session.user_id, interval, pause, attempts)
     if row is None:  # the session ended meanwhile
         await check_session(connection, session)
         return None

@@ -1,9 +1,10 @@
 -- name: due
 -- The tables of $1 whose discovery may begin, with their intervals in $2; all that nobody is at if $3 is true. One of a
--- dead session may begin once its pause is over, which the reserve has noted.
+-- dead session may begin once its pause is over, which the reserve has noted; one that the session $4 holds without
+-- knowing it ($5), because an answer was lost, at once.
 SELECT t.number FROM unnest($1::bigint[], $2::interval[]) WITH ORDINALITY AS t(id, period, number)
 LEFT JOIN levada.discovery AS d ON d.table_id = t.id
-WHERE d.table_id IS NULL OR (
+WHERE d.table_id IS NULL OR (d.state = 'reserved' AND d.session_id = $4 AND d.lease_token <> ALL($5::uuid[])) OR (
     (d.state <> 'reserved' OR NOT EXISTS (
         SELECT FROM levada.worker_session AS s WHERE s.id = d.session_id AND s.expire_time > clock_timestamp()))
     AND ($3 OR least(d.scheduled_time,
@@ -14,8 +15,10 @@ ORDER BY d.scheduled_time NULLS FIRST, t.number;
 INSERT INTO levada.discovery (table_id) VALUES ($1) ON CONFLICT DO NOTHING;
 
 -- name: lock
--- Others that look at the same time pass it over.
-SELECT attempt FROM levada.discovery WHERE table_id = $1 FOR UPDATE SKIP LOCKED;
+-- The attempts before the one that begins. Others that look at the same time pass it over. A lease that the session $2
+-- has already is the same attempt: its answer was lost.
+SELECT attempt - (state = 'reserved' AND session_id IS NOT DISTINCT FROM $2)::integer
+FROM levada.discovery WHERE table_id = $1 FOR UPDATE SKIP LOCKED;
 
 -- name: reserve
 -- The lock on the session prevents its end while it takes the discovery.
@@ -24,7 +27,7 @@ WITH holder AS (
     WHERE id = $2 AND user_id IS NOT DISTINCT FROM $3 FOR KEY SHARE
 )
 UPDATE levada.discovery AS d
-SET state = 'reserved', attempt = d.attempt + 1, lease_token = gen_random_uuid(), session_id = holder.id,
+SET state = 'reserved', attempt = $6 + 1, lease_token = gen_random_uuid(), session_id = holder.id,
     user_id = $3,
     host = holder.host, pid = holder.pid, username = holder.username, reserved_time = clock_timestamp(),
     period = $4, scheduled_time = clock_timestamp() + $5::interval,

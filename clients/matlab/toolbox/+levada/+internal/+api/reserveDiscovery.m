@@ -9,6 +9,9 @@ function response = reserveDiscovery(connection, request, varargin)
 %       worker_session  char: The worker's session.
 %       tables  cell of DiscoveringTable: The tables, at least one, and at most 1 000.
 %       at_once  logical: Begin even if it is not due yet, unless a worker is at it.
+%       held_leases  HeldLeases: All leases of discoveries of this session that the worker knows of. Any other was lost
+%           together with the answer that carried it, and its discovery is handed out again. Unset: nothing is
+%           reported.
 %
 %   Response: ReserveDiscoveryResponse
 %       lease  DiscoveryLease: The lease; unset if no discovery is due.

@@ -165,11 +165,8 @@ last = levada.internal.calls.gateway('lastError');
 told = last.metadata;
 if ~strcmp(last.identifier, failure.identifier) || ~strcmp(last.message, failure.message)
     answer = true;  % as for its discoverEvery
-elseif isfield(told, 'table')
-    answer = strcmp(told.table, [name.schema '.' name.table]) || ...
-        isfield(told, 'schema') && strcmp(told.schema, name.schema) && strcmp(told.table, name.table);
 else
-    answer = false;
+    answer = isfield(told, 'table') && strcmp(told.table, [name.schema '.' name.table]);
 end
 end
 

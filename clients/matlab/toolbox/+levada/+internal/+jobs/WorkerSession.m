@@ -36,8 +36,6 @@ classdef WorkerSession < handle
             %RESERVE Reserve the most urgent jobs, and return a cell row of leases.
             %
             %   reservation  the fields of ReserveJobsRequest but the session
-            % No lease is held now. If the answer to the last request was lost, the server hands out its leases again.
-            reservation.held_leases = struct('lease_tokens', {cell(1, 0)});
             response = self.ask(@levada.internal.api.reserveJobs, reservation);
             leases = {};
             if isfield(response, 'leases')
@@ -87,6 +85,8 @@ classdef WorkerSession < handle
 
     methods (Access = private)
         function response = ask(self, method, request)
+            % No lease is held now. If the answer to the last request was lost, the server hands out its leases again.
+            request.held_leases = struct('lease_tokens', {cell(1, 0)});
             % The server may have forgotten the session.
             request.worker_session = self.Id;
             try

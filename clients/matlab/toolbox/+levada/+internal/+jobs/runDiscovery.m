@@ -3,8 +3,8 @@ function outcome = runDiscovery(table, lease, patienceSeconds)
 %
 %   patienceSeconds  how long to keep trying to record it while the server is out of reach
 %
-%   outcome  a struct with state ('success', 'error', or 'lost' to another worker), rowCount (of the new rows), seconds
-%            and error ([] if there is none)
+%   outcome  a struct with state ('success', 'error', or 'lost' to another worker or with its table), rowCount (of the
+%            new rows), seconds and error ([] if there is none)
 
 mostRows = 1000;  % in one insert
 connection = conn(table);
@@ -43,11 +43,17 @@ try
     levada.internal.calls.repeatCall(@() levada.internal.api.completeDiscovery(connection, request), ...
         patienceSeconds, @levada.internal.errors.isTransient);
 catch lost
-    if ~strcmp(lost.identifier, 'levada:LeaseLost')
-        rethrow(lost)
-    end
     outcome.state = 'lost';
-    outcome.error = [];
+    switch lost.identifier
+        case 'levada:LeaseLost'
+            outcome.error = [];
+        case {'levada:UnknownTable', 'levada:UnknownSchema'}  % it was dropped meanwhile
+            if isempty(failure)
+                outcome.error = lost;
+            end
+        otherwise
+            rethrow(lost)
+    end
 end
 
     function insertSome(some)
