@@ -104,10 +104,10 @@ end
 
 function messages = messagesOf(job, session)
 job.header.worker_session = session;
-messages = {struct('job', job.header)};
-if ~job.header.unchanged
-    messages = [messages, job.inserts];
+if job.header.unchanged
+    job.inserts = {};
 end
+messages = levada.internal.jobs.jobMessages(job);
 end
 
 function text = brief(value)
