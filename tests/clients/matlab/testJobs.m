@@ -702,3 +702,16 @@ function response = requested(asked, connection, inputs)
 keep(asked, inputs{1});
 response = connection.request(inputs{:});
 end
+
+function test_large_numbers_in_keys_are_shown_whole(~)
+insert(lab.Large, struct('id', {intmax('int64'); 5}));
+text = evalc('populate(lab.LargeCopy, ''Keys'', struct(''id'', intmax(''int64'')), ''Display'', true)');
+check(~isempty(strfind(text, '{"id":9223372036854775807}')), text);
+text = evalc('levada.worker(lab.LargeCopy, ''Drain'', true)');
+check(~isempty(strfind(text, '{"id":5}')), text);
+checkEqual(fetchn(lab.LargeCopy, 'id', 'ORDER BY KEY'), [int64(5); intmax('int64')]);
+text = evalc('disp(recompute(lab.LargeCopy))');
+check(~isempty(strfind(text, '2 equal')), text);
+text = evalc('disp(lab.Large)');
+check(~isempty(strfind(text, '9223372036854775807')), text);
+end

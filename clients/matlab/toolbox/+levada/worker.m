@@ -76,7 +76,7 @@ levada.internal.calls.repeatCall(@serve, Inf, @mayGoOn);
             message = strtok(outcome.error.message, char(10));
         end
         say(named.Display, '%-7s %s %s %.3f s  %s', outcome.state, levada.internal.schema.fullName(outcome.table), ...
-            jsonencode(outcome.key), outcome.seconds, message);
+            levada.internal.values.shownJson(outcome.key), outcome.seconds, message);
     end
 end
 

@@ -78,7 +78,8 @@ finishProgress();
         goOn = true;
         called = called + 1;
         if named.Display
-            fprintf('%s %s %s %.3f s\n', outcome.state, class(table), jsonencode(outcome.key), outcome.seconds);
+            fprintf('%s %s %s %.3f s\n', outcome.state, class(table), levada.internal.values.shownJson(outcome.key), ...
+                outcome.seconds);
         end
         if ~isempty(progress) && ~strcmp(outcome.state, 'released')
             progress.advance(strcmp(outcome.state, 'error'));
