@@ -21,7 +21,7 @@ named = levada.internal.inputs.readOptions(struct('Drain', false, 'MaxJobs', Inf
     varargin);
 crew = levada.internal.jobs.Refresher(tablesToServe(tables));
 session = levada.internal.jobs.WorkerSession(crew.connection());
-ending = onCleanup(@() session.close());
+ending = session.closing();
 waitSeconds = 5;
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds, 'makeInputs', {{}}, ...
     'prefetch', true);
@@ -82,7 +82,7 @@ end
 
 function say(display, template, varargin)
 if display
-    fprintf('levada worker: %s\n', strtrim(sprintf(template, varargin{:})));
+    levada.internal.inputs.showNow('levada worker: %s\n', strtrim(sprintf(template, varargin{:})));
 end
 end
 
