@@ -28,7 +28,7 @@ SECTIONS = {
     "Schemas": ("Schema", "createSchema", "listSchemas", "virtualSchema", "Diagram", "ERD"),
     "Tables": ("Manual", "Lookup", "Imported", "Computed", "Part", "Table", "FreeTable", "AutoPopulate"),
     "Queries": ("Relation", "Top", "U", "Not", "AnyOf", "Lineage", "StoredObject"),
-    "Computing": ("worker", "Jobs", "Recomputation"),
+    "Computing": ("worker", "unchangedFiles", "Jobs", "Recomputation"),
     "Plans of changes": ("AlterationPlan", "DeletePlan"),
 }
 """The public names in the order of Contents.m."""

@@ -210,7 +210,7 @@ checkEqual(numel(leases), 1);
 checkEqual(count(reserved(jobs(lab.Stat))), 1);
 checkEqual(cancel(jobs(lab.Stat)), 1);
 checkEqual([count(reserved(jobs(lab.Stat))), count(errors(jobs(lab.Stat)))], [0 1]);
-job = levada.internal.jobs.runJob(connection, lab.Stat, leases{1}, @(~) false, false, {}, [], {});
+job = levada.internal.jobs.runJob(connection, lab.Stat, leases{1}, '', @(~) false, false, {}, [], {});
 outcome = levada.internal.jobs.completeJobs(connection, {job}, 1);
 checkEqual(outcome{1}.identifier, 'levada:LeaseLost');
 end
@@ -691,4 +691,58 @@ said = containers.Map();
 crew.lookForRows(struct('reserveDiscovery', @(varargin) lease), @(name, outcome) keep(said, outcome.state));
 checkEqual(said.keys(), {'success'});
 checkEqual({connection.Refusals, connection.Request.lease_token}, {0, 'x'});
+end
+
+function test_jobs_with_few_rows_are_completed_in_groups(connection)
+fill();
+[made, ending] = ranJobs(connection, lab.TrialCount); %#ok<ASGLU>
+asked = containers.Map();
+counting = struct('Limits', connection.Limits, 'request', @(varargin) requested(asked, connection, varargin));
+[failures, unready] = levada.internal.jobs.completeJobs(counting, made, 1);
+checkEqual({failures, unready}, {{[], [], []}, [false false false]});
+checkEqual({asked.keys(), asked('JobService/CompleteFewJobs')}, {{'JobService/CompleteFewJobs'}, 1});
+checkEqual(fetchn(lab.TrialCount, 'number', 'ORDER BY KEY'), [3; 1; 0]);
+checkEqual(fetchn(lab.TrialCountCorrect, 'trial', 'ORDER BY KEY'), [1; 3; 1]);
+end
+
+function test_completed_jobs_with_much_nothing_or_wrong_rows_leave_the_others_alone(connection)
+fill();
+insert(lab.Session, {1 4 '2026-01-09' 1; 2 2 '2026-01-09' 1});
+[made, ending] = ranJobs(connection, lab.Bulky); %#ok<ASGLU>
+[failures, unready] = levada.internal.jobs.completeJobs(connection, made, 1);
+sessions = cellfun(@(job) double(job.key.session), made);
+isFailed = ~cellfun(@isempty, failures);
+checkEqual({unready, isFailed}, {sessions == 3, sessions == 4});
+checkEqual(failures{isFailed}.identifier, 'levada:DuplicateEntity');
+checkEqual(fetchn(lab.Bulky, 'session', 'ORDER BY KEY'), [1; 2; 1; 2]);
+checkEqual(cellfun(@numel, fetchn(lab.Bulky, 'content', 'ORDER BY KEY')), [3; 2^21; 3; 2^21]);
+end
+
+function [made, ending] = ranJobs(connection, table)
+% Run the make of all jobs of a table, and do not complete them. The session ends with the second result.
+count(table);
+refresh(jobs(table));
+session = levada.internal.jobs.WorkerSession(connection);
+ending = onCleanup(@() session.close());
+leases = session.reserve(struct('names', {{tableName(table)}}, 'max_jobs', 10));
+made = cellfun(@(lease) levada.internal.jobs.runJob(connection, table, lease, '', @(~) false, false, {}, [], {}), leases, ...
+    'UniformOutput', false);
+end
+
+function response = requested(asked, connection, inputs)
+keep(asked, inputs{1});
+response = connection.request(inputs{:});
+end
+
+function test_large_numbers_in_keys_are_shown_whole(~)
+insert(lab.Large, struct('id', {intmax('int64'); 5}));
+text = evalc('populate(lab.LargeCopy, ''Keys'', struct(''id'', intmax(''int64'')), ''Display'', true)');
+check(~isempty(strfind(text, '{"id":9223372036854775807}')), text);
+text = evalc('levada.worker(lab.LargeCopy, ''Drain'', true)');
+check(~isempty(strfind(text, '{"id":5}')), text);
+checkEqual(fetchn(lab.LargeCopy, 'id', 'ORDER BY KEY'), [int64(5); intmax('int64')]);
+text = evalc('disp(recompute(lab.LargeCopy))');
+check(~isempty(strfind(text, '2 equal')), text);
+text = evalc('disp(lab.Large)');
+check(~isempty(strfind(text, '9223372036854775807')), text);
 end

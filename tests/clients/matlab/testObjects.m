@@ -123,10 +123,9 @@ connection.cancelTransaction();
 end
 
 function test_a_file_in_a_store_is_registered_in_its_place(connection)
-stores = levada.internal.api.listStores(connection, struct());
-store = stores.stores{cellfun(@(s) s.preferred, stores.stores)};
-mkdir(fullfile(store.folder, 'data'));
-written(fullfile(store.folder, 'data'), 'movie.avi', uint8('frames'));
+folder = fullfile(storeFolder(connection), 'data');
+mkdir(folder);
+written(folder, 'movie.avi', uint8('frames'));
 insert(lab.Movie, struct('movie', 1, 'file', 'data/movie.avi'));
 object = fetch1(lab.Movie, 'file');
 checkEqual({object.path, object.size_bytes}, {'data/movie.avi', 6});
@@ -170,4 +169,127 @@ insert(lab.Recording, struct('recording', 2, 'label', label, 'notes', label, 'ra
 for object = {again, notes, raw}
     checkEqual({object{1}.name, read(object{1})}, {'notes.txt', uint8('calm')});
 end
+end
+
+function folder = storeFolder(connection)
+stores = levada.internal.api.listStores(connection, struct());
+store = stores.stores{cellfun(@(s) s.preferred, stores.stores)};
+folder = store.folder;
+end
+
+function damage(path, bytes)
+% Write other bytes into a file of a store.
+delete(path);
+[folder, name, extension] = fileparts(path);
+written(folder, [name extension], bytes);
+end
+
+function test_damaged_bytes_of_a_store_are_never_returned(connection)
+[folder, cleanup] = newFolder();
+insert(lab.Recording, struct('recording', 1, 'settings', 'calm', 'trace', 1:3, 'raw', uint8(1:100), 'digest', uint8(1:9), ...
+    'notes', written(folder, 'notes.bin', uint8(1:50))));
+objects = cell(1, 4);
+[objects{:}] = fetch1(lab.Recording, 'trace', 'raw', 'digest', 'notes');
+for found = objects
+    object = found{1};
+    verify(object);
+    path = fullfile(storeFolder(connection), object.path);
+    right = bytesOf(path);
+    flipped = right;
+    flipped(end) = bitxor(flipped(end), 1);
+    for wrong = {flipped, [right 0], right(1:end - 1), zeros(1, 0, 'uint8')}
+        damage(path, wrong{1});
+        checkError('DamagedObject', @() verify(object));
+        checkError('DamagedObject', @() read(object));
+        target = tempname(folder);
+        mkdir(target);
+        checkError('DamagedObject', @() download(object, target));
+        checkEqual(numel(dir(target)), 2);  % `.` and `..`
+    end
+    delete(path);
+    checkError('DamagedObject', @() verify(object));
+end
+end
+
+function test_a_damaged_value_is_an_error_of_fetch(connection)
+insert(lab.Recording, struct('recording', 1, 'settings', char(97 * ones(1, 5000))));
+listed = levada.internal.api.listObjects(connection, struct());
+path = fullfile(storeFolder(connection), listed.objects{1}.object.path);
+content = bytesOf(path);
+content(end) = bitxor(content(end), 1);
+damage(path, content);
+checkError('DamagedObject', @() fetch1(lab.Recording, 'settings'));
+end
+
+function test_a_damaged_folder_is_noticed(connection)
+[folder, cleanup] = newFolder();
+run = fullfile(folder, 'run');
+mkdir(run);
+mkdir(fullfile(run, 'b'));
+written(fullfile(run, 'b'), 'two', uint8('two'));
+written(run, 'a', uint8('one'));
+written(run, 'Z', uint8([]));
+insert(lab.Recording, struct('recording', 1, 'raw', run));
+object = fetch1(lab.Recording, 'raw');
+verify(object);
+place = fullfile(storeFolder(connection), object.path, 'b', 'two');
+damage(place, uint8('owt'));
+checkError('DamagedObject', @() verify(object));
+checkError('DamagedObject', @() read(object, 'b/two'));
+checkError('DamagedObject', @() download(object, newTarget(folder)));
+checkEqual(numel(dir(fullfile(folder, 'target'))), 2);
+checkEqual(read(object, 'a'), uint8('one'));
+damage(place, uint8('two, and more'));
+checkError('DamagedObject', @() verify(object));
+damage(place, uint8('tw'));
+checkError('DamagedObject', @() verify(object));
+delete(place);
+checkError('DamagedObject', @() verify(object));
+damage(place, uint8('two'));
+verify(object);
+end
+
+function test_the_list_of_a_folder_is_compared_with_its_hash(~)
+files = struct('path', {'b', 'a/c', 'Z'}, 'size_bytes', {1, 2^33, 0}, 'hash', {'11', '22', '33'});
+text = ['33 0 Z' char(10) '22 8589934592 a/c' char(10) '11 1 b' char(10)];
+state = levada.internal.calls.gateway('hashMore', [], uint8(text));
+checkEqual(levada.internal.objects.folderHash(files), levada.internal.calls.gateway('hashText', state));
+end
+
+function test_a_file_that_changes_during_its_upload_is_not_stored(connection)
+source = struct('path', '', 'file', '', 'bytes', uint8(1:10), 'size', 10);
+request = struct('name', tableName(lab.Recording), 'attribute', 'digest');
+count(lab.Recording);
+changing = struct('request', @(varargin) alteredCommit(connection, varargin), 'send', @(varargin) connection.send(varargin{:}));
+checkError('DamagedObject', @() levada.internal.objects.upload(changing, request, source));
+checkEqual(numel(storedObjects(connection)), 0);
+end
+
+function response = alteredCommit(connection, inputs)
+% As if other bytes had been read for the upload than for the hash.
+if strcmp(inputs{1}, 'ObjectService/StageObject')
+    inputs{2} = rmfield(inputs{2}, 'hash');
+elseif strcmp(inputs{1}, 'ObjectService/CommitObject')
+    inputs{2}.hash = repmat('0', 1, 64);
+end
+response = connection.request(inputs{:});
+end
+
+function found = storedObjects(connection)
+found = levada.internal.calls.listPages(connection, @levada.internal.api.listObjects, 'objects', struct());
+end
+
+function test_unchanged_files_of_a_store_are_found(connection)
+count(lab.Movie);
+folder = fullfile(storeFolder(connection), 'data');
+mkdir(folder);
+for name = {'a.avi', 'b.avi', 'c.txt'}
+    written(folder, name{1}, uint8('frames'));
+end
+checkEqual(unchangedFiles(lab.Movie, 'Minutes', 0), {'data/a.avi'; 'data/b.avi'; 'data/c.txt'});
+checkEqual(unchangedFiles(lab.Movie, 'Folder', 'data', 'Minutes', 0, 'Pattern', '[!a]*.avi'), {'data/b.avi'});
+checkEqual(unchangedFiles(lab.Movie, 'Minutes', 20, 'Attribute', 'file'), cell(0, 1));
+checkError('InvalidRequest', @() unchangedFiles(lab.Movie, 'Minutes', -1));
+checkError('InvalidRequest', @() unchangedFiles(lab.Movie, 'Attribute', 'movie'));
+checkError('InvalidRequest', @() unchangedFiles(lab.Recording));
 end

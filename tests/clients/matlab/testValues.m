@@ -53,3 +53,11 @@ table = levada.FreeTable('lab.Item');
 checkEqual(fetch1(table & 'name = "copy"', 'value'), ['ab '; 'cde']);
 checkEqual(fetch1(table & 'name = "changed"', 'value'), ['x  '; 'cde']);
 end
+
+function test_json_of_numbers_that_octave_cannot_write_is_an_error(~)
+for value = {int64(2)^53 + 1, {[int64(2)^53 + 1, 5]}, struct('a', {{uint64(1e18)}}), intmin('int64')}
+    failure = checkError('WrongValue', @() levada.internal.values.jsonText(value{1}));
+    check(~isempty(strfind(failure.message, '''text''')), failure.message);
+end
+checkEqual(levada.internal.values.jsonText(struct('a', int64(999999999999998), 'b', int8(-3))), '{"a":999999999999998,"b":-3}');
+end

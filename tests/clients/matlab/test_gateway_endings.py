@@ -10,6 +10,7 @@ import pytest
 
 import levada as lv
 from tests.clients.matlab.conftest import Prompt, serving
+from tests.clients.matlab.m_tests import FOLDER
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ _QUERY = (
     "SELECT count(*) FROM pg_sleep(0.01), pg_stat_activity WHERE datname = current_database() "
     "AND query ~ 'letter' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
 )
+_SESSIONS = "SELECT count(*) FROM pg_sleep(0.01), levada.worker_session"
 _TRANSACTION = "opened = levada.conn(); opened.transaction(@() fetch({}, '*'))"
 _PRODUCT = "levada.FreeTable('lab.Number') * levada.FreeTable('lab.Letter')"
 
@@ -92,6 +94,48 @@ async def test_ctrl_c_is_heard_at_once(
         prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
         assert prompt.wait("counted") == str(_ROWS)
         while await connection.fetchval(_QUERY):
+            pass
+    assert min(seconds) <= _HEARD_SECONDS, seconds
+
+
+async def test_ctrl_c_ends_a_worker_without_jobs_at_once(
+    prompt: Prompt, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    prompt.type(f"addpath('{FOLDER}'); levada.connect(address); levada.config('safemode', false);")
+    seconds: list[float] = []
+    while not seconds or (min(seconds) > _HEARD_SECONDS and len(seconds) < 20):  # a busy machine is often slow
+        prompt.type(f"insert(lab.Large, {{{len(seconds)}}}); levada.worker(lab.LargeCopy)")
+        assert prompt.wait("worker").startswith("success")
+        # From now on the worker asks for the next job, and waits.
+        begun = time.monotonic()
+        prompt.interrupt()
+        prompt.type("disp('back: yes')")
+        prompt.wait("back")
+        seconds.append(time.monotonic() - begun)
+        while await connection.fetchval(_SESSIONS):
+            pass  # no lease outlives it
+        prompt.type("fprintf('counted: %d\\n', count(lab.LargeCopy))")
+        assert prompt.wait("counted") == str(len(seconds))
+    assert min(seconds) <= _HEARD_SECONDS, seconds
+
+
+async def test_ctrl_c_ends_populate_while_make_waits(
+    prompt: Prompt, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    prompt.type(f"addpath('{FOLDER}'); levada.connect(address); insert(lab.Large, {{1}});")
+    seconds: list[float] = []
+    while not seconds or (min(seconds) > _HEARD_SECONDS and len(seconds) < 20):  # a busy machine is often slow
+        prompt.type("populate(lab.Endless)")
+        while not await connection.fetchval(_QUERY):
+            pass
+        begun = time.monotonic()
+        prompt.interrupt()
+        prompt.type("disp('back: yes')")
+        prompt.wait("back")
+        seconds.append(time.monotonic() - begun)
+        prompt.type("fprintf('free: %d\\n', count(reserved(jobs(lab.Endless))))")
+        assert prompt.wait("free") == "0"
+        while await connection.fetchval(_QUERY) or await connection.fetchval(_SESSIONS):
             pass
     assert min(seconds) <= _HEARD_SECONDS, seconds
 

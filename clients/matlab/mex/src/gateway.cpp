@@ -10,14 +10,17 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
 #include "arrays.hpp"
+#include "blake3.hpp"
 #include "call.hpp"
 #include "columns.hpp"
 #include "connection.hpp"
 #include "error.hpp"
+#include "folder_list.hpp"
 #include "heartbeat.hpp"
 #include "messages.hpp"
 #include "private_file.hpp"
@@ -313,6 +316,27 @@ void sha256(const Arguments& in) {
   in.give(0, text_array(hexadecimal));
 }
 
+Blake3 hash_state(const mxArray* array) {
+  static_assert(std::is_trivially_copyable_v<Blake3>);
+  Blake3 state;
+  if (array != nullptr && !is_unset(array)) {
+    const std::string kept = bytes_of(array, "The state of a hash");
+    if (kept.size() != sizeof state) throw invalid_request("These bytes are not the state of a hash.");
+    std::memcpy(&state, kept.data(), sizeof state);
+  }
+  return state;
+}
+
+// state = ('hashMore', state, bytes): of BLAKE3; it begins with [].
+void hash_more(const Arguments& in) {
+  Blake3 state = hash_state(in.at(0));
+  state.add(bytes_of(in.at(1), "The bytes to hash"));
+  in.give(0, bytes_array({reinterpret_cast<const char*>(&state), sizeof state}));
+}
+
+// hexadecimal = ('hashText', state)
+void hash_text(const Arguments& in) { in.give(0, text_array(hash_state(in.at(0)).hexadecimal())); }
+
 // checksum = ('crc32', bytes): as zlib computes it, a double.
 void crc32(const Arguments& in) {
   static const std::array<uint32_t, 256> table = [] {
@@ -337,6 +361,9 @@ void folder_rights_of(const Arguments& in) {
   in.give(0, logical_array(found.ours));
   if (in.result_count > 1) in.give(1, logical_array(found.others_write));
 }
+
+// found = ('listFolder', folder): see folder_list.hpp.
+void list_folder(const Arguments& in) { in.give(0, folder_list(in.text(0, "The folder"))); }
 
 // ('keepPrivately', file, text): replaces a file by one that nobody else can ever open.
 void keep_privately(const Arguments& in) { write_private_file(in.text(0, "The file"), in.text(1, "The text")); }
@@ -411,8 +438,11 @@ const std::unordered_map<std::string, Command>& commands() {
       {"beatStop", beat_stop},
       {"requestId", request_id},
       {"sha256", sha256},
+      {"hashMore", hash_more},
+      {"hashText", hash_text},
       {"crc32", crc32},
       {"folderRights", folder_rights_of},
+      {"listFolder", list_folder},
       {"keepPrivately", keep_privately},
       {"lastError", last_error},
       {"failedCall", failed_call},

@@ -42,6 +42,7 @@
 %
 % Computing
 %   worker         - Compute jobs of some tables and look for their new rows, beside other workers in MATLAB and Python, until stopped.
+%   unchangedFiles - Find the files below a folder that have not changed for some minutes, so that they are whole.
 %   Jobs           - Jobs of a table as a relation: the key of each, its state, worker and error. Restrict, join and fetch it.
 %   Recomputation  - Outcome of a recompute: results that came out equal, differences, and errors; nothing is replaced yet.
 %

@@ -104,10 +104,10 @@ end
 
 function messages = messagesOf(job, session)
 job.header.worker_session = session;
-messages = {struct('job', job.header)};
-if ~job.header.unchanged
-    messages = [messages, job.inserts];
+if job.header.unchanged
+    job.inserts = {};
 end
+messages = levada.internal.jobs.jobMessages(job);
 end
 
 function text = brief(value)
@@ -115,7 +115,7 @@ most = 60;
 if isnumeric(value) && numel(value) > 8
     text = sprintf('%s %s', strrep(mat2str(size(value)), ' ', 'x'), class(value));
 else
-    text = jsonencode(value);
+    text = levada.internal.values.shownJson(value);
 end
 if numel(text) > most
     text = [text(1:most - 3) '...'];

@@ -5,6 +5,9 @@ classdef StoredObject
 %   path = download(object, folder)    copies it to this machine
 %   value = read(object)               an array of <npy@>, else the bytes of a file
 %   files(object)                      the files of a folder
+%   verify(object)                     reads it in its store, and compares it with its hash
+%
+%   Whatever is read or downloaded is compared with the hash, too: damaged bytes are an error.
 %
 %   A fetched object may be inserted into a table again: nothing is copied then.
 
@@ -71,7 +74,7 @@ classdef StoredObject
             draft = [place '.part'];
             removing = onCleanup(@() removeDraft(draft));
             if isempty(self.file_count)
-                self.writeFile('', self.size_bytes, draft);
+                self.writeFile('', self.size_bytes, self.hash, draft);
             else
                 if exist(draft, 'dir')
                     rmdir(draft, 's');
@@ -80,7 +83,7 @@ classdef StoredObject
                 for file = reshape(files(self), 1, [])
                     target = fullfile(draft, safe(file.path));
                     makeFolder(fileparts(target));
-                    self.writeFile(file.path, file.size_bytes, target);
+                    self.writeFile(file.path, file.size_bytes, file.hash, target);
                 end
             end
             [moved, trouble] = movefile(draft, place);
@@ -94,33 +97,63 @@ classdef StoredObject
             %
             %   value = read(object)
             %   value = read(object, path)    a file of a folder
-            size = self.size_bytes;
             if nargin < 2
                 path = '';
             end
-            if ~isempty(self.file_count)
+            if isempty(self.file_count)
+                value = self.bytes(path, self.size_bytes, self.hash);
+            else
                 every = files(self);
                 at = strcmp({every.path}, path);
                 if ~any(at)
                     levada.internal.errors.fail('InvalidRequest', ...
                         '`%s` is a folder and has no file ''%s''; name one of files(object).', self.name, path);
                 end
-                size = every(at).size_bytes;
+                value = self.bytes(path, every(at).size_bytes, every(at).hash);
             end
-            value = self.bytes(path, size);
             if strcmp(self.Codec, 'npy')
                 value = levada.internal.objects.npyValue(value);
             end
         end
 
+        function verify(self)
+            %VERIFY Read it in its store, all files of a folder, and compare it with its hash.
+            %
+            %   Errors: levada:DamagedObject (it has changed, or is gone).
+            if isempty(self.id)
+                return  % a file in the row, which nobody can change behind the server's back
+            end
+            if isempty(self.file_count)
+                levada.internal.objects.download(self.Connection, self.id, '', self.size_bytes, self.hash, @(piece) []);
+                return
+            end
+            for file = reshape(files(self), 1, [])
+                try
+                    levada.internal.objects.download(self.Connection, self.id, file.path, file.size_bytes, file.hash, ...
+                        @(piece) []);
+                catch failure
+                    if ~strcmp(failure.identifier, 'levada:NotFound')
+                        rethrow(failure)
+                    end
+                    levada.internal.errors.fail('DamagedObject', '%s', failure.message);
+                end
+            end
+        end
+
         function found = files(self)
             %FILES Return the files of a folder: a struct array with path, size_bytes and hash.
+            %
+            %   Errors: levada:DamagedObject (the list of files is not what was stored).
             listed = levada.internal.calls.listPages(self.Connection, @levada.internal.api.listObjectFiles, 'files', ...
                 struct('object_id', self.id));
             found = struct('path', {}, 'size_bytes', {}, 'hash', {});
             for file = listed
                 found(end + 1, 1) = struct('path', file{1}.path, 'size_bytes', double(file{1}.size_bytes), ...
                     'hash', file{1}.hash); %#ok<AGROW>
+            end
+            if ~strcmp(levada.internal.objects.folderHash(found), self.hash)
+                levada.internal.errors.fail('DamagedObject', 'The list of the files of `%s` is not what was stored.', ...
+                    self.name);
             end
         end
 
@@ -154,7 +187,7 @@ classdef StoredObject
             value = read(self);
         end
 
-        function content = bytes(self, path, size)
+        function content = bytes(self, path, size, hash)
             %BYTES Return the bytes of a file.
             if isempty(self.id)
                 content = self.Content;
@@ -162,7 +195,7 @@ classdef StoredObject
             end
             content = zeros(1, size, 'uint8');
             done = 0;
-            levada.internal.objects.download(self.Connection, self.id, path, size, @take);
+            levada.internal.objects.download(self.Connection, self.id, path, size, hash, @take);
 
             function take(piece)
                 content(done + 1:done + numel(piece)) = piece;
@@ -172,7 +205,7 @@ classdef StoredObject
     end
 
     methods (Access = private)
-        function writeFile(self, path, size, target)
+        function writeFile(self, path, size, hash, target)
             [file, trouble] = fopen(target, 'w');
             if file < 0
                 levada.internal.errors.fail('PreconditionFailed', '%s cannot be written: %s', target, trouble);
@@ -181,7 +214,8 @@ classdef StoredObject
             if isempty(self.id)
                 put(file, target, self.Content);
             else
-                levada.internal.objects.download(self.Connection, self.id, path, size, @(piece) put(file, target, piece));
+                levada.internal.objects.download(self.Connection, self.id, path, size, hash, ...
+                    @(piece) put(file, target, piece));
             end
         end
     end

@@ -179,6 +179,26 @@ classdef Table < levada.Relation
             drop(self, 'Prompt', false);
         end
 
+        function paths = unchangedFiles(self, varargin)
+            %UNCHANGEDFILES Find the files of a store that have not changed for some minutes, by the clock of the server.
+            %
+            %   paths = unchangedFiles(lab.Movie)
+            %   paths = unchangedFiles(lab.Movie, 'Folder', '2026', 'Minutes', 5, 'Pattern', '*.avi', 'Attribute', 'file')
+            %
+            %   PATHS is a cell column of paths that rows may name by an attribute <filepath@>: for the discover of the
+            %   class.
+            %
+            %   Folder     of the store; without it all folders that the server gives to the schema
+            %   Minutes    for how long a file must not have changed; 0 for all files
+            %   Pattern    only files whose names match, as for levada.unchangedFiles
+            %   Attribute  the attribute, if the table has several
+            %
+            %   Errors: levada:InvalidRequest (there is no such attribute, or the schema may not name files there).
+            named = levada.internal.inputs.readOptions(struct('Folder', '', 'Minutes', 5, 'Pattern', '*', 'Attribute', ...
+                ''), varargin);
+            paths = levada.internal.objects.storeFiles(self, named);
+        end
+
         function insert(self, rows, varargin)
             %INSERT Insert rows, all or none. A missing field takes the attribute's default.
             %

@@ -21,7 +21,7 @@ named = levada.internal.inputs.readOptions(struct('Drain', false, 'MaxJobs', Inf
     varargin);
 crew = levada.internal.jobs.Refresher(tablesToServe(tables));
 session = levada.internal.jobs.WorkerSession(crew.connection());
-ending = onCleanup(@() session.close());
+ending = session.closing();
 waitSeconds = 5;
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds, 'makeInputs', {{}}, ...
     'prefetch', true);
@@ -76,13 +76,13 @@ levada.internal.calls.repeatCall(@serve, Inf, @mayGoOn);
             message = strtok(outcome.error.message, char(10));
         end
         say(named.Display, '%-7s %s %s %.3f s  %s', outcome.state, levada.internal.schema.fullName(outcome.table), ...
-            jsonencode(outcome.key), outcome.seconds, message);
+            levada.internal.values.shownJson(outcome.key), outcome.seconds, message);
     end
 end
 
 function say(display, template, varargin)
 if display
-    fprintf('levada worker: %s\n', strtrim(sprintf(template, varargin{:})));
+    levada.internal.inputs.showNow('levada worker: %s\n', strtrim(sprintf(template, varargin{:})));
 end
 end
 

@@ -10,9 +10,10 @@ function token = issuedToken(url, authority)
 caller = levada.internal.calls.Caller(url, '', authority);
 started = levada.internal.api.startLogin(caller, struct());
 printable = @(text) text(text >= ' ' & text ~= char(127));
-show('Log in at %s in any browser, and type the code %s.\n', printable(started.page), printable(started.code));
+levada.internal.inputs.showNow('Log in at %s in any browser, and type the code %s.\n', printable(started.page), ...
+    printable(started.code));
 if ~isempty(started.page_with_code)
-    show('This address has the code typed in: %s\n', printable(started.page_with_code));
+    levada.internal.inputs.showNow('This address has the code typed in: %s\n', printable(started.page_with_code));
 end
 began = tic;
 wait = started.interval;
@@ -27,13 +28,6 @@ while isempty(token)
     if isempty(token)
         wait = answer.interval;
     end
-end
-end
-
-function show(varargin)
-fprintf(varargin{:});
-if exist('OCTAVE_VERSION', 'builtin')
-    fflush(stdout());  % Octave shows a line at once only on a terminal
 end
 end
 

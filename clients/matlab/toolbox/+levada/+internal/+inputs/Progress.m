@@ -54,11 +54,9 @@ classdef Progress < handle
             if self.Done > 0 && self.Done < self.Total
                 text = sprintf('%s, %.0f s left', text, seconds / self.Done * (self.Total - self.Done));
             end
-            fprintf('%s%s%s', repmat(char(8), 1, self.Width), text, repmat(' ', 1, max(self.Width - numel(text), 0)));
+            levada.internal.inputs.showNow('%s%s%s', repmat(char(8), 1, self.Width), text, ...
+                repmat(' ', 1, max(self.Width - numel(text), 0)));
             self.Width = max(self.Width, numel(text));
-            if exist('OCTAVE_VERSION', 'builtin')
-                fflush(stdout());  % Octave shows a line at once only on a terminal
-            end
         end
     end
 end

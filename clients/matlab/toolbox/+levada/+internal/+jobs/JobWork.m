@@ -186,8 +186,8 @@ classdef JobWork < handle
             for found = waiting
                 header = struct('name', found{1}.name, 'options', found{1}.options, 'lease_token', ...
                     self.Lease.lease_token);
-                messages = [{struct('header', header)}, piecesOf(found{1})];
-                levada.internal.api.insertRows(self.Connection, messages);
+                pieces = cellfun(@(p) struct('arrow_ipc', p), piecesOf(found{1}), 'UniformOutput', false);
+                levada.internal.api.insertRows(self.Connection, [{struct('header', header)}, pieces]);
             end
         end
 
@@ -244,12 +244,14 @@ classdef JobWork < handle
             end
         end
 
-        function messages = requests(self)
-            %REQUESTS Return all inserts that wait, as messages of CompleteJobs.
-            messages = {};
-            for found = self.Inserts
-                rows = struct('name', found{1}.name, 'options', found{1}.options, 'location', found{1}.location);
-                messages = [messages, {struct('rows', rows)}, piecesOf(found{1})]; %#ok<AGROW>
+        function inserts = encoded(self)
+            %ENCODED Return all inserts that wait: structs with rows (JobRows), row_count and pieces of their Arrow stream.
+            inserts = cell(1, numel(self.Inserts));
+            for index = 1:numel(inserts)
+                found = self.Inserts{index};
+                rows = struct('name', found.name, 'options', found.options, 'location', found.location);
+                number = sum(cellfun(@(columns) numel(columns(1).values), found.parts));
+                inserts{index} = struct('rows', rows, 'row_count', number, 'pieces', {piecesOf(found)});
             end
         end
     end
@@ -306,9 +308,8 @@ classdef JobWork < handle
     end
 end
 
-function messages = piecesOf(insert)
-parts = levada.internal.rows.encodeColumns(joined(insert.parts));
-messages = cellfun(@(p) struct('arrow_ipc', p), parts, 'UniformOutput', false);
+function pieces = piecesOf(insert)
+pieces = levada.internal.rows.encodeColumns(joined(insert.parts));
 end
 
 function columns = joined(parts)

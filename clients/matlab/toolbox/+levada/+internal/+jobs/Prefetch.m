@@ -65,8 +65,11 @@ classdef Prefetch < handle
             if work.Hits > 0 && work.Hits == numel(reads) && numel(reads) == numel(self.Patterns)
                 return
             end
-            key = self.valuesOf(lease);
             self.Samples = self.Samples + 1;
+            if isempty(self.Patterns) && (self.Samples > 1 || isempty(reads))
+                return  % make begins with no read
+            end
+            key = self.valuesOf(lease);
             if self.Samples == 1
                 reads = reads(1:min(end, self.MostReads));
                 found = cellfun(@(read) patternOf(read, key), reads, 'UniformOutput', false);
@@ -137,11 +140,14 @@ classdef Prefetch < handle
         end
 
         function ask(self, lease, waiting)
-            own = waiting(cellfun(@(l) isequal(l.table, lease.table) && ~isKey(self.Asked, l.lease_token), waiting));
-            isWorth = self.Samples >= self.LeastSamples && numel(self.Patterns) * numel(own) > 1 && ...
+            isWorth = self.Samples >= self.LeastSamples && ~isempty(self.Patterns) && ...
                 self.ReadSeconds >= self.LeastShare * self.MakeSeconds;
             if ~isWorth
                 return
+            end
+            own = waiting(cellfun(@(l) isequal(l.table, lease.table) && ~isKey(self.Asked, l.lease_token), waiting));
+            if numel(self.Patterns) * numel(own) <= 1
+                return  % one read, which its job asks for as quickly
             end
             places = max(arrayfun(@(p) numel(p.places), self.Patterns));
             most = min([self.MostJobs, floor(self.MostAnswers / numel(self.Patterns)), ...

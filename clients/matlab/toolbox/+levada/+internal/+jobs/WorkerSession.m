@@ -78,6 +78,14 @@ classdef WorkerSession < handle
             end
         end
 
+        function ending = closing(self)
+            %CLOSING Return an object with whose end the session is closed.
+            %
+            %   In Octave, Ctrl-C forgets the variables of a function that has nested functions without ending them if
+            %   one of them is a handle made there.
+            ending = onCleanup(@() self.close());
+        end
+
         function delete(self)
             self.stopHeartbeat();  % Ctrl-C may come before the caller has arranged to close it
         end

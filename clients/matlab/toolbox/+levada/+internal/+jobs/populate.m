@@ -27,7 +27,7 @@ if named.Refresh
     levada.internal.api.refreshJobs(connection, refresh);
 end
 session = levada.internal.jobs.WorkerSession(connection);
-ending = onCleanup(@() session.close());
+ending = session.closing();
 called = 0;
 failedKeys = [];
 errors = struct('message', {}, 'identifier', {}, 'stack', {});
@@ -78,7 +78,8 @@ finishProgress();
         goOn = true;
         called = called + 1;
         if named.Display
-            fprintf('%s %s %s %.3f s\n', outcome.state, class(table), jsonencode(outcome.key), outcome.seconds);
+            levada.internal.inputs.showNow('%s %s %s %.3f s\n', outcome.state, class(table), ...
+                levada.internal.values.shownJson(outcome.key), outcome.seconds);
         end
         if ~isempty(progress) && ~strcmp(outcome.state, 'released')
             progress.advance(strcmp(outcome.state, 'error'));

@@ -26,9 +26,11 @@ while numel(leases) == mostLeases
     if isfield(response, 'leases')
         leases = response.leases;
     end
+    code = levada.internal.jobs.codeDigest(table);
     for found = leases
         lease = found{1};
-        job = levada.internal.jobs.runJob(connection, table, lease, @(~) false, true, makeInputs, [], {});
+        job = levada.internal.jobs.runJob(connection, table, lease, code, @(~) false, true, makeInputs, [], ...
+            {});
         compared = levada.internal.jobs.differences();
         if isempty(job.error)
             compared = compare(connection, own, job, tolerance);

@@ -46,6 +46,7 @@ heldSeconds = 1;    % after that time, jobs of a batch that were not begun are r
 commitSeconds = 0.5;  % results are committed together, but wait no longer than this
 held = levada.internal.jobs.HeldLeases(session.Connection, leases);
 giveBack = onCleanup(@() held.release());
+codes = containers.Map();  % by table; whether a file has changed is asked once for each batch
 made = {};
 bytes = 0;
 mostBytes = double(session.Connection.Limits.completion_bytes);
@@ -58,14 +59,17 @@ for index = 1:numel(leases)
         break
     end
     lease = leases{index};
-    table = tables(levada.internal.schema.fullName(lease.table));
-    job = levada.internal.jobs.runJob(session.Connection, table, lease, @(token) session.isCancelled(token), false, ...
-        limits.makeInputs, prefetchOf(prefetches, session.Connection, table, lease, limits), leases(index:end));
+    name = levada.internal.schema.fullName(lease.table);
+    if ~isKey(codes, name)
+        codes(name) = levada.internal.jobs.codeDigest(tables(name));
+    end
+    job = levada.internal.jobs.runJob(session.Connection, tables(name), lease, codes(name), @(token) session.isCancelled(token), false, ...
+        limits.makeInputs, prefetchOf(prefetches, session.Connection, tables(name), name, limits), leases(index:end));
     number = number + 1;
     isSettled = ~isempty(job.error) || job.committed;
     if ~isSettled
         made{end + 1} = job; %#ok<AGROW>
-        bytes = bytes + bytesOf(job.inserts);
+        bytes = bytes + job.byte_count;
     end
     if isSettled || toc(committed) > commitSeconds || bytes >= mostBytes
         goOn = commit(session.Connection, made, held, limits, report);
@@ -81,16 +85,10 @@ cellfun(@(p) p.forgetAnswers(), values(prefetches));
 goOn = commit(session.Connection, made, held, limits, report) && goOn;
 end
 
-function number = bytesOf(inserts)
-pieces = inserts(cellfun(@(m) isfield(m, 'arrow_ipc'), inserts));
-number = sum(cellfun(@(m) numel(m.arrow_ipc), pieces));
-end
-
-function prefetch = prefetchOf(prefetches, connection, table, lease, limits)
+function prefetch = prefetchOf(prefetches, connection, table, name, limits)
 % Return what was learned of the reads of a table, or [] if its inputs are not to be fetched ahead.
 prefetch = [];
 if limits.prefetch && ~(isprop(table, 'prefetch') && ~table.prefetch)
-    name = levada.internal.schema.fullName(lease.table);
     if ~isKey(prefetches, name)
         prefetches(name) = levada.internal.jobs.Prefetch(connection);
     end

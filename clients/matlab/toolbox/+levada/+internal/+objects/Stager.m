@@ -8,11 +8,11 @@ classdef Stager
     end
 
     methods
-        function self = Stager(table)
-            %STAGER Serve a table.
-            self.Connection = conn(table);
-            self.Name = tableName(table);
-            self.Heading = heading(table);
+        function self = Stager(connection, name, heading)
+            %STAGER Serve a table, by its TableName and its attributes.
+            self.Connection = connection;
+            self.Name = name;
+            self.Heading = heading;
         end
 
         function column = column(self, values, attribute, table, fields, rows)

@@ -1,28 +1,35 @@
-function download(connection, objectId, path, size, take)
-%DOWNLOAD Read a file of an object from its store through the server, in pieces.
+function download(connection, objectId, path, size, hash, take)
+%DOWNLOAD Read a file of an object from its store through the server, in pieces, and check it.
 %
-%   download(connection, objectId, path, size, take)
+%   download(connection, objectId, path, size, hash, take)
 %
 %   path  within a folder; '' for a single file
 %   size  of the file, in bytes
+%   hash  of the file, BLAKE3
 %   take  function of the next bytes, a uint8 row
 %
-%   Errors: levada:UnknownObject, levada:DamagedObject (the store lost it, or its size is another).
+%   Errors: levada:UnknownObject, levada:DamagedObject (the store lost it, or has other bytes): throw away all that was
+%   taken.
 
 pieceBytes = 2^24;
 patienceSeconds = 60;
 offset = 0;
-while offset < size
-    request = struct('object_id', objectId, 'path', path, 'offset', int64(offset), ...
-        'length_bytes', int64(min(pieceBytes, size - offset)));
+state = [];
+isEnd = false;
+while ~isEnd
+    wanted = min(pieceBytes, size - offset + 1);  % a byte more than there is, at the end
+    request = struct('object_id', objectId, 'path', path, 'offset', int64(offset), 'length_bytes', int64(wanted));
     content = levada.internal.calls.repeatCall(@() received(connection, request), patienceSeconds, ...
         @levada.internal.errors.isTransient);
-    if isempty(content)
-        levada.internal.errors.fail('DamagedObject', 'The object %s has %d bytes rather than %d in its store.', ...
-            objectId, offset, size);
-    end
     take(content);
+    state = levada.internal.calls.gateway('hashMore', state, content);
     offset = offset + numel(content);
+    isEnd = numel(content) < wanted || offset > size;
+end
+if ~strcmp(levada.internal.calls.gateway('hashText', state), hash)
+    levada.internal.errors.fail('DamagedObject', ...
+        'The object %s is not what was stored: its store has %d bytes of %d, or others.', ...
+        strtrim([objectId ' ' path]), offset, size);
 end
 end
 

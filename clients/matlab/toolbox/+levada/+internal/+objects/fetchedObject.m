@@ -8,7 +8,7 @@ function value = fetchedObject(reference, column, exact)
 
 value = levada.StoredObject(column.connection, column.type, reference);
 if strncmp(column.type, '<blob', 5)
-    value = levada.internal.values.decodeValue(value.bytes('', value.size_bytes), exact);
+    value = levada.internal.values.decodeValue(value.bytes('', value.size_bytes, value.hash), exact);
     if ~exact
         value = levada.internal.values.withoutStandIns(value);
     end

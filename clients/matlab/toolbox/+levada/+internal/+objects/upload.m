@@ -6,9 +6,11 @@ function [id, hash] = upload(connection, request, sources)
 %   request  a StageObjectRequest
 %   sources  struct array with path (within a folder), file (on this machine) or bytes, and size
 %
-%   Files go in pieces, so that they need little memory. A piece that was lost or damaged on its way is sent again.
+%   Files go in pieces, so that they need little memory. A piece that was lost or damaged on its way is sent again. The
+%   server compares the whole with the hash, and keeps nothing if it differs.
 
 patienceSeconds = 60;
+request.hash = hashOf(request, sources);
 staged = levada.internal.calls.repeatCall(@() levada.internal.api.stageObject(connection, request), patienceSeconds, ...
     @levada.internal.errors.isTransient);
 if isfield(staged, 'object')
@@ -19,17 +21,42 @@ end
 for source = reshape(sources, 1, [])
     sendFile(connection, staged.upload_id, source, patienceSeconds);
 end
-commit = struct('upload_id', staged.upload_id, 'size_bytes', sum([sources.size]));
+commit = struct('upload_id', staged.upload_id, 'hash', request.hash, 'size_bytes', sum([sources.size]));
 stored = levada.internal.calls.repeatCall(@() levada.internal.api.commitObject(connection, commit), patienceSeconds, ...
     @levada.internal.errors.isTransient);
 id = stored.object.id;
 hash = stored.object.hash;
 end
 
-function sendFile(connection, uploadId, source, patienceSeconds)
-chunkBytes = 2^20;
-chunksOfCall = 16;
+function hash = hashOf(request, sources)
+hashes = cell(1, numel(sources));
+for index = 1:numel(sources)
+    hashes{index} = fileHash(sources(index));
+end
+if isfield(request, 'folder') && request.folder
+    hash = levada.internal.objects.folderHash(struct('path', {sources.path}, 'size_bytes', {sources.size}, 'hash', hashes));
+else
+    hash = hashes{1};
+end
+end
+
+function hash = fileHash(source)
+pieceBytes = 2^24;
+[file, closing] = opened(source); %#ok<ASGLU>
+state = [];
+offset = 0;
+while offset < source.size
+    content = piece(file, source, offset, pieceBytes);
+    state = levada.internal.calls.gateway('hashMore', state, content);
+    offset = offset + numel(content);
+end
+hash = levada.internal.calls.gateway('hashText', state);
+end
+
+function [file, closing] = opened(source)
+% The file of a source, which is closed with the second result; -1 for bytes.
 file = -1;
+closing = [];
 if ~isempty(source.file)
     [file, trouble] = fopen(source.file, 'r');
     if file < 0
@@ -37,15 +64,18 @@ if ~isempty(source.file)
     end
     closing = onCleanup(@() fclose(file));
 end
+end
+
+function sendFile(connection, uploadId, source, patienceSeconds)
+chunkBytes = 2^20;
+chunksOfCall = 16;
+[file, closing] = opened(source); %#ok<ASGLU>
 offset = 0;
 while offset < source.size || offset == 0
     header = struct('upload_id', uploadId, 'path', source.path, 'offset', int64(offset));
     messages = {struct('header', header)};
     while numel(messages) <= chunksOfCall && offset < source.size
         content = piece(file, source, offset, chunkBytes);
-        if isempty(content)
-            levada.internal.errors.fail('DamagedObject', '%s became shorter while it was read.', source.file);
-        end
         checksum = int64(levada.internal.calls.gateway('crc32', content));
         messages{end + 1} = struct('chunk', struct('content', content, 'crc32', checksum)); %#ok<AGROW>
         offset = offset + numel(content);
@@ -64,6 +94,9 @@ if file < 0
     content = source.bytes(offset + 1:offset + most);
 else
     content = fread(file, [1 most], '*uint8');
+    if isempty(content)
+        levada.internal.errors.fail('DamagedObject', '%s became shorter while it was read.', source.file);
+    end
 end
 end
 

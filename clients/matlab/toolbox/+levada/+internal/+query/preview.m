@@ -41,16 +41,14 @@ if ischar(value)
     text = strrep(value, char(10), ' ');
 elseif isempty(value)
     text = 'NULL';
-elseif isinteger(value) && isscalar(value)
-    text = num2str(value);
-elseif isnumeric(value) && isscalar(value) && value == fix(value) && abs(value) < flintmax
+elseif isfloat(value) && isscalar(value) && value == fix(value) && abs(value) < flintmax
     text = sprintf('%d', value);
-elseif isnumeric(value) && isscalar(value)
+elseif isfloat(value) && isscalar(value)
     text = num2str(value, 8);
 elseif islogical(value) && isscalar(value)
     text = mat2str(value);
 else
-    text = jsonencode(value);
+    text = levada.internal.values.shownJson(value);
 end
 if numel(text) > mostLetters
     text = [text(1:mostLetters - 1) '~'];

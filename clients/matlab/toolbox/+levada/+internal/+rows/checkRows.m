@@ -2,7 +2,10 @@ function faults = checkRows(table, rows, ignoreExtraFields)
 %CHECKROWS Ask the server which rows cannot be inserted; see levada.Table/validate.
 
 mostRows = 1000;
-mostBytes = double(conn(table).Limits.message_bytes) / 4;
+connection = conn(table);
+name = tableName(table);
+attributes = heading(table);
+mostBytes = double(connection.Limits.message_bytes) / 4;
 faults = struct('row', {}, 'attribute', {}, 'identifier', {}, 'message', {});
 if isa(rows, 'levada.Relation')
     rows = fetch(rows, '*', 'Exact', true);
@@ -25,14 +28,13 @@ end
 
     function found = check(first, last)
         named = struct('IgnoreExtraFields', ignoreExtraFields, 'Exact', true, 'Stager', ...
-            levada.internal.objects.Stager(table));
+            levada.internal.objects.Stager(connection, name, attributes));
         if byRow
             part = rows(first:last);
         else
             part = rows(first:last, :);
         end
-        name = tableName(table);
-        columns = levada.internal.rows.rowColumns(part, heading(table), [name.schema '.' name.table], named);
+        columns = levada.internal.rows.rowColumns(part, attributes, [name.schema '.' name.table], named);
         pieces = levada.internal.rows.encodeColumns(columns);
         stream = [pieces{:}];
         if numel(stream) > mostBytes && last > first
@@ -42,7 +44,7 @@ end
         end
         request = struct('name', name, 'arrow_ipc', stream, ...
             'options', struct('ignore_extra_fields', ignoreExtraFields, 'allow_direct_insert', true));
-        response = levada.internal.api.checkRows(conn(table), request);
+        response = levada.internal.api.checkRows(connection, request);
         found = struct('row', {}, 'attribute', {}, 'identifier', {}, 'message', {});
         if isfield(response, 'faults')
             for fault = response.faults

@@ -25,8 +25,9 @@ if isa(rows, 'levada.Relation')
     rows = fetch(rows, '*', 'Exact', true);
     named.Exact = true;
 end
-named.Stager = levada.internal.objects.Stager(table);
-columns = levada.internal.rows.rowColumns(rows, heading(table), [name.schema '.' name.table], named);
+attributes = heading(table);
+named.Stager = levada.internal.objects.Stager(connection, name, attributes);
+columns = levada.internal.rows.rowColumns(rows, attributes, [name.schema '.' name.table], named);
 if isempty(columns) || isempty(columns(1).values)
     return
 end

@@ -19,8 +19,8 @@ for field = reshape(fieldnames(row), 1, [])
     end
     value = row.(field{1});
     if strcmp(levada.internal.values.typeKind(attributes{known}.type), 'object') && ~isempty(value)
-        value = levada.internal.objects.Stager(table).stage(value, attributes{known}, row, ...
-            sprintf('attribute `%s`', field{1}));
+        value = levada.internal.objects.Stager(conn(table), tableName(table), attributes).stage(value, ...
+            attributes{known}, row, sprintf('attribute `%s`', field{1}));
         if isa(value, 'uint8')  % the file of an `<attach>`
             value = struct('levada_type', 'binary', 'bytes', value);
         end

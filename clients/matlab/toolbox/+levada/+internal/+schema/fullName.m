@@ -1,7 +1,6 @@
 function text = fullName(name)
 %FULLNAME Return a TableName as users write it: `lab`.`session__trial`.
 
-parts = strsplit(name.table, '.');
-parts = cellfun(@(p) lower(regexprep(p, '(?<!^)([A-Z])', '_$1')), parts, 'UniformOutput', false);
-text = sprintf('`%s`.`%s`', name.schema, strjoin(parts, '__'));
+words = lower(regexprep(name.table, '(?<!^|\.)([A-Z])', '_$1'));
+text = ['`' name.schema '`.`' strrep(words, '.', '__') '`'];
 end

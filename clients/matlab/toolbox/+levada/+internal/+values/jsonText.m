@@ -13,6 +13,22 @@ if levada.internal.values.isStandIn(value, 'json')
 elseif isempty(value) && ~ischar(value) && ~isstruct(value)
     text = [];
 else
+    if exist('OCTAVE_VERSION', 'builtin') && holdsLarge(value)
+        levada.internal.errors.fail('WrongValue', ...
+            ['jsonencode of Octave cannot write whole numbers of 15 digits and more exactly. Give the text instead: ' ...
+            'struct(''levada_type'', ''json'', ''text'', ''{"n": 9007199254740993}'').']);
+    end
     text = jsonencode(value);
+end
+end
+
+function answer = holdsLarge(value)
+if isstruct(value)
+    value = struct2cell(value);
+end
+if iscell(value)
+    answer = any(cellfun(@holdsLarge, value(:)));
+else
+    answer = isinteger(value) && any(abs(double(value(:))) >= 999999999999999);
 end
 end

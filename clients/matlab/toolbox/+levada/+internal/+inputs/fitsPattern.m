@@ -1,0 +1,9 @@
+function answer = fitsPattern(names, pattern)
+%FITSPATTERN Return which names fit a pattern such as *.h5: * is anything, ? one letter, [abc] one of these, [!abc] another.
+
+expression = regexptranslate('escape', levada.internal.inputs.plainText(pattern));
+expression = strrep(strrep(expression, '\*', '.*'), '\?', '.');
+expression = regexprep(expression, '\\\[!(.+?)\\\]', '[^$1]');
+expression = regexprep(expression, '\\\[(.+?)\\\]', '[$1]');
+answer = ~cellfun(@isempty, regexp(names, ['^' expression '$'], 'once'));
+end

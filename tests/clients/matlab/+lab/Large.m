@@ -1,0 +1,5 @@
+%{
+id : int64
+%}
+classdef Large < levada.Manual
+end
