@@ -114,6 +114,9 @@ class BucketStore:
                 if obstore.head(self._bucket, key)["size"] < len(content):
                     obstore.put(self._bucket, key, content, use_multipart=False)
 
+    def local_write(self, upload: UUID, path: str) -> None:
+        """Return None: a bucket has no files on a disk."""
+
     def content(self, upload: UUID, *, folder: bool) -> Content:
         """Read the content of an upload that came through the server.
 
@@ -265,6 +268,9 @@ class BucketStore:
             return None
         with told_of(self.name):
             return SignedRequest("GET", obstore.sign(self._bucket, "GET", path, timedelta(seconds=URL_SECONDS)))
+
+    def local_read(self, path: str) -> None:
+        """Return None: a bucket has no files on a disk."""
 
     def open_listing(self, path: str) -> BinaryIO:
         """Open the list of the files of a folder that is an object.

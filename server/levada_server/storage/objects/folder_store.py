@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from levada_server.errors import (
+    DamagedObject,
     InvalidRequest,
     LimitReached,
     NotFound,
@@ -25,7 +26,7 @@ from levada_server.errors import (
     UnknownObject,
 )
 from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
-from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash
+from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash, lock
 from levada_server.storage.objects.content import (
     Content,
     Scanned,
@@ -38,6 +39,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.store import LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +48,14 @@ if TYPE_CHECKING:
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
+_LOCAL = "local"
+"""Files that programs write themselves, until the commit."""
 _MARK = "mark"
 _READ_BYTES = 4 * 2**20
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = 0o444
+_OURS = 0o600
 
 
 class FolderStore:
@@ -87,16 +92,17 @@ class FolderStore:
 
     def received_bytes(self, upload: UUID, path: str) -> int:
         """Return how much of a file has arrived."""
-        try:
-            return self._staged(upload, path).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return 0
+        for place in (self._staged(upload, path), self._local(upload, path)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return place.stat().st_size
+        return 0
 
     def rewind(self, upload: UUID, path: str, offset: int) -> None:
         """Set the offset at which a file continues, and drop the bytes after it.
 
         Raises:
             InvalidRequest: Fewer bytes have arrived, or the path is a folder's.
+            Unavailable: A program still writes the file itself.
         """
         received = self.received_bytes(upload, path)
         if not 0 <= offset <= received:
@@ -107,6 +113,7 @@ class FolderStore:
         with self._writing():
             if path:
                 target.parent.mkdir(parents=True, exist_ok=True)
+            self._take_local(upload, path)
             with self._held(upload, changing=True) as arrival, target.open("ab") as file:
                 file.truncate(offset)
                 hashed = arrival.files.get(path)
@@ -144,13 +151,41 @@ class FolderStore:
                 raise
             arrival.add(path, offset, content)
 
+    def local_write(self, upload: UUID, path: str) -> LocalFile:
+        """Return the file to which a program of the server's own user appends the bytes itself.
+
+        Until the commit it lies apart: the commit moves it while nobody holds its lock, and whoever takes the lock
+        later finds that the file is gone. So nobody changes bytes that are being hashed.
+
+        Raises:
+            UnknownObject: The upload is gone.
+            InvalidRequest: The path is a folder's.
+        """
+        place, streamed = self._local(upload, path), self._staged(upload, path)
+        with self._writing(), self._held(upload, changing=True) as arrival:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if streamed.is_file():  # its bytes came through the server, or a commit did not end
+                arrival.files.pop(path, None)
+                streamed.replace(place)
+            # A file whose commit did not end is read-only.
+            descriptor = os.open(place, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, _OURS)
+            try:
+                os.fchmod(descriptor, _OURS)
+                return _local_file(place, descriptor)
+            finally:
+                os.close(descriptor)
+
     def content(self, upload: UUID, *, folder: bool) -> Content:
         """Return the content of an upload; files that others wrote too are read from the disk.
 
         Raises:
             UnknownObject: Nothing has arrived.
+            Unavailable: A program still writes a file itself.
+            DamagedObject: In place of a file that a program wrote itself there is something else.
         """
         place = self._staged(upload)
+        for file in files_of(root := self._local(upload)):
+            self._take_local(upload, "" if file == root else file.relative_to(root).as_posix())
         try:
             with self._held(upload) as arrival:
                 mark = arrival.mark
@@ -199,6 +234,7 @@ class FolderStore:
         with self._writing(), self._held(upload, changing=True) as arrival:
             arrival.files.pop(path, None)
             self._staged(upload, path).unlink(missing_ok=True)
+            self._local(upload, path).unlink(missing_ok=True)
 
     def discard(self, upload: UUID) -> None:
         """Remove what is left of an upload."""
@@ -301,6 +337,15 @@ class FolderStore:
     def sign_read(self, path: str) -> None:
         """Return None: all bytes pass through the server."""
 
+    def local_read(self, path: str) -> LocalFile:
+        """Return a file that programs of the server's own user read themselves.
+
+        Raises:
+            NotFound: The file does not exist, or a step of its path is a link.
+        """
+        with self.open(path) as file:
+            return _local_file(self.folder / path, file.fileno())
+
     def open_listing(self, path: str) -> BinaryIO:
         """Open the list of the files of a folder that is an object.
 
@@ -323,6 +368,20 @@ class FolderStore:
     def _staged(self, upload: UUID, path: str = "") -> Path:
         place = self.folder / _STAGING / upload.hex / _CONTENT
         return place / check_path(path) if path else place
+
+    def _local(self, upload: UUID, path: str = "") -> Path:
+        place = self._staged(upload).with_name(_LOCAL)
+        return place / check_path(path) if path else place
+
+    def _take_local(self, upload: UUID, path: str) -> None:
+        """Move a file that a program wrote itself, if it did, among those that came through the server."""
+        place, target = self._local(upload, path), self._staged(upload, path)
+        if not os.path.lexists(place) or place.is_dir():
+            return
+        with self._writing(), _whole(place), self._held(upload, changing=True) as arrival:
+            arrival.files.pop(path, None)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            place.replace(target)
 
     def _held(self, upload: UUID, *, changing: bool = False) -> AbstractContextManager[Arrival]:
         return self._arrivals.held(upload, self._staged(upload).with_name(_MARK), changing=changing)
@@ -352,6 +411,42 @@ def _hash_of_first(place: Path, count: int) -> FileHash:
         while chunk := file.read(min(_READ_BYTES, count - hashed.size_bytes)):
             hashed.update(chunk)
     return hashed
+
+
+def _local_file(place: Path, descriptor: int) -> LocalFile:
+    """Describe an open file as programs find it."""
+    found = os.fstat(descriptor)
+    return LocalFile(str(place), f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}")
+
+
+@contextmanager
+def _whole(place: Path) -> Iterator[None]:
+    """Hold the lock of a file that a program wrote itself.
+
+    Raises:
+        Unavailable: The program still writes.
+        DamagedObject: It is not a file, or has a second name, by which somebody could change it later.
+    """
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        raise _replaced() from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise _replaced()
+        lock(descriptor, wait=False)
+        yield
+    except BlockingIOError:
+        raise Unavailable("A program still writes a file of the upload; commit it again when it has ended.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _replaced() -> DamagedObject:
+    return DamagedObject("In place of a file of the upload there is a link or something else. Upload it again.")
 
 
 def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:

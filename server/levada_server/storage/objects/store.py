@@ -35,6 +35,19 @@ class SignedRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file of a store that programs of the server's own user open themselves, if they see the same disk.
+
+    Args:
+        path: Its absolute path.
+        stamp: What a file of this path on another disk does not have: device, inode, size and time of modification.
+    """
+
+    path: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A part of a file that has arrived: its number, from 1, its size in bytes, and the tag that the store gave it."""
 
@@ -135,11 +148,24 @@ class Store(Protocol):
         """Write bytes of a file; if that fails, none of them count as arrived."""
         ...
 
+    def local_write(self, upload: UUID, path: str) -> LocalFile | None:
+        """Return the file to which a program of the server's own user appends the bytes itself; None if it cannot.
+
+        The bytes that have arrived are in it. It is part of the content once nobody holds its lock any more.
+
+        Raises:
+            UnknownObject: The upload is gone.
+            InvalidRequest: The path is a folder's.
+        """
+        ...
+
     def content(self, upload: UUID, *, folder: bool) -> Content:
-        """Return the content of an upload that came through the server; each byte was hashed, as it came or now.
+        """Return the content of an upload that the client did not send in parts; each byte was hashed here.
 
         Raises:
             UnknownObject: Nothing has arrived.
+            Unavailable: A program still writes a file itself.
+            DamagedObject: In place of a file that a program wrote itself there is something else.
         """
         ...
 
@@ -231,6 +257,14 @@ class Store(Protocol):
 
     def sign_read(self, path: str) -> SignedRequest | None:
         """Sign a request that reads a file; None if all bytes pass through the server."""
+        ...
+
+    def local_read(self, path: str) -> LocalFile | None:
+        """Return a file that programs of the server's own user read themselves; None if they cannot.
+
+        Raises:
+            NotFound: The file does not exist.
+        """
         ...
 
     def open_listing(self, path: str) -> BinaryIO:
