@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -183,14 +184,20 @@ class FolderStore:
             Unavailable: A program still writes a file itself.
             DamagedObject: In place of a file that a program wrote itself there is something else.
         """
-        place = self._staged(upload)
-        for file in files_of(root := self._local(upload)):
-            self._take_local(upload, "" if file == root else file.relative_to(root).as_posix())
+        place, root = self._staged(upload), self._local(upload)
+        local = ["" if file == root else file.relative_to(root).as_posix() for file in files_of(root)]
+        for path in local:
+            self._take_local(upload, path)
         try:
             with self._held(upload) as arrival:
                 mark = arrival.mark
                 known = {path: (hashed.size_bytes, hashed.hexdigest()) for path, hashed in arrival.files.items()}
-            content = folder_content(place, known) if folder else file_content(place, known.get(""))
+            # The disk works while the processor does.
+            with ThreadPoolExecutor(1, "levada-sync") as disk:
+                synced = disk.map(_sync, [self._staged(upload, path) for path in local])
+                content = folder_content(place, known) if folder else file_content(place, known.get(""))
+            with self._writing():
+                list(synced)
             return replace(content, mark=mark.hex())
         except FileNotFoundError:
             raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload) from None
