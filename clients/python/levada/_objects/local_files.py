@@ -65,7 +65,10 @@ def read_local(file: object_pb2.LocalFile, offset: int, end: int) -> Iterator[by
     with _opened(file, os.O_RDONLY) as descriptor:
         _check(file, descriptor)
         while offset < end:
-            content = os.pread(descriptor, min(_READ_BYTES, end - offset), offset)
+            try:
+                content = os.pread(descriptor, min(_READ_BYTES, end - offset), offset)
+            except OSError as error:
+                raise FileUnreachable from error
             if not content:
                 raise DamagedObject("The object has changed in its store.")
             offset += len(content)

@@ -45,7 +45,7 @@ from levada_server.storage.objects.store import LocalFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from typing import BinaryIO
+    from io import BufferedReader
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
@@ -312,7 +312,7 @@ class FolderStore:
         with self.open(path) as file:
             return opened_content(file)
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str) -> BufferedReader:
         """Open a file for reading, without following links: nobody can insert one that leads elsewhere.
 
         Args:
@@ -333,7 +333,7 @@ class FolderStore:
             raise missing
         return os.fdopen(descriptor, "rb")
 
-    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+    def open_staged(self, upload: UUID, path: str) -> BufferedReader:
         """Open a file of an upload for reading, as far as it has arrived.
 
         Raises:
@@ -353,7 +353,7 @@ class FolderStore:
         with self.open(path) as file:
             return _local_file(self.folder / path, file.fileno())
 
-    def open_listing(self, path: str) -> BinaryIO:
+    def open_listing(self, path: str) -> BufferedReader:
         """Open the list of the files of a folder that is an object.
 
         Raises:
@@ -381,7 +381,7 @@ class FolderStore:
         return place / check_path(path) if path else place
 
     def _take_local(self, upload: UUID, path: str) -> None:
-        """Move a file that a program wrote itself, if it did, among those that came through the server."""
+        """Move a file that a program wrote itself, if there is one, to the files that came through the server."""
         place, target = self._local(upload, path), self._staged(upload, path)
         if not os.path.lexists(place) or place.is_dir():
             return
@@ -435,7 +435,8 @@ def _whole(place: Path) -> Iterator[None]:
         DamagedObject: It is not a file, or has a second name, by which somebody could change it later.
     """
     try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        # Network disks lock only what is open for writing.
+        descriptor = os.open(place, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise
     except OSError:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterator, Mapping
+    from io import BufferedReader
     from pathlib import Path
-    from typing import BinaryIO
     from uuid import UUID
 
     from levada_server.storage.objects.content import Content, Scanned, StoredFile
@@ -40,7 +40,7 @@ class LocalFile:
 
     Args:
         path: Its absolute path.
-        stamp: What a file of this path on another disk does not have: device, inode, size and time of modification.
+        stamp: Its device, inode, size and time of modification; a file of this path on another disk has another stamp.
     """
 
     path: str
@@ -235,7 +235,7 @@ class Store(Protocol):
         """
         ...
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str) -> BufferedReader:
         """Open a file for reading; it can seek. No link is followed.
 
         Args:
@@ -247,7 +247,7 @@ class Store(Protocol):
         """
         ...
 
-    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+    def open_staged(self, upload: UUID, path: str) -> BufferedReader:
         """Open a file of an upload that comes through the server, as far as it has arrived.
 
         Raises:
@@ -267,7 +267,7 @@ class Store(Protocol):
         """
         ...
 
-    def open_listing(self, path: str) -> BinaryIO:
+    def open_listing(self, path: str) -> BufferedReader:
         """Open the list of the files of a folder that is an object.
 
         Raises:
