@@ -52,7 +52,7 @@ _CONTENT = "content"
 _LOCAL = "local"
 """Files that programs write themselves, until the commit."""
 _MARK = "mark"
-_READ_BYTES = 4 * 2**20
+_READ_BYTES = 2**20
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = 0o444
