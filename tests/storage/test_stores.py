@@ -420,3 +420,26 @@ def test_a_store_that_is_down_is_told(monkeypatch: pytest.MonkeyPatch, kind: Buc
 def test_settings_do_not_show_their_key(tmp_path: Path) -> None:
     settings = BucketSettings(BucketKind.S3, "lab", key_id="the id", secret="the secret")
     assert "the" not in repr(settings)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_folder_whose_disk_is_away_is_told(store: Store, store_folders: StoreFolders, left: bool) -> None:
+    upload, folder = uuid4(), store_folders.folders["main"]
+    store.begin(upload, folder=False)
+    write(store, upload, "", b"content")
+    store.publish(upload, PLACE, store.content(upload, folder=False))
+    disk = folder.rename(folder.with_name("disk"))
+    if left:
+        folder.mkdir()  # on which it was mounted
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        store.begin(uuid4(), folder=False)
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        store.open(PLACE)
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        store.remove(PLACE)
+    assert list(folder.glob("*")) == []
+    if left:
+        folder.rmdir()
+    disk.rename(folder)
+    with store.open(PLACE) as file:
+        assert file.read() == b"content"

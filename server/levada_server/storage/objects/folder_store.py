@@ -81,15 +81,18 @@ class FolderStore:
             )
         self.name = name
         self.folder = folder.resolve()
+        self._begun = (self.folder / MANAGED_FOLDER).is_dir()
         self._arrivals = Arrivals()
 
     # --------------------------------------------------------------------------------------------- uploads
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Create the folder of an upload."""
+        self._check_there()
         with self._writing():
             place = self._staged(upload)
             (place if folder else place.parent).mkdir(parents=True)
+            self._begun = True
 
     def received_bytes(self, upload: UUID, path: str) -> int:
         """Return how much of a file has arrived."""
@@ -253,7 +256,9 @@ class FolderStore:
 
         Raises:
             OSError: The object exists and cannot be removed.
+            Unavailable: The disk is away.
         """
+        self._check_there()
         target = self.folder / path
         if target.is_dir():
             shutil.rmtree(target)
@@ -321,12 +326,14 @@ class FolderStore:
         Raises:
             NotFound: The file does not exist, or a step of its path is a link.
             InvalidRequest: The path is not allowed.
+            Unavailable: The disk is away.
         """
         parts = tuple(check_path(path).split("/"))
         missing = NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name)
         try:
             descriptor = _open_beneath(self.folder, parts)
         except OSError:
+            self._check_there()
             raise missing from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -372,6 +379,18 @@ class FolderStore:
 
     # ---------------------------------------------------------------------------------------------- inside
 
+    def _check_there(self) -> None:
+        """Check that the disk is there: what is written to the folder of its mount is hidden once it is back.
+
+        Raises:
+            Unavailable: The folder is gone, or has nothing of the server any more.
+        """
+        if not (self.folder / MANAGED_FOLDER if self._begun else self.folder).is_dir():
+            raise Unavailable(
+                f"The folder {self.folder} of the store `{self.name}` is away; perhaps its disk is not mounted.",
+                store=self.name,
+            )
+
     def _staged(self, upload: UUID, path: str = "") -> Path:
         place = self.folder / _STAGING / upload.hex / _CONTENT
         return place / check_path(path) if path else place
@@ -385,7 +404,12 @@ class FolderStore:
         place, target = self._local(upload, path), self._staged(upload, path)
         if not os.path.lexists(place) or place.is_dir():
             return
-        with self._writing(), _whole(place), self._held(upload, changing=True) as arrival:
+        with (
+            self._writing(),
+            suppress(FileNotFoundError),  # another call has moved it
+            _whole(place),
+            self._held(upload, changing=True) as arrival,
+        ):
             arrival.files.pop(path, None)
             target.parent.mkdir(parents=True, exist_ok=True)
             place.replace(target)
