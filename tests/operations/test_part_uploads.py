@@ -47,7 +47,9 @@ async def stage(engine: Engine, attribute: str = "data") -> UUID:
 
 async def begin(engine: Engine, upload: UUID, content: bytes = CONTENT) -> part_uploads.Begun:
     hash_ = blake3(content).hexdigest()
-    return await objects.begin_parts(engine, ME, upload, "", size_bytes=len(content), hash_=hash_)
+    begun = await objects.begin_parts(engine, ME, upload, "", size_bytes=len(content), hash_=hash_)
+    assert isinstance(begun, part_uploads.Begun)
+    return begun
 
 
 async def send(engine: Engine, upload: UUID, *numbers: int, content: bytes = CONTENT) -> None:

@@ -10,6 +10,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -35,7 +36,6 @@ from tests.support.objects import EVERY_BUCKET, EVERY_STORE, put_file, stored_fi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from uuid import UUID
 
     from levada_server.storage.objects.store import PartUploads, SignedRequest, Store
@@ -170,6 +170,45 @@ def test_bytes_after_a_gap_or_before_the_end_are_hashed_with_the_rest(store: Sto
     store.rewind(upload, "", 5)
     store.write(upload, "", 5, b"end")
     assert store.content(upload, folder=False).hash == blake3(b"012xyend").hexdigest()
+
+
+def test_a_file_that_a_program_writes_itself_goes_on_either_way(store: Store, store_folders: StoreFolders) -> None:
+    upload = uuid4()
+    store.begin(upload, folder=True)
+    write(store, upload, "a/b", b"one ")
+    for text in (b"two ", b"three "):
+        local = store.local_write(upload, "a/b")
+        assert local is not None
+        with Path(local.path).open("ab") as file:
+            file.write(text)
+    size = store.received_bytes(upload, "a/b")
+    assert size == len(b"one two three ")
+    store.rewind(upload, "a/b", size)
+    store.write(upload, "a/b", size, b"four")
+    files = store.content(upload, folder=True).files
+    assert files is not None
+    assert [file.hash for file in files] == [blake3(b"one two three four").hexdigest()]
+    assert store.local_write(upload, "a/b") is not None  # a commit that did not end
+    assert store.local_write(upload, "c") is not None
+    content = store.content(upload, folder=True)
+    store.publish(upload, PLACE, content)
+    assert [file.path for file in store.files(PLACE)] == ["a/b", "c"]
+    assert len(stored_files(store_folders)) == 3
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a")])
+def test_a_file_that_a_program_writes_itself_is_no_folder(store: Store, first: str, second: str) -> None:
+    upload = uuid4()
+    store.begin(upload, folder=True)
+    assert store.local_write(upload, first) is not None
+    with pytest.raises(InvalidRequest, match="file and a folder at once"):
+        store.local_write(upload, second)
+    write(store, upload, second, b"content")
+    with pytest.raises(InvalidRequest, match="file and a folder at once"):
+        store.content(upload, folder=True)
+    store.discard(upload)
+    with pytest.raises(UnknownObject):
+        store.local_write(upload, first)
 
 
 @EVERY_STORE
@@ -381,3 +420,26 @@ def test_a_store_that_is_down_is_told(monkeypatch: pytest.MonkeyPatch, kind: Buc
 def test_settings_do_not_show_their_key(tmp_path: Path) -> None:
     settings = BucketSettings(BucketKind.S3, "lab", key_id="the id", secret="the secret")
     assert "the" not in repr(settings)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_folder_whose_disk_is_away_is_told(store: Store, store_folders: StoreFolders, left: bool) -> None:
+    upload, folder = uuid4(), store_folders.folders["main"]
+    store.begin(upload, folder=False)
+    write(store, upload, "", b"content")
+    store.publish(upload, PLACE, store.content(upload, folder=False))
+    disk = folder.rename(folder.with_name("disk"))
+    if left:
+        folder.mkdir()  # on which it was mounted
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        store.begin(uuid4(), folder=False)
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        store.open(PLACE)
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        store.remove(PLACE)
+    assert list(folder.glob("*")) == []
+    if left:
+        folder.rmdir()
+    disk.rename(folder)
+    with store.open(PLACE) as file:
+        assert file.read() == b"content"

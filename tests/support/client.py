@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada._net import address, transport
 from levada._net.backoff import Backoff
-from levada._objects import transfer
+from levada._objects import local_files, transfer
 from levada._pipeline import populate
 
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ def give_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def hurry_transfers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Go on soon after a transfer broke off: a test cuts many, and the pauses between them are not a setting."""
     monkeypatch.setattr(transfer, "RETRY", Backoff(first_seconds=0.01))
+
+
+def see_other_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See other disks than the server, as a program in a container does: no file of a store has the server's stamp."""
+
+    def check(*_: object) -> None:
+        raise local_files.FileUnreachable
+
+    monkeypatch.setattr(local_files, "_check", check)
 
 
 def shorten_leases(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,11 @@ class Caller:
     method: str = ""
     traces: Traces = field(default_factory=Traces)
 
+    @property
+    def local(self) -> bool:
+        """Whether it is a program of the server's own user, which may open all files of the server anyway."""
+        return self.identity == ADMINISTRATOR
+
 
 ADMINISTRATOR = Identity(ADMINISTRATOR_NAME)
 """Whoever may open the server's private socket."""

@@ -15,6 +15,7 @@ from levada_server.operations.objects.verification import NOBODY
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
 from levada_server.rpc.page_token import page, read_name, read_number, write_name, write_number
+from levada_server.storage.objects.store import LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -106,6 +107,8 @@ class ObjectService:
             size_bytes=request.size_bytes,
             hash_=request.hash,
         )
+        if isinstance(begun, LocalFile):
+            return pb.BeginPartsResponse(file=_local(begun))
         return pb.BeginPartsResponse(part_bytes=begun.part_bytes, arrived_parts=begun.arrived)
 
     async def SignParts(self, request: pb.SignPartsRequest, call: Call) -> pb.SignPartsResponse:
@@ -160,14 +163,19 @@ class ObjectService:
         )
 
     async def DownloadObject(self, request: pb.DownloadObjectRequest, call: Call) -> None:
-        """Send bytes of an object, or a request that reads them from the store."""
+        """Send bytes of an object, or how the client reads them from the store."""
         found = await downloads.find_readable(call.engine, call.caller, values.uuid("object_id", request.object_id))
         length = request.length_bytes if request.HasField("length_bytes") else None
         if request.direct:
-            direct = await downloads.sign(found, request.path, offset=request.offset, length_bytes=length)
+            direct = await downloads.direct(
+                found, call.caller, request.path, offset=request.offset, length_bytes=length
+            )
             if direct is not None:
-                signed, size = direct
-                await call.send(pb.DownloadObjectResponse(request=_signed(signed), size_bytes=size))
+                address, size = direct
+                if isinstance(address, LocalFile):
+                    await call.send(pb.DownloadObjectResponse(file=_local(address), size_bytes=size))
+                else:
+                    await call.send(pb.DownloadObjectResponse(request=_signed(address), size_bytes=size))
                 return
         chunks = downloads.read(found, request.path, offset=request.offset, length_bytes=length)
         async with aclosing(chunks):
@@ -289,6 +297,10 @@ def _checked(chunk: object_pb2.ObjectChunk) -> bytes:
 
 def _signed(request: SignedRequest) -> object_pb2.SignedRequest:
     return object_pb2.SignedRequest(method=request.method, url=request.url, headers=request.headers)
+
+
+def _local(file: LocalFile) -> object_pb2.LocalFile:
+    return object_pb2.LocalFile(path=file.path, stamp=file.stamp)
 
 
 def _reference(reference: ObjectReference) -> object_pb2.ObjectReference:

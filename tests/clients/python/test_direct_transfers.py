@@ -12,7 +12,7 @@ import pytest
 import levada as lv
 from levada._objects import direct, transfer
 from levada.errors import DamagedObject
-from tests.support.client import hurry_transfers
+from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
 from tests.support.objects import EVERY_BUCKET, EVERY_STORE, stored_files
 
@@ -161,9 +161,14 @@ _UPLOAD_AND_DIE = """
 import os, signal, sys
 from itertools import count
 import levada as lv
-from levada._objects import direct, transfer
+from levada._objects import direct, local_files, transfer
 
 address, file, parts, chunks = sys.argv[1], sys.argv[2], count(1), count(1)
+
+def see_other_disks(*_):
+    raise local_files.FileUnreachable
+
+local_files._check = see_other_disks
 put, chunk = direct.PartSender._put, transfer.FileSource.chunks
 
 def die_after(*arguments):
@@ -193,6 +198,7 @@ def test_a_killed_client_continues_where_it_was(
     server_address: str, store_folders: StoreFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = big_file(tmp_path, 72 * MIB, "big.bin")
+    see_other_disks(monkeypatch)
     sent: list[int] = []
     real_part, real_chunk = direct.PartSender._put, transfer.zlib.crc32  # type: ignore[attr-defined]  # noqa: SLF001  # counted
 

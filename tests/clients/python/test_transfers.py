@@ -16,7 +16,7 @@ import pytest
 import levada as lv
 from levada._objects import transfer
 from levada.errors import DamagedObject, LimitReached
-from tests.support.client import hurry_transfers
+from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
 from tests.support.objects import stored_files
 
@@ -36,6 +36,7 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hide the disks of stores from the client, so that every byte goes over the wire."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     hurry_transfers(monkeypatch)
+    see_other_disks(monkeypatch)
     nowhere = {name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}
     with lv.config.override(stores=nowhere):
         yield

@@ -1,4 +1,4 @@
-"""Bytes between this machine and a store, without the server in between: by requests that the server signs.
+"""Bytes between this machine and a bucket, without the server in between: by requests that the server signs.
 
 It uses `http.client`, which is part of Python: a few requests that never change need no package. Threads send them,
 because reading files and hashing leave the interpreter free.
@@ -15,13 +15,14 @@ from threading import Event, Lock, local
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from levada._base.errors import DamagedObject, InvalidRequest, LevadaError, LimitReached, LostConnectionError
+from levada._base.errors import DamagedObject, LevadaError, LimitReached, LostConnectionError
 from levada._net.backoff import RETRY, wait
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
+    from pathlib import Path
     from socket import socket
 
     from levada._base.progress import Progress
@@ -122,6 +123,11 @@ class Source(Protocol):
         """Total size in bytes."""
         ...
 
+    @property
+    def file(self) -> Path | None:
+        """The file on this machine that has the bytes; None if none has."""
+        ...
+
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes of a range; fewer at the end."""
         ...
@@ -130,11 +136,18 @@ class Source(Protocol):
 class PartSender:
     """Sends one file of an upload in parts, several at once; parts that have arrived are not sent again."""
 
-    def __init__(self, connection: Connection, upload_id: str, source: Source, hash_: str, progress: Progress) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        upload_id: str,
+        source: Source,
+        begun: pb.BeginPartsResponse,
+        progress: Progress,
+    ) -> None:
         self._connection = connection
         self._id = upload_id
         self._source = source
-        self._hash = hash_
+        self._begun = begun
         self._progress = progress
         self._counting = Lock()
         self._stop = Event()
@@ -150,18 +163,9 @@ class PartSender:
             LimitReached: The store is full.
             DamagedObject: The store received other bytes again and again.
         """
-        request = pb.BeginPartsRequest(
-            upload_id=self._id, path=self._source.path, size_bytes=self._source.size, hash=self._hash
-        )
-        try:
-            begun = self._connection.call(
-                "ObjectService/BeginParts", request, pb.BeginPartsResponse, patience=PATIENCE_SECONDS
-            )
-        except InvalidRequest as error:
-            raise StoreUnreachable from error
-        size = begun.part_bytes
+        size = self._begun.part_bytes
         count = -(-self._source.size // size)
-        arrived = set(begun.arrived_parts)
+        arrived = set(self._begun.arrived_parts)
         self._sent_any = bool(arrived)
         self._progress.update(sum(min(size, self._source.size - (number - 1) * size) for number in arrived))
         missing = [number for number in range(1, count + 1) if number not in arrived]
@@ -261,6 +265,11 @@ def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator
         requests.close()
 
 
+def store_is_full() -> LimitReached:
+    """Return the error of a store that takes no more bytes."""
+    return LimitReached("The store is full. Free some space, or ask its owner.", {"limit": "store"})
+
+
 def _settle(opened: socket | None) -> None:
     """Wait longer for an answer than for a connection."""
     assert opened is not None
@@ -275,7 +284,7 @@ def _error_of(status: int, answer: bytes) -> LevadaError:
     text = answer[:2000].decode(errors="replace")
     error: LevadaError
     if status == 507 or "QuotaExceeded" in text or "InsufficientStorage" in text:
-        error = LimitReached("The store is full. Free some space, or ask its owner.", {"limit": "store"})
+        error = store_is_full()
     elif "BadDigest" in text or "Md5Mismatch" in text:
         error = DamagedObject("Bytes were damaged on their way to the store.")
     else:

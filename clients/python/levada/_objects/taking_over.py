@@ -49,6 +49,7 @@ class StoredSource:
     id: str
     path: str
     size: int
+    file: None = None
 
     def chunks(self, offset: int) -> Iterator[bytes]:
         """Yield the bytes from an offset on."""

@@ -1,7 +1,7 @@
 """Transfers to and from a store: resumed where a broken connection left off.
 
-Large files go straight between this machine and the store, where both allow it (`direct`). Everything else goes through
-the server, in chunks with checksums.
+Large files go straight between this machine and the store, where both allow it (`direct`, `local_files`). Everything
+else goes through the server, in chunks with checksums.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
 
-from levada._base.errors import DamagedObject, LostConnectionError, UnknownObject
+from levada._base.errors import DamagedObject, InvalidRequest, LostConnectionError, UnknownObject
 from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
 from levada._net.job_context import running_job
 from levada._objects.chunk_requests import chunk_request
 from levada._objects.direct import PartSender, SignedAddress, StoreUnreachable, ranges
+from levada._objects.local_files import FileUnreachable, read_local, write_local
 from levada._objects.noted_uploads import noted
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 CHUNK_BYTES = 2**20
-_HASHED_BYTES = 8 * 2**20
-"""As many bytes are hashed at once, by all cores."""
+_HASHED_BYTES = 2 * 2**20
+"""As many bytes are hashed at once, by all cores: they still lie in the caches of the processor."""
 PATIENCE_SECONDS = 60.0
 """How long a transfer is retried without any progress: a server may be restarting."""
 STREAMED_SECONDS = 300.0
@@ -50,6 +51,11 @@ class Source(Protocol):
     @property
     def size(self) -> int:
         """Total size in bytes."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """The file on this machine that has the bytes; None if none has."""
         ...
 
     def chunks(self, offset: int) -> Iterator[bytes]:
@@ -89,6 +95,7 @@ class MemorySource:
 
     parts: Sequence[memoryview]
     path: str = ""
+    file: None = None
 
     @property
     def size(self) -> int:
@@ -196,16 +203,41 @@ def _send_parts(
             before = progress.done
             # A single file's hash is the object's.
             file_hash = hash_of(source) if source.path else hash_
-            sender = PartSender(connection, staged.upload_id, source, file_hash, progress)
             try:
-                sender.run()
+                _send_itself(connection, staged.upload_id, source, file_hash, progress)
                 continue
-            except StoreUnreachable:
+            except StoreUnreachable as error:
                 progress.update(before - progress.done)
                 reachable = False
-                connection.direct_again = time.monotonic() + STREAMED_SECONDS
+                _leave_alone(connection, error)
         left.append(source)
     return left
+
+
+def _send_itself(connection: Connection, upload_id: str, source: Source, hash_: str, progress: Progress) -> None:
+    """Send a file to the store itself, from where it broke off.
+
+    Raises:
+        StoreUnreachable: The bytes must go through the server.
+        LostConnectionError: The store, or the server, stays out of reach.
+        LimitReached: The store is full.
+        DamagedObject: The store received other bytes again and again.
+    """
+    request = pb.BeginPartsRequest(upload_id=upload_id, path=source.path, size_bytes=source.size, hash=hash_)
+    try:
+        begun = connection.call("ObjectService/BeginParts", request, pb.BeginPartsResponse, patience=PATIENCE_SECONDS)
+    except InvalidRequest as error:
+        raise StoreUnreachable from error
+    if begun.HasField("file"):
+        write_local(begun.file, source, progress)
+    else:
+        PartSender(connection, upload_id, source, begun, progress).run()
+
+
+def _leave_alone(connection: Connection, error: StoreUnreachable) -> None:
+    """Let bytes go through the server for a while; only files are tried again at once, because that takes no time."""
+    if not isinstance(error, FileUnreachable):
+        connection.direct_again = time.monotonic() + STREAMED_SECONDS
 
 
 class _Upload:
@@ -278,9 +310,8 @@ def download(
             request.length_bytes = end - offset
         try:
             for answer in connection.receive("ObjectService/DownloadObject", request, _Answer):
-                if answer.address is not None:
-                    last = answer.size_bytes if end is None else min(end, answer.size_bytes)
-                    for content in ranges(answer.address, answer.size_bytes, offset, last):
+                if (contents := answer.contents(offset, end)) is not None:
+                    for content in contents:
                         pauses = RETRY.pauses(PATIENCE_SECONDS)
                         offset += len(content)
                         yield content
@@ -292,28 +323,40 @@ def download(
                 offset += len(content)
                 yield content
             return
-        except StoreUnreachable:
+        except StoreUnreachable as error:
             direct = False
-            connection.direct_again = time.monotonic() + STREAMED_SECONDS
+            _leave_alone(connection, error)
         except (LostConnectionError, _Garbled) as error:
             wait(pauses, error)
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """A message of a download: bytes and their checksum, or how to read the file from the store, and its size."""
+    """A message of a download: bytes and their checksum, or how to read the file in its store, and its size."""
 
     content: bytes = field(repr=False)
     crc32: int
-    address: SignedAddress | None
+    address: SignedAddress | object_pb2.LocalFile | None
     size_bytes: int
 
     @classmethod
     def FromString(cls, content: bytes) -> _Answer:  # as messages have it
         """Decode a message."""
         told = pb.DownloadObjectResponse.FromString(content)
-        address = SignedAddress.of(told.request) if told.HasField("request") else None
-        return cls(told.chunk.content, told.chunk.crc32, address, told.size_bytes)
+        address = told.file if told.HasField("file") else None
+        signed = SignedAddress.of(told.request) if told.HasField("request") else None
+        return cls(told.chunk.content, told.chunk.crc32, address or signed, told.size_bytes)
+
+    def contents(self, offset: int, end: int | None) -> Iterator[bytes] | None:
+        """Yield the bytes of a range from the store itself; None if the message has bytes."""
+        last = self.size_bytes if end is None else min(end, self.size_bytes)
+        match self.address:
+            case None:
+                return None
+            case SignedAddress():
+                return ranges(self.address, self.size_bytes, offset, last)
+            case _:
+                return read_local(self.address, offset, last)
 
 
 class _Garbled(DamagedObject):

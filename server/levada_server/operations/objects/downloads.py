@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import StoredFile
     from levada_server.storage.objects.object_rows import StoredObject, Upload
-    from levada_server.storage.objects.store import SignedRequest, Store
+    from levada_server.storage.objects.store import LocalFile, SignedRequest, Store
 
 CHUNK_BYTES = 2**20
 """The size of a chunk of a download."""
@@ -81,10 +81,12 @@ async def read(
         file.close()
 
 
-async def sign(
-    found: Found | FoundUpload, path: str, *, offset: int, length_bytes: int | None
-) -> tuple[SignedRequest, int] | None:
-    """Return a request by which the client reads a file from the store itself, and the size of the file.
+async def direct(
+    found: Found | FoundUpload, caller: Caller, path: str, *, offset: int, length_bytes: int | None
+) -> tuple[SignedRequest | LocalFile, int] | None:
+    """Return how the client reads a file from the store itself, and the size of the file.
+
+    Only a program of the server's own user reads it on the disk.
 
     Returns:
         None for a read that is small, an upload, or a store that only the server reaches: use `read`.
@@ -100,14 +102,21 @@ async def sign(
     if at_most < DIRECT_BYTES or (found.stored.folder and not path):
         return None
     place = f"{reference.path}/{check_path(path)}" if path else reference.path
-    signed = await asyncio.to_thread(store.sign_read, place)
-    if signed is None:
+    address = await asyncio.to_thread(_address, store, place, local=caller.local)
+    if address is None:
         return None
     with await open_file(store, found.stored, path) as file:
         size = file.seek(0, 2)
     if not 0 <= offset <= size or size - offset < DIRECT_BYTES:
         return None
-    return signed, size
+    return address, size
+
+
+def _address(store: Store, place: str, *, local: bool) -> SignedRequest | LocalFile | None:
+    try:
+        return (store.local_read(place) if local else None) or store.sign_read(place)
+    except NotFound:
+        return None  # reading it will tell
 
 
 def _check_path(found: Found, path: str) -> None:

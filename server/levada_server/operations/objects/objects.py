@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.object_rows import StoredObject
-    from levada_server.storage.objects.store import SignedRequest, Store
+    from levada_server.storage.objects.store import LocalFile, SignedRequest, Store
     from levada_server.storage.postgres.database import Connection
 
 BY_CONTENT = frozenset({"blob", "hash"})
@@ -123,7 +123,8 @@ async def stage(
         await object_rows.insert_upload(connection, upload)
         await note_user(connection, caller, id_)
     await asyncio.to_thread(store.begin, id_, folder=folder)
-    return Staged(id_, part_uploads.PART_BYTES if store.part_uploads else 0)
+    direct = store.part_uploads is not None or (caller.local and store.folder is not None)
+    return Staged(id_, part_uploads.PART_BYTES if direct else 0)
 
 
 def target_of(view: View, target: Target) -> tuple[Table, Attribute]:
@@ -253,8 +254,11 @@ class OpenUpload:
 
 async def begin_parts(
     engine: Engine, caller: Caller, id_: UUID, path: str, *, size_bytes: int, hash_: str
-) -> part_uploads.Begun:
+) -> part_uploads.Begun | LocalFile:
     """Begin a file that the client sends to the store itself, or find which of its parts have arrived.
+
+    Returns:
+        For a program of the server's own user and a store in a folder, the file that it writes itself.
 
     Raises:
         UnknownObject: The upload has expired, is committed, or is not the caller's.
@@ -263,6 +267,9 @@ async def begin_parts(
     opened = await open_upload(engine, caller, id_)
     opened.check(path)
     _check_hash(hash_)
+    local = await asyncio.to_thread(opened.store.local_write, id_, path) if caller.local else None
+    if local is not None:
+        return local
     return await part_uploads.begin(engine, opened.upload, opened.store, path=path, size_bytes=size_bytes, hash_=hash_)
 
 

@@ -97,7 +97,7 @@ class Arrivals:
         """
         descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _lock(descriptor)
+            lock(descriptor)
             arrival = self._arrival(upload)
             mark = os.pread(descriptor, _MARK_BYTES, 0)
             if mark != arrival.mark:  # somebody else wrote, or this process never did
@@ -129,12 +129,16 @@ class Arrivals:
             return self._process + self._number.to_bytes(8, "big")
 
 
-def _lock(descriptor: int) -> None:
-    """Wait for the lock of a file, which its closing releases; some network disks have none, so that marks must do."""
+def lock(descriptor: int, *, wait: bool = True) -> None:
+    """Take the lock of a file, which its closing releases; some network disks have none, so that marks must do.
+
+    Raises:
+        BlockingIOError: Somebody else holds it, and this call does not wait.
+    """
     if sys.platform == "win32":
         return  # no server runs there
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise

@@ -40,7 +40,6 @@ from levada_server.storage.objects.store import URL_SECONDS, SignedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import BinaryIO
 
     from obstore import ObjectMeta
 
@@ -113,6 +112,9 @@ class BucketStore:
             except AlreadyExistsError:
                 if obstore.head(self._bucket, key)["size"] < len(content):
                     obstore.put(self._bucket, key, content, use_multipart=False)
+
+    def local_write(self, upload: UUID, path: str) -> None:
+        """Return None: a bucket has no files on a disk."""
 
     def content(self, upload: UUID, *, folder: bool) -> Content:
         """Read the content of an upload that came through the server.
@@ -232,7 +234,7 @@ class BucketStore:
         with self.open(path) as file:
             return opened_content(file)
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str) -> io.BufferedReader:
         """Open a file for reading.
 
         Raises:
@@ -248,7 +250,7 @@ class BucketStore:
         size = found["size"]
         return io.BufferedReader(_File(self, path, size, found["e_tag"]), max(1, min(size, PIECE_BYTES)))
 
-    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+    def open_staged(self, upload: UUID, path: str) -> io.BufferedReader:
         """Open a file of an upload for reading, as far as it has arrived.
 
         Raises:
@@ -266,7 +268,10 @@ class BucketStore:
         with told_of(self.name):
             return SignedRequest("GET", obstore.sign(self._bucket, "GET", path, timedelta(seconds=URL_SECONDS)))
 
-    def open_listing(self, path: str) -> BinaryIO:
+    def local_read(self, path: str) -> None:
+        """Return None: a bucket has no files on a disk."""
+
+    def open_listing(self, path: str) -> io.BufferedReader:
         """Open the list of the files of a folder that is an object.
 
         Raises:

@@ -14,10 +14,10 @@ from levada_server.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from io import FileIO
-    from typing import BinaryIO
+    from io import BufferedReader, FileIO
 
-_HASHED_BYTES = 4 * 2**20
+_HASHED_BYTES = 2**20
+"""As many bytes are hashed at once, by all cores: they still lie in the caches of the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def file_content(place: Path, known: tuple[int, str] | None = None) -> Content:
     return Content(*_hashed(place, known))
 
 
-def opened_content(file: BinaryIO) -> Content:
+def opened_content(file: BufferedReader) -> Content:
     """Read an open file from its beginning to its end."""
     return Content(*_hash_of(file))
 
@@ -121,10 +121,12 @@ def _hashed(path: Path, known: tuple[int, str] | None) -> tuple[int, str]:
         return _hash_of(file)
 
 
-def _hash_of(file: BinaryIO | FileIO) -> tuple[int, str]:
+def _hash_of(file: BufferedReader | FileIO) -> tuple[int, str]:
     """Read a file to its end; return its size and its hash."""
-    hasher, size = blake3(), 0
-    while chunk := file.read(_HASHED_BYTES):
-        hasher.update(chunk)
-        size += len(chunk)
+    hasher, size = blake3(max_threads=blake3.AUTO), 0
+    # New memory for each piece would take longer than its hash.
+    buffer = memoryview(bytearray(_HASHED_BYTES))
+    while count := file.readinto(buffer):
+        hasher.update(buffer[:count])
+        size += count
     return size, hasher.hexdigest()

@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from levada_server.errors import (
+    DamagedObject,
     InvalidRequest,
     LimitReached,
     NotFound,
@@ -25,7 +27,7 @@ from levada_server.errors import (
     UnknownObject,
 )
 from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
-from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash
+from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash, lock
 from levada_server.storage.objects.content import (
     Content,
     Scanned,
@@ -38,19 +40,23 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.store import LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from typing import BinaryIO
+    from io import BufferedReader
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
+_LOCAL = "local"
+"""Files that programs write themselves, until the commit."""
 _MARK = "mark"
-_READ_BYTES = 4 * 2**20
+_READ_BYTES = 2**20
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = 0o444
+_OURS = 0o600
 
 
 class FolderStore:
@@ -75,28 +81,32 @@ class FolderStore:
             )
         self.name = name
         self.folder = folder.resolve()
+        self._begun = (self.folder / MANAGED_FOLDER).is_dir()
         self._arrivals = Arrivals()
 
     # --------------------------------------------------------------------------------------------- uploads
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Create the folder of an upload."""
+        self._check_there()
         with self._writing():
             place = self._staged(upload)
             (place if folder else place.parent).mkdir(parents=True)
+            self._begun = True
 
     def received_bytes(self, upload: UUID, path: str) -> int:
         """Return how much of a file has arrived."""
-        try:
-            return self._staged(upload, path).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return 0
+        for place in (self._staged(upload, path), self._local(upload, path)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return place.stat().st_size
+        return 0
 
     def rewind(self, upload: UUID, path: str, offset: int) -> None:
         """Set the offset at which a file continues, and drop the bytes after it.
 
         Raises:
             InvalidRequest: Fewer bytes have arrived, or the path is a folder's.
+            Unavailable: A program still writes the file itself.
         """
         received = self.received_bytes(upload, path)
         if not 0 <= offset <= received:
@@ -107,6 +117,7 @@ class FolderStore:
         with self._writing():
             if path:
                 target.parent.mkdir(parents=True, exist_ok=True)
+            self._take_local(upload, path)
             with self._held(upload, changing=True) as arrival, target.open("ab") as file:
                 file.truncate(offset)
                 hashed = arrival.files.get(path)
@@ -144,18 +155,52 @@ class FolderStore:
                 raise
             arrival.add(path, offset, content)
 
+    def local_write(self, upload: UUID, path: str) -> LocalFile:
+        """Return the file to which a program of the server's own user appends the bytes itself.
+
+        Until the commit it lies apart: the commit moves it while nobody holds its lock, and whoever takes the lock
+        later finds that the file is gone. So nobody changes bytes that are being hashed.
+
+        Raises:
+            UnknownObject: The upload is gone.
+            InvalidRequest: The path is a folder's.
+        """
+        place, streamed = self._local(upload, path), self._staged(upload, path)
+        with self._writing(), self._held(upload, changing=True) as arrival:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if streamed.is_file():  # its bytes came through the server, or a commit did not end
+                arrival.files.pop(path, None)
+                streamed.replace(place)
+            # A file whose commit did not end is read-only.
+            descriptor = os.open(place, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, _OURS)
+            try:
+                os.fchmod(descriptor, _OURS)
+                return _local_file(place, descriptor)
+            finally:
+                os.close(descriptor)
+
     def content(self, upload: UUID, *, folder: bool) -> Content:
         """Return the content of an upload; files that others wrote too are read from the disk.
 
         Raises:
             UnknownObject: Nothing has arrived.
+            Unavailable: A program still writes a file itself.
+            DamagedObject: In place of a file that a program wrote itself there is something else.
         """
-        place = self._staged(upload)
+        place, root = self._staged(upload), self._local(upload)
+        local = ["" if file == root else file.relative_to(root).as_posix() for file in files_of(root)]
+        for path in local:
+            self._take_local(upload, path)
         try:
             with self._held(upload) as arrival:
                 mark = arrival.mark
                 known = {path: (hashed.size_bytes, hashed.hexdigest()) for path, hashed in arrival.files.items()}
-            content = folder_content(place, known) if folder else file_content(place, known.get(""))
+            # The disk works while the processor does.
+            with ThreadPoolExecutor(1, "levada-sync") as disk:
+                synced = disk.map(_sync, [self._staged(upload, path) for path in local])
+                content = folder_content(place, known) if folder else file_content(place, known.get(""))
+            with self._writing():
+                list(synced)
             return replace(content, mark=mark.hex())
         except FileNotFoundError:
             raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload) from None
@@ -199,6 +244,7 @@ class FolderStore:
         with self._writing(), self._held(upload, changing=True) as arrival:
             arrival.files.pop(path, None)
             self._staged(upload, path).unlink(missing_ok=True)
+            self._local(upload, path).unlink(missing_ok=True)
 
     def discard(self, upload: UUID) -> None:
         """Remove what is left of an upload."""
@@ -210,7 +256,9 @@ class FolderStore:
 
         Raises:
             OSError: The object exists and cannot be removed.
+            Unavailable: The disk is away.
         """
+        self._check_there()
         target = self.folder / path
         if target.is_dir():
             shutil.rmtree(target)
@@ -269,7 +317,7 @@ class FolderStore:
         with self.open(path) as file:
             return opened_content(file)
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str) -> BufferedReader:
         """Open a file for reading, without following links: nobody can insert one that leads elsewhere.
 
         Args:
@@ -278,19 +326,21 @@ class FolderStore:
         Raises:
             NotFound: The file does not exist, or a step of its path is a link.
             InvalidRequest: The path is not allowed.
+            Unavailable: The disk is away.
         """
         parts = tuple(check_path(path).split("/"))
         missing = NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name)
         try:
             descriptor = _open_beneath(self.folder, parts)
         except OSError:
+            self._check_there()
             raise missing from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise missing
         return os.fdopen(descriptor, "rb")
 
-    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+    def open_staged(self, upload: UUID, path: str) -> BufferedReader:
         """Open a file of an upload for reading, as far as it has arrived.
 
         Raises:
@@ -301,7 +351,16 @@ class FolderStore:
     def sign_read(self, path: str) -> None:
         """Return None: all bytes pass through the server."""
 
-    def open_listing(self, path: str) -> BinaryIO:
+    def local_read(self, path: str) -> LocalFile:
+        """Return a file that programs of the server's own user read themselves.
+
+        Raises:
+            NotFound: The file does not exist, or a step of its path is a link.
+        """
+        with self.open(path) as file:
+            return _local_file(self.folder / path, file.fileno())
+
+    def open_listing(self, path: str) -> BufferedReader:
         """Open the list of the files of a folder that is an object.
 
         Raises:
@@ -320,9 +379,40 @@ class FolderStore:
 
     # ---------------------------------------------------------------------------------------------- inside
 
+    def _check_there(self) -> None:
+        """Check that the disk is there: what is written to the folder of its mount is hidden once it is back.
+
+        Raises:
+            Unavailable: The folder is gone, or has nothing of the server any more.
+        """
+        if not (self.folder / MANAGED_FOLDER if self._begun else self.folder).is_dir():
+            raise Unavailable(
+                f"The folder {self.folder} of the store `{self.name}` is away; perhaps its disk is not mounted.",
+                store=self.name,
+            )
+
     def _staged(self, upload: UUID, path: str = "") -> Path:
         place = self.folder / _STAGING / upload.hex / _CONTENT
         return place / check_path(path) if path else place
+
+    def _local(self, upload: UUID, path: str = "") -> Path:
+        place = self._staged(upload).with_name(_LOCAL)
+        return place / check_path(path) if path else place
+
+    def _take_local(self, upload: UUID, path: str) -> None:
+        """Move a file that a program wrote itself, if there is one, to the files that came through the server."""
+        place, target = self._local(upload, path), self._staged(upload, path)
+        if not os.path.lexists(place) or place.is_dir():
+            return
+        with (
+            self._writing(),
+            suppress(FileNotFoundError),  # another call has moved it
+            _whole(place),
+            self._held(upload, changing=True) as arrival,
+        ):
+            arrival.files.pop(path, None)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            place.replace(target)
 
     def _held(self, upload: UUID, *, changing: bool = False) -> AbstractContextManager[Arrival]:
         return self._arrivals.held(upload, self._staged(upload).with_name(_MARK), changing=changing)
@@ -352,6 +442,43 @@ def _hash_of_first(place: Path, count: int) -> FileHash:
         while chunk := file.read(min(_READ_BYTES, count - hashed.size_bytes)):
             hashed.update(chunk)
     return hashed
+
+
+def _local_file(place: Path, descriptor: int) -> LocalFile:
+    """Describe an open file as programs find it."""
+    found = os.fstat(descriptor)
+    return LocalFile(str(place), f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}")
+
+
+@contextmanager
+def _whole(place: Path) -> Iterator[None]:
+    """Hold the lock of a file that a program wrote itself.
+
+    Raises:
+        Unavailable: The program still writes.
+        DamagedObject: It is not a file, or has a second name, by which somebody could change it later.
+    """
+    try:
+        # Network disks lock only what is open for writing.
+        descriptor = os.open(place, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        raise _replaced() from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise _replaced()
+        lock(descriptor, wait=False)
+        yield
+    except BlockingIOError:
+        raise Unavailable("A program still writes a file of the upload; commit it again when it has ended.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _replaced() -> DamagedObject:
+    return DamagedObject("In place of a file of the upload there is a link or something else. Upload it again.")
 
 
 def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterator, Mapping
+    from io import BufferedReader
     from pathlib import Path
-    from typing import BinaryIO
     from uuid import UUID
 
     from levada_server.storage.objects.content import Content, Scanned, StoredFile
@@ -32,6 +32,19 @@ class SignedRequest:
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file of a store that programs of the server's own user open themselves, if they see the same disk.
+
+    Args:
+        path: Its absolute path.
+        stamp: Its device, inode, size and time of modification; a file of this path on another disk has another stamp.
+    """
+
+    path: str
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +148,24 @@ class Store(Protocol):
         """Write bytes of a file; if that fails, none of them count as arrived."""
         ...
 
+    def local_write(self, upload: UUID, path: str) -> LocalFile | None:
+        """Return the file to which a program of the server's own user appends the bytes itself; None if it cannot.
+
+        The bytes that have arrived are in it. It is part of the content once nobody holds its lock any more.
+
+        Raises:
+            UnknownObject: The upload is gone.
+            InvalidRequest: The path is a folder's.
+        """
+        ...
+
     def content(self, upload: UUID, *, folder: bool) -> Content:
-        """Return the content of an upload that came through the server; each byte was hashed, as it came or now.
+        """Return the content of an upload that the client did not send in parts; each byte was hashed here.
 
         Raises:
             UnknownObject: Nothing has arrived.
+            Unavailable: A program still writes a file itself.
+            DamagedObject: In place of a file that a program wrote itself there is something else.
         """
         ...
 
@@ -209,7 +235,7 @@ class Store(Protocol):
         """
         ...
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str) -> BufferedReader:
         """Open a file for reading; it can seek. No link is followed.
 
         Args:
@@ -221,7 +247,7 @@ class Store(Protocol):
         """
         ...
 
-    def open_staged(self, upload: UUID, path: str) -> BinaryIO:
+    def open_staged(self, upload: UUID, path: str) -> BufferedReader:
         """Open a file of an upload that comes through the server, as far as it has arrived.
 
         Raises:
@@ -233,7 +259,15 @@ class Store(Protocol):
         """Sign a request that reads a file; None if all bytes pass through the server."""
         ...
 
-    def open_listing(self, path: str) -> BinaryIO:
+    def local_read(self, path: str) -> LocalFile | None:
+        """Return a file that programs of the server's own user read themselves; None if they cannot.
+
+        Raises:
+            NotFound: The file does not exist.
+        """
+        ...
+
+    def open_listing(self, path: str) -> BufferedReader:
         """Open the list of the files of a folder that is an object.
 
         Raises:

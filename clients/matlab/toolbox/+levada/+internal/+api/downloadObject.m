@@ -10,13 +10,14 @@ function responses = downloadObject(connection, request)
 %       offset  int64: The first byte, from 0.
 %       length_bytes  int64: How many bytes; fewer only at the end of the file. Unset: all the rest.
 %       direct  logical: The client can read from the store itself: the answer to a large read may be one signed
-%           request instead of bytes.
+%           request, or, for a client that came by the private socket, a file on the server's disk, instead of bytes.
 %
 %   Response: DownloadObjectResponse
 %       chunk  ObjectChunk: The next bytes.
 %       request  SignedRequest: Instead of all chunks: reads the whole file from the store, or, with a header `Range`,
 %           a part of it.
-%       size_bytes  int64: With a request: size of the file.
+%       size_bytes  int64: With a request or a file: size of the file.
+%       file  LocalFile: Instead of all chunks: the whole file on the server's disk.
 %
 %   Written by generate_stubs.py from proto/.
 
