@@ -20,7 +20,7 @@ classdef AutoPopulate < levada.Table
 %   An error of make is final, unless the class has the properties maxAttempts and retryDelay (in s; it doubles with
 %   each further error): then a job is tried again.
 %
-%   The inputs of several keys are fetched at once, up to a second before make asks for them, unless the class has the
+%   The inputs of several keys are fetched at once, a moment before make asks for them, unless the class has the
 %   property prefetch = false.
 %
 %   See also levada.worker

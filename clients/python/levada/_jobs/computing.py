@@ -35,7 +35,7 @@ class Computing(Table):
     """Whether to keep the inserts of `make` until it has ended. False: the first insert opens a transaction."""
 
     prefetch: ClassVar[bool] = True
-    """Whether the inputs that `make` fetches first may be fetched for several keys at once, up to a second earlier."""
+    """Whether the inputs that `make` fetches first may be fetched for several keys at once, a moment earlier."""
 
     _faulty_declaration: ClassVar[schema_service_pb2.DeclareTableRequest | None] = None
     """The declaration of the class, if its key source was at fault then; it is repeated when the source is used."""

@@ -198,7 +198,7 @@ class AutoPopulated(Computing):
                 server and be able to import the class.
             stale: Also compute results again that are stale, here and after the missing ones, and replace each. Without
                 it they stay, and the log says once how many there are.
-            prefetch: Fetch the inputs of several keys at once, up to a second before `make` asks for them; see
+            prefetch: Fetch the inputs of several keys at once, a moment before `make` asks for them; see
                 `prefetch` of the class.
 
         Returns:
