@@ -294,16 +294,22 @@ RELOADED = {
         from reloaded_constants import FACTOR
         from reloaded_helpers import scaled
 
+        OWN = 5
+
         class Rate(lv.Computed):
             definition = "-> Number"
 
             def make(self, key):
                 scaled(FACTOR)
+                OWN
                 self.insert1(key)
     """,
     "reloaded_helpers.py": "def scaled(x):\n    return 2 * x\n",
     "reloaded_constants.py": "FACTOR = 1\n",
 }
+FRESH = (
+    "import reloaded_rates as r; from levada._jobs.code_version import code_version; print(code_version(r.Rate).digest)"
+)
 
 
 @pytest.mark.parametrize(
@@ -344,14 +350,84 @@ def test_a_module_that_is_reloaded_has_the_version_of_its_new_code(
         after = computed(table, 3)
         assert after != before
         assert len(table.stale()) == 2
-        fresh = (
-            "import reloaded_rates as r; from levada._jobs.code_version import code_version;"
-            " print(code_version(r.Rate).digest)"
-        )
-        assert _told(fresh, tmp_path) == after
+        assert _told(FRESH, tmp_path) == after
     finally:
         for name in RELOADED:
             sys.modules.pop(name.removesuffix(".py"), None)
+
+
+NOTEBOOK = """
+import os, pathlib
+from IPython.testing.globalipapp import start_ipython
+shell = start_ipython()
+def run(text):
+    shell.run_cell(text).raise_error()
+def version():
+    run("from levada._jobs import code_version as c\\nc.look_again()\\nprint(c.code_version(Rate).digest)")
+{load}
+version()
+path = pathlib.Path({file!r})
+path.write_text(path.read_text().replace({old!r}, {new!r}))
+os.utime(path, (2e9, 2e9))
+{again}
+version()
+"""
+RUN = 'run("%run reloaded_rates.py")'
+LOAD = 'run("%load_ext autoreload\\n%autoreload 2\\nfrom reloaded_rates import Rate")'
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("reloaded_rates.py", "OWN = 5", "OWN = 6"),
+        ("reloaded_rates.py", "OWN = 5", "OWN = 5.0"),
+        ("reloaded_rates.py", "scaled(FACTOR)", "scaled(FACTOR + 1)"),
+        ("reloaded_helpers.py", "return 2 * x", "y = 3\n    return y * x"),
+    ],
+)
+@pytest.mark.parametrize(("load", "again"), [(LOAD, 'run("None")'), (RUN, RUN)], ids=["autoreload", "run"])
+def test_code_that_ipython_loads_again_has_the_version_of_a_new_process(
+    tmp_path: Path, file: str, old: str, new: str, load: str, again: str
+) -> None:
+    pytest.importorskip("IPython")
+    if again == RUN and file != "reloaded_rates.py":
+        again += "; run('import importlib, reloaded_helpers; importlib.reload(reloaded_helpers)'); " + RUN
+    for name, source in RELOADED.items():
+        (tmp_path / name).write_text(textwrap.dedent(source), encoding="utf-8")
+    program = NOTEBOOK.format(load=load, again=again, file=file, old=old, new=new)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    before, after = [line for line in done.stdout.splitlines() if line.startswith("sha256:")]
+    assert after != before
+    assert _told(FRESH, tmp_path) == after
+
+
+def test_computing_again_has_the_version_of_the_code_that_runs(connection: lv.Connection) -> None:
+    schema = lv.Schema("bench", connection=connection)
+    names: dict[str, Any] = {"__name__": "__main__", "lv": lv, "schema": schema, "FACTOR": 1}
+    source = """
+        @schema
+        class Number(lv.Lookup):
+            definition = "n : int32"
+            contents = ((1,),)
+
+        @schema
+        class Rate(lv.Computed):
+            definition = "-> Number\\n---\\nx : float64"
+
+            def make(self, key):
+                self.insert1({**key, "x": FACTOR})
+    """
+    cell = "<another cell>"
+    text = textwrap.dedent(source)
+    linecache.cache[cell] = (len(text), None, text.splitlines(keepends=True), cell)
+    exec(compile(text, cell, "exec"), names)
+    table = names["Rate"]
+    table.populate()
+    names["FACTOR"] = 2
+    assert table.recompute("n = 1").confirm() == 1
+    assert len(table.stale()) == 0
 
 
 def test_a_constant_of_a_notebook_that_is_changed_makes_another_version(connection: lv.Connection) -> None:

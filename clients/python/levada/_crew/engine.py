@@ -11,12 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from weakref import WeakSet
 
 from levada._base.errors import InvalidRequest, LeaseLost, UnknownJob
 from levada._base.names import stored_name
 from levada._crew import activations
 from levada._crew.reports import Finished, finished, read_outcome
 from levada._jobs import job_calls
+from levada._jobs.code_version import look_again
 from levada._jobs.job_calls import Failure
 from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
@@ -37,6 +39,8 @@ _LOOK_SECONDS = 0.1
 """How long an interrupt may wait to be seen."""
 _KEPT = 32
 """Classes, each with a connection, cached in a process of an engine."""
+_classes: WeakSet[type[Computing]] = WeakSet()
+"""The classes that this process of an engine has loaded."""
 
 
 class Future(Protocol):
@@ -210,6 +214,10 @@ def _loaded(
     connection = reopened(*server)
     use(connection)
     loaded: type[Computing] = pickle.loads(table)
+    look_again()
+    if loaded in _classes:  # cloudpickle has given a class of a notebook other attributes: earlier bytes are no more
+        _loaded.cache_clear()
+    _classes.add(loaded)
     activations.repeat_calls(calls)
     if (address := loaded().connection.address) != connection.address:
         raise InvalidRequest(

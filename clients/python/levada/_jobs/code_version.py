@@ -13,7 +13,6 @@ from pathlib import Path
 
 from levada._jobs.computing import MAKES
 from levada._jobs.reached_source import reached_source
-from levada._jobs.source_text import forget_reloaded
 
 _GIT_SECONDS = 5.0
 _DIGEST_LETTERS = 40
@@ -41,10 +40,8 @@ NO_CODE = CodeVersion("", "")
 
 
 def look_again() -> None:
-    """Find versions anew when they are next asked for: in a notebook, other code may run by the same names now."""
+    """Find versions anew when they are next asked for: by the same names, a notebook may run other code now."""
     code_version.cache_clear()
-    if forget_reloaded():
-        _commit.cache_clear()
 
 
 @cache
@@ -55,7 +52,7 @@ def code_version(table: type) -> CodeVersion:
     for item in source:
         digest.update(f"{len(item)} {item}".encode(errors="replace"))
     file = getattr(sys.modules.get(table.__module__), "__file__", None)
-    commit = "" if file is None else _commit(Path(file))
+    commit = "" if file is None else _commit_of(Path(file))
     return CodeVersion(f"sha256:{digest.hexdigest()[:_DIGEST_LETTERS]}" if source else "", commit)
 
 
@@ -76,12 +73,20 @@ def module_commit(module: str) -> str:
         if spec is None:
             return ""
         path = spec.submodule_search_locations
-    return "" if spec is None or not spec.has_location or spec.origin is None else _commit(Path(spec.origin))
+    return "" if spec is None or not spec.has_location or spec.origin is None else _commit_of(Path(spec.origin))
+
+
+def _commit_of(file: Path) -> str:
+    """Return the commit that has a file unchanged; empty if there is none, or if git is missing."""
+    try:
+        return _commit(file, file.stat().st_mtime_ns)
+    except OSError:
+        return ""
 
 
 @cache
-def _commit(file: Path) -> str:
-    """Return the commit that has a file unchanged; empty if there is none, or if git is missing."""
+def _commit(file: Path, _changed: int) -> str:
+    """Return the commit of a file that was last changed at some time, in nanoseconds."""
     looks = (("ls-files", "--error-unmatch", file.name), ("diff", "--quiet", "HEAD", "--", file.name))
     if any(_git(file, *look) is None for look in looks):
         return ""

@@ -175,13 +175,14 @@ class _Search:
 
     def _constant(self, name: str, value: object, known: Mapping[str, Any]) -> None:
         """Add a constant: by its assignment in the source of its module, or else by its value."""
-        module = str(known.get("__name__") or "")
-        found = assignments(module, name) if module and self._home.has(module) else []
+        file = str(known.get("__file__") or "")
+        module = str(known.get("__name__") or ("__main__" if file else ""))  # `%run` takes the name away at its end
+        found = assignments(module, file, name, value) if module and self._home.has(module) else []
         for place, text, used in found:
             piece = f"{name} = {text}"
             if piece not in self.pieces:
                 self.pieces.add(piece)
-                self._globals(set(used) - {name}, vars(sys.modules[place]))
+                self._globals(set(used) - {name}, known if place == module else vars(sys.modules[place]))
         if not found and not callable(value):
             self.pieces.add(f"{name} = {_spelled(value)}")
 

@@ -171,6 +171,7 @@ def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
 @contextmanager
 def populate_on_engine(selection: Selection, engine: object) -> Iterator[Iterator[Outcome]]:
     """Run jobs in an engine: a Dask client or an executor."""
+    look_again()
     with _finishing_on_interrupt() as stopping, _Session(selection.table.connection) as session:
         reserve = session.reserving(selection)
         populating = EnginePopulate(

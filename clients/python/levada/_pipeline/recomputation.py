@@ -13,6 +13,7 @@ from levada._base.errors import InvalidRequest, LevadaError
 from levada._base.names import full_name
 from levada._base.text import shown, text_of
 from levada._jobs import job_calls
+from levada._jobs.code_version import look_again
 from levada._jobs.completion import CompletedJob, job_messages
 from levada._jobs.make import MakeFailed, make
 from levada._jobs.worker_session import close_session, open_session
@@ -176,6 +177,7 @@ def recompute(
     suppress_errors: bool,
 ) -> Recomputation:
     """Compute results again; arguments as for `AutoPopulated.recompute`."""
+    look_again()
     jobs: list[CompletedJob] = []
     found: dict[int, list[Difference]] = {}
     errors: list[tuple[Key, BaseException]] = []
