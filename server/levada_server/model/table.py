@@ -53,7 +53,7 @@ class RetryPolicy:
     Args:
         max_attempts: The maximum number of starts of a job; None: an error in `make` is final, and only a job whose
             worker was lost is started again.
-        delay: Pause after the first error; it doubles with each further error.
+        delay: Pause after the first error; `jobs/retry.py` says how it grows.
     """
 
     max_attempts: int | None = None

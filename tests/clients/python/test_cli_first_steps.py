@@ -72,7 +72,7 @@ def test_a_new_project_runs_with_its_notebook(folder: Path) -> None:
             [sys.executable, "-m", "my_project_2.pipeline"], capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert said.returncode == 0, said.stderr
-        assert "· 4 rows\n" in said.stdout
+        assert "· 4 rows" in said.stdout
         rows = levada("query", "my_project_2.FiringRate", "--json").stdout.splitlines()
         assert len(rows) == 4
         cells = json.loads((project / "first_look.ipynb").read_text(encoding="utf-8"))["cells"]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, LevadaError
-from levada._from_datajoint.source import External, Selected
+from levada._from_datajoint.source import Selected
 from levada._from_datajoint.stored_types import Way
-from levada._from_datajoint.values import Undecodable, converter, same
+from levada._from_datajoint.values import READ_WHOLE, Undecodable, converter, same, stored_size
 from levada._moving.digests import StoredPath, Total, digest, tokens
 from levada._query.fetching import python_values
 from levada._tables.table import FreeTable
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from levada._query.relation import Relation
 
 _CHUNK_ROWS = 5_000
-_CHUNK_BYTES = 16 * 2**20
+CHUNK_BYTES = 16 * 2**20
 """Rows travel in chunks of at most this many rows and about this many bytes, each inserted whole or not at all."""
-_SIZED = frozenset((str, bytes, External))
+_SIZED = frozenset((str, bytes))
 """The classes of values of the driver that may be large."""
 
 Row = dict[str, Any]  # Any: a value of any attribute
@@ -117,7 +117,8 @@ class Bringer:
         names = [column.name for column in table.columns]
         changes = [converter(column, table.place.schema, self._stores, undecodable) for column in table.columns]
         selected = [_selected(column, self._source.dialect) for column in table.columns]
-        for chunk in _chunks(self._source.rows(table.place, selected)):
+        stored = [place for place, column in enumerate(table.columns) if column.way in READ_WHOLE]
+        for chunk in chunks(self._source.rows(table.place, selected), stored):
             columns = [
                 column if change is same else [None if value is None else change(value) for value in column]
                 for change, column in zip(changes, zip(*chunk, strict=True), strict=True)
@@ -182,21 +183,19 @@ class _Comparison:
         return {key for columns, count in _fetched(target.proj()) for key in self.keys(self.tokens(columns), count)}
 
 
-def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+def chunks(rows: Iterable[tuple[Any, ...]], stored: Sequence[int]) -> Iterator[list[tuple[Any, ...]]]:
+    """Cut rows into chunks; the files of some columns, by their places, count as if their bytes were in the rows."""
     chunk: list[tuple[Any, ...]] = []
     size = 0
     for row in rows:
         chunk.append(row)
-        size += sum([_size(value) for value in row if type(value) in _SIZED])
-        if len(chunk) == _CHUNK_ROWS or size >= _CHUNK_BYTES:
+        size += sum([len(value) for value in row if type(value) in _SIZED])
+        size += sum([stored_size(row[place]) for place in stored])
+        if len(chunk) == _CHUNK_ROWS or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:
         yield chunk
-
-
-def _size(value: str | bytes | External) -> int:
-    return (value.size or 0) if isinstance(value, External) else len(value)
 
 
 def _fetched(rows: Relation) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:

@@ -31,6 +31,10 @@ class Undecodable:
     counts: dict[str, int] = field(default_factory=dict)
 
 
+READ_WHOLE = (Way.STORED_BLOB, Way.STORED_BYTES, Way.STORED_FILE, Way.STORED_ARRAY)
+"""The ways in which the content of a value's file gets into memory."""
+
+
 def converter(
     column: PlannedColumn, schema: str, stores: Mapping[str, StorePlace], undecodable: Undecodable
 ) -> Callable[[Any], Any]:  # Any: values of the driver become values to insert
@@ -64,6 +68,13 @@ def converter(
     }
     way = ways[column.way]
     return (lambda value: _without_nuls(way(value))) if column.strips_nuls else way
+
+
+def stored_size(value: Any) -> int:  # noqa: ANN401  # as the driver has it
+    """Return the size in bytes of the file of a value in a store, as the database has it; 0 if it does not say."""
+    if value is None or isinstance(value, External):
+        return 0 if value is None else value.size or 0
+    return int((json.loads(value) if isinstance(value, str) else value).get("size") or 0)
 
 
 def same(value: Any) -> Any:  # noqa: ANN401  # as the driver has it

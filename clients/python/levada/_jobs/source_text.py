@@ -98,7 +98,7 @@ def normalized(node: object) -> str:
 
 
 class _Text:
-    """One text of a file, or of a cell of a notebook; without functions and assignments if it is no Python."""
+    """One text of a file, or of a cell of a notebook; it has neither functions nor assignments if it is not Python."""
 
     def __init__(self, file: str, content: str) -> None:
         self.content = content

@@ -29,7 +29,7 @@ hash = stored.object.hash;
 end
 
 function hash = hashOf(request, sources)
-hashes = cell(1, numel(sources));
+hashes = cell(size(sources));
 for index = 1:numel(sources)
     hashes{index} = fileHash(sources(index));
 end
@@ -49,6 +49,9 @@ while offset < source.size
     content = piece(file, source, offset, pieceBytes);
     state = levada.internal.calls.gateway('hashMore', state, content);
     offset = offset + numel(content);
+end
+if file >= 0 && ~isempty(fread(file, 1))
+    levada.internal.errors.fail('DamagedObject', '%s became longer while it was read.', source.file);
 end
 hash = levada.internal.calls.gateway('hashText', state);
 end
