@@ -25,6 +25,8 @@ _LEASE = b"lease "
 _RECEIPT = b"receipt "
 _LOGIN = b"login "
 """The purpose of a text: one cannot be passed off as another."""
+_REMEMBERED = 4096
+"""How many leases that were just issued are known without reading their tokens: each comes back within moments."""
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
@@ -161,10 +163,13 @@ class Signer:
     def __init__(self, secret: bytes, user_id: int | None = None) -> None:
         self._secret = secret
         self._salt = b"" if user_id is None else user_id.to_bytes(_SALT_BYTES, "big")
+        self._issued: dict[tuple[bytes, str], LeaseContent] = {}
 
     def of(self, user_id: int | None) -> Signer:
         """Return the signer of another user."""
-        return Signer(self._secret, user_id)
+        other = Signer(self._secret, user_id)
+        other._issued = self._issued  # noqa: SLF001  # it is of this class
+        return other
 
     @property
     def server_id(self) -> str:
@@ -175,7 +180,11 @@ class Signer:
         """Write the token of a lease."""
         replaces = None if lease.replaces is None else lease.replaces.hex
         said = [lease.table_id, lease.job_id, lease.attempt, lease.token.hex, dict(lease.key), replaces]
-        return self._sign(_LEASE, said).decode()
+        text = self._sign(_LEASE, said).decode()
+        if len(self._issued) >= _REMEMBERED:
+            del self._issued[next(iter(self._issued))]
+        self._issued[self._salt, text] = lease
+        return text
 
     def read_lease(self, text: str) -> LeaseContent:
         """Read the token of a lease.
@@ -183,6 +192,8 @@ class Signer:
         Raises:
             InvalidRequest: No server of this database wrote it.
         """
+        if issued := self._issued.get((self._salt, text)):
+            return issued
         table_id, job_id, attempt, token, key, replaces = self._read(_LEASE, text.encode(), "lease_token")
         earlier = None if replaces is None else UUID(replaces)
         return LeaseContent(table_id, job_id, attempt, UUID(token), key, earlier)
