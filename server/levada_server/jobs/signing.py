@@ -168,7 +168,7 @@ class Signer:
     def of(self, user_id: int | None) -> Signer:
         """Return the signer of another user."""
         other = Signer(self._secret, user_id)
-        other._issued = self._issued  # it is of this class
+        other._issued = self._issued
         return other
 
     @property
