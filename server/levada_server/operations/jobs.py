@@ -6,10 +6,11 @@ import asyncio
 import json
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from levada_server.errors import InvalidRequest, LimitReached
+from levada_server.errors import InvalidRequest, LimitReached, NotFound, PermissionDenied
 from levada_server.jobs.lease import Environment, Lease, Worker, WorkerSession, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
@@ -99,12 +100,18 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
         engine: The parts to work with.
         caller: The caller.
         session: The session.
-        started: Its leases whose computation had begun, as far as known.
+        started: Its leases whose computation had begun, as far as known. Those on tables that are gone, or that the
+            caller may not compute any more, do not count.
 
     Raises:
         UnknownWorkerSession: The session has already ended.
     """
-    tables = await _by_table(engine, caller, started)
+    view = await engine.gate.open(caller)
+    tables = []
+    for name, leases in _by_name(started).items():
+        with suppress(NotFound, PermissionDenied, InvalidRequest):
+            tables.append((computed_table(view, Action.COMPUTE, name), leases))
+    tables.sort(key=_in_order)
     async with engine.scope.share("leases").transaction() as connection:
         for table, leases in tables:
             await job_rows.mark_started(connection, table, leases)
@@ -313,21 +320,24 @@ async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -
     """Return jobs to the queue unchanged; return how many were still held."""
     if len(leases) > MAX_JOBS:
         raise LimitReached(f"At most {MAX_JOBS} jobs can be released at once.", limit="jobs", value=MAX_JOBS)
-    tables = await _by_table(engine, caller, leases)
+    view = await engine.gate.open(caller)
+    tables = [(computed_table(view, Action.COMPUTE, name), held) for name, held in _by_name(leases).items()]
+    tables.sort(key=_in_order)
     async with engine.scope.share("leases").transaction() as connection:
         return sum([await job_rows.release_jobs(connection, table, held) for table, held in tables])
 
 
-async def _by_table(
-    engine: Engine, caller: Caller, leases: Sequence[LeaseName]
-) -> list[tuple[Table, list[tuple[int, UUID]]]]:
-    """Group leases by their table, in the order of table ids, in which rows are locked."""
+def _by_name(leases: Sequence[LeaseName]) -> dict[TableName, list[tuple[int, UUID]]]:
+    """Group leases by their table."""
     found: defaultdict[TableName, list[tuple[int, UUID]]] = defaultdict(list)
     for name, job_id, token in leases:
         found[name].append((job_id, token))
-    view = await engine.gate.open(caller)
-    tables = ((computed_table(view, Action.COMPUTE, name), held) for name, held in found.items())
-    return sorted(tables, key=lambda entry: entry[0].id)
+    return found
+
+
+def _in_order(held: tuple[Table, object]) -> int:
+    """Return the place of a table and its leases in the order in which rows are locked."""
+    return held[0].id
 
 
 # ---------------------------------------------------------------------------------------- jobs managed by people

@@ -693,6 +693,35 @@ checkEqual(said.keys(), {'success'});
 checkEqual({connection.Refusals, connection.Request.lease_token}, {0, 'x'});
 end
 
+function test_a_discovery_whose_end_is_refused_is_lost(~)
+connection = AwayConnection();
+connection.Refusals = 1;
+connection.Reason = 'PermissionDenied';
+levada.config('away_connection', connection);
+crew = levada.internal.jobs.Refresher({lab.Away});
+lease = struct('table', tableName(lab.Away), 'lease_token', 'x');
+said = containers.Map();
+crew.lookForRows(struct('reserveDiscovery', @(varargin) lease), @(name, outcome) keep(said, outcome.state));
+checkEqual({said.keys(), connection.Refusals}, {{'lost'}, 0});
+end
+
+function test_a_worker_goes_on_without_a_table_that_is_refused(~)
+fill();
+count(lab.Found);
+count(lab.FoundSize);
+crew = levada.internal.jobs.Refresher({lab.Stat, lab.FoundSize});
+drop(lab.Stat);
+failure = checkError('UnknownTable', @() crew.reservation(false));
+check(crew.leaveOut(failure));
+request = crew.reservation(false);
+checkEqual({double(crew.byName().Count), request.names{1}.table}, {1, 'FoundSize'});
+drop(lab.FoundSize);
+failure = checkError('UnknownTable', @() levada.internal.api.refreshJobs(crew.connection(), ...
+    struct('name', request.names{1})));
+check(~crew.leaveOut(failure));  % nothing is left
+check(~crew.leaveOut(struct('identifier', 'levada:UnknownTable', 'message', 'Another error.')));
+end
+
 function test_jobs_with_few_rows_are_completed_in_groups(connection)
 fill();
 [made, ending] = ranJobs(connection, lab.TrialCount); %#ok<ASGLU>

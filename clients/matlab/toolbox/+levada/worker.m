@@ -13,6 +13,9 @@ function worker(tables, varargin)
 %   The discover of a Manual or Imported class is called whenever it is due; see levada.Manual. One worker at a time
 %   looks for the rows of a table.
 %
+%   A table that the server refuses, as when it was dropped or the right to it is gone, is left out; the worker ends when
+%   none is left.
+%
 %   Patience  how many seconds to keep trying to complete a job while the server is out of reach
 %
 %   See also levada.AutoPopulate/populate
@@ -61,9 +64,13 @@ levada.internal.calls.repeatCall(@serve, Inf, @mayGoOn);
     end
 
     function answer = mayGoOn(failure)
-        answer = levada.internal.errors.isTransient(failure);
-        if answer
+        answer = true;
+        if levada.internal.errors.isTransient(failure)
             say(named.Display, 'the server is out of reach; trying again: %s', failure.message);
+        elseif crew.leaveOut(failure)
+            say(named.Display, 'going on without a table: %s', failure.message);
+        else
+            answer = false;
         end
     end
 

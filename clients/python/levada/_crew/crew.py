@@ -13,7 +13,7 @@ from multiprocessing import connection as pipes
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, NotFound, UnknownJob
+from levada._base.errors import InvalidRequest, LevadaError
 from levada._base.installation import install_command
 from levada._crew import family
 from levada._crew.limits import Limits, show_size
@@ -56,7 +56,6 @@ _LOOK_SECONDS = 0.1
 """How often limits are checked, and the longest that a signal waits."""
 _IDLE_DEATHS = 3
 """How many processes may die one after the other while they run no job, before populate gives up."""
-_LOST = (LeaseLost, UnknownJob)
 
 
 @dataclass(eq=False)
@@ -337,10 +336,10 @@ class Crew:
         state = "error"
         try:
             job_calls.fail(self._connection, lease, failure, seconds, self._lease.total_seconds())
-        except _LOST:
-            state = "lost"
         except PASSING:
             pass  # its lease expires, and the attempt counts
+        except LevadaError:  # it went to another worker, or its table or the right to compute it is gone
+            state = "lost"
         member.finished += 1
         self._cancelled.discard(lease.token)
         return Finished(member.pid, lease, seconds, state, f"{failure.type}: {failure.message}")
@@ -356,10 +355,10 @@ class Crew:
         try:
             patience = self._lease.total_seconds()
             fail_discovery(self._connection, begun.table, begun.lease_token, failure, seconds, patience)
-        except (LeaseLost, NotFound):  # the table may be gone
-            state = "lost"
         except PASSING:
             pass  # its lease ends with the session, and the next attempt counts
+        except LevadaError:  # it went to another worker, or its table or the right to fill it is gone
+            state = "lost"
         return FinishedDiscovery(member.pid, begun.table, 0, seconds, state, f"{failure.type}: {failure.message}")
 
 

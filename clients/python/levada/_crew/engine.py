@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakSet
 
-from levada._base.errors import InvalidRequest, LeaseLost, UnknownJob
+from levada._base.errors import InvalidRequest, LevadaError
 from levada._base.names import stored_name
 from levada._crew import activations
 from levada._crew.reports import Finished, finished, read_outcome
@@ -22,6 +22,7 @@ from levada._jobs.code_version import look_again
 from levada._jobs.job_calls import Failure
 from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
+from levada._net.backoff import PASSING
 from levada._net.connection import reopened
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ class EnginePopulate:
         state = "error"
         try:
             job_calls.fail(self.table.connection, lease, failure, 0.0, _PATIENCE_SECONDS)
-        except (LeaseLost, UnknownJob):
+        except PASSING:
+            raise
+        except LevadaError:  # as in a crew
             state = "lost"
         return Finished(os.getpid(), lease, 0.0, state, f"{failure.type}: {failure.message}")
 

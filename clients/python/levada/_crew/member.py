@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
     from levada_api.v1 import schema_pb2
 
+_REFUSED_SECONDS = 60.0
+"""How long to leave out a table whose jobs the server refuses; the starting process tells of it."""
 _WAIT = timedelta(seconds=1)
 """How long one reserve waits for a job, and thus how long an idle process may take to stop."""
 _POPULATE_PATIENCE_SECONDS = 60.0
@@ -130,7 +132,7 @@ def main(
             tell(Took(tuple(leases)))
         return leases
 
-    reserving = _Reserving(connection, session, [table._name for table in tables], assignment, stopping, ask)
+    reserving = _Reserving(connection, session, tuple(table._name for table in tables), assignment, stopping, ask)
     try:
         for outcome in loop.run(reserve, max_jobs):
             tell(finished(outcome, with_exception=assignment.until_empty))
@@ -149,41 +151,64 @@ class _Reserving:
 
     connection: Connection
     session: str
-    tables: Sequence[schema_pb2.TableName]
+    tables: tuple[schema_pb2.TableName, ...]
     assignment: Assignment
     stopping: threading.Event
     ask: Callable[[], list[bytes | None]]
+    _refused: dict[str, float] = field(default_factory=dict)
+    """Until when a table, `schema.Table`, is left out, by the monotonic clock."""
 
     def jobs(self, most: int) -> Sequence[Lease] | None:
         """Take some jobs, waiting a moment for them; None at the end."""
         if self.assignment.until_empty:
-            return self._next_single() or self._reserve(most, self.assignment.restriction) or None
-        if not self.tables:  # they only look for new rows
+            return self._next_single() or self._reserve(self.tables, most, self.assignment.restriction) or None
+        tables = [name for name in self.tables if self._refused.get(_full_name(name), 0.0) <= time.monotonic()]
+        if not tables:  # they only look for new rows
             self.stopping.wait(_WAIT.total_seconds())
             return ()
         try:
-            return self._reserve(most, self.assignment.restriction, _WAIT)
+            return self._reserve(tables, most, self.assignment.restriction, _WAIT)
         except PASSING:
             time.sleep(LASTING_PAUSE_SECONDS)
-            return ()
+        except LevadaError as error:
+            refused = [name for name in tables if _is_about(error, name)]
+            if not refused:
+                raise
+            self._refused |= dict.fromkeys(map(_full_name, refused), time.monotonic() + _REFUSED_SECONDS)
+        return ()
 
     def _next_single(self) -> Sequence[Lease]:
         while not self.stopping.is_set() and (given := self.ask()):
-            if leases := self._reserve(1, given[0]):
+            if leases := self._reserve(self.tables, 1, given[0]):
                 return leases
         return ()
 
-    def _reserve(self, most: int, restriction: bytes | None, wait: timedelta = timedelta(0)) -> Sequence[Lease]:
+    def _reserve(
+        self,
+        tables: Sequence[schema_pb2.TableName],
+        most: int,
+        restriction: bytes | None,
+        wait: timedelta = timedelta(0),
+    ) -> Sequence[Lease]:
         return job_calls.reserve(
             self.connection,
             self.session,
-            self.tables,
+            tables,
             most,
             wait=wait,
             restriction=restriction,
             except_unready=self.assignment.until_empty,
             patience=_patience(self.assignment),
         )
+
+
+def _full_name(name: schema_pb2.TableName) -> str:
+    return f"{name.schema}.{name.table}"
+
+
+def _is_about(error: LevadaError, name: schema_pb2.TableName) -> bool:
+    """Return whether the server refuses a table, or its whole schema."""
+    return error.details.get("table") == _full_name(name) or error.details.get("schema") == name.schema
 
 
 def _patience(assignment: Assignment) -> float:

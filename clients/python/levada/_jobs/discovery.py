@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from levada._base.errors import InvalidDefinition, InvalidRequest, LeaseLost, LevadaError, NotFound, PreconditionFailed
+from levada._base.errors import InvalidDefinition, InvalidRequest, LeaseLost, LevadaError, PreconditionFailed
 from levada._base.text import plural, text_of
 from levada._jobs.job_calls import duration, storable
 from levada._jobs.make import failure
@@ -139,6 +139,7 @@ def fail_discovery(
 
     Raises:
         LeaseLost: It belongs to another worker already.
+        LevadaError: The table, or the right to fill it, is gone.
     """
     schema, _, name = table.partition(".")
     request = pb.CompleteDiscoveryRequest(lease_token=lease_token, duration=duration(timedelta(seconds=seconds)))
@@ -163,7 +164,7 @@ class EndedDiscovery:
         row_count: How many rows were new.
         seconds: How long it ran.
         error: Its error; None if there is none, or if another worker took it over.
-        state: `success`, `error`, or `lost` to another worker or with its table.
+        state: `success`, `error`, or `lost`: to another worker, or with its table or the right to fill it.
     """
 
     row_count: int
@@ -207,8 +208,10 @@ def run_discovery(table: Discovering, lease: job_pb2.DiscoveryLease, patience: f
         table.connection.call("JobService/CompleteDiscovery", request, pb.CompleteDiscoveryResponse, patience=patience)
     except LeaseLost:
         return EndedDiscovery(found.count, seconds, None, "lost")
-    except NotFound as gone:  # the table was dropped meanwhile
-        return EndedDiscovery(found.count, seconds, error or gone, "lost")
+    except PASSING:
+        raise
+    except LevadaError as refusal:  # the table, or the right to fill it, is gone
+        return EndedDiscovery(found.count, seconds, error or refusal, "lost")
     return EndedDiscovery(found.count, seconds, error, state)
 
 

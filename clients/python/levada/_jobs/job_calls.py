@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.duration_pb2 import Duration
 
 from levada._base.config import config
-from levada._net.backoff import PASSING
+from levada._base.errors import LevadaError
 from levada._values.message_decoding import decode_key_value
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
@@ -197,6 +197,7 @@ def fail(
     Raises:
         LeaseLost: The job was handed to another worker.
         UnknownJob: Its key is gone.
+        LevadaError: The table, or the right to compute it, is gone.
         Unavailable: The server stayed out of reach.
     """
     request = pb.FailJobRequest(
@@ -216,10 +217,10 @@ def fail(
 
 
 def release(connection: Connection, leases: Iterable[Lease]) -> None:
-    """Hand jobs back untouched; if the server is out of reach, their leases run out instead."""
+    """Hand jobs back untouched; if the server is out of reach or refuses that, their leases end with the session."""
     names = lease_names(leases)
     if names:
-        with suppress(*PASSING):
+        with suppress(LevadaError):
             connection.call("JobService/ReleaseJobs", pb.ReleaseJobsRequest(leases=names), pb.ReleaseJobsResponse)
 
 

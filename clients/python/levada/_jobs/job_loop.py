@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from levada._base.errors import LeaseLost, UnknownJob
+from levada._base.errors import LeaseLost, LevadaError, UnknownJob
 from levada._base.names import stored_name
 from levada._base.text import text_of
 from levada._jobs import job_calls
@@ -198,5 +198,9 @@ class JobLoop:
                 released = passing and again
             except _LOST as lost:
                 error = lost
+            except PASSING:
+                raise
+            except LevadaError:
+                pass  # the table, or the right to compute it, is gone: only this outcome tells of the error
         del held[lease.token]
         return Outcome(lease, seconds, error, released)

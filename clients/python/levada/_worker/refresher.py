@@ -91,26 +91,43 @@ class Refresher:
                 pause = min(max(usual, _SHARE * (time.monotonic() - started)), _LONGEST_SECONDS)
 
     def _round(self) -> None:
-        if self._unseen:
-            self._begin()
-        elif not self._drain:
+        if self._unseen or not self._drain:
             self._refresh(periodic=True)
         elif not self._discovers() and not self._open_jobs() and not self._refresh() and not self._open_jobs():
             # Nothing was reserved, so nothing was committed since; nothing new was found then, and nothing is now.
             self.drained.set()
 
-    def _begin(self) -> None:
-        """Refresh each table for the first time."""
-        while self._unseen:
-            job_calls.refresh(
-                self._connection, self._unseen[0], retry_errors=self._retry_errors, ask_unready=True, patience=0
-            )
-            del self._unseen[0]
-
     def _refresh(self, *, periodic: bool = False) -> int:
-        """Refresh all tables; return how many more jobs are pending than before."""
-        answers = [job_calls.refresh(self._connection, table, periodic=periodic, patience=0) for table in self._tables]
-        return sum(answer.added_count + answer.reset_count for answer in answers)
+        """Refresh all tables; return how many more jobs are pending than before.
+
+        Raises:
+            LevadaError: The server refused a table; the others are refreshed.
+        """
+        count = 0
+        refusals = []
+        for table in self._tables:
+            first = table in self._unseen
+            try:
+                answer = job_calls.refresh(
+                    self._connection,
+                    table,
+                    retry_errors=self._retry_errors and first,
+                    ask_unready=first,
+                    periodic=periodic and not first,
+                    patience=0,
+                )
+            except PASSING:
+                raise
+            except LevadaError as refusal:
+                self._complain(refusal)
+                refusals.append(refusal)
+                continue
+            if first:
+                self._unseen.remove(table)
+            count += answer.added_count + answer.reset_count
+        if refusals:
+            raise refusals[0]
+        return count
 
     def _discovers(self) -> bool:
         """Return whether a worker looks for new rows, or should."""

@@ -20,7 +20,7 @@ classdef HeldLeases < handle
         end
 
         function release(self)
-            %RELEASE Release the rest. If the server is out of reach, these leases expire instead.
+            %RELEASE Release the rest. If the server is out of reach or refuses that, they end with the session.
             longestSeconds = 1;  % it runs after Ctrl-C, too
             if ~isempty(self.Leases)
                 names = cellfun(@(l) struct('table', l.table, 'job_id', l.job_id, 'lease_token', l.lease_token), ...
@@ -29,8 +29,7 @@ classdef HeldLeases < handle
                 try
                     levada.internal.api.releaseJobs(self.Connection, struct('leases', {names}), longestSeconds);
                 catch failure
-                    if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, ...
-                            'levada:DeadlineExceeded')
+                    if ~strncmp(failure.identifier, 'levada:', 7)
                         rethrow(failure)
                     end
                 end

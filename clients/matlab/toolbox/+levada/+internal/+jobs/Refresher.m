@@ -95,6 +95,21 @@ classdef Refresher < handle
             end
         end
 
+        function isLeft = leaveOut(self, failure)
+            %LEAVEOUT Leave out the tables with a make that the server refuses; false if there is none, or nothing is left.
+            isLeft = false;
+            told = toldOf(failure);
+            if isempty(told)
+                return
+            end
+            keep = ~cellfun(@(name) isNamed(told, name), self.Names);
+            isLeft = ~all(keep) && (any(keep) || ~isempty(self.Discovering));
+            if isLeft
+                self.Tables = self.Tables(keep);
+                self.Names = self.Names(keep);
+            end
+        end
+
         function finished(self, outcome)
             %FINISHED Note the outcome of a job.
             self.Changed = self.Changed || strcmp(outcome.state, 'success');
@@ -161,13 +176,23 @@ end
 
 function answer = isAbout(failure, name)
 % Return whether an error is about a table: its class raised it, or the server names it in the details.
-last = levada.internal.calls.gateway('lastError');
-told = last.metadata;
-if ~strcmp(last.identifier, failure.identifier) || ~strcmp(last.message, failure.message)
-    answer = true;  % as for its discoverEvery
-else
-    answer = isfield(told, 'table') && strcmp(told.table, [name.schema '.' name.table]);
+told = toldOf(failure);
+answer = isempty(told) || isNamed(told, name);  % no error of the server: as for its discoverEvery
 end
+
+function told = toldOf(failure)
+% Return the details of an error of the server, a struct; [] if it is another error.
+last = levada.internal.calls.gateway('lastError');
+told = [];
+if strcmp(last.identifier, failure.identifier) && strcmp(last.message, failure.message)
+    told = last.metadata;
+end
+end
+
+function answer = isNamed(told, name)
+% Return whether details name a table, or its whole schema.
+answer = isfield(told, 'table') && strcmp(told.table, [name.schema '.' name.table]) ...
+    || isfield(told, 'schema') && strcmp(told.schema, name.schema);
 end
 
 function tables = without(tables, table)

@@ -3,8 +3,8 @@ function outcome = runDiscovery(table, lease, patienceSeconds)
 %
 %   patienceSeconds  how long to keep trying to record it while the server is out of reach
 %
-%   outcome  a struct with state ('success', 'error', or 'lost' to another worker or with its table), rowCount (of the
-%            new rows), seconds and error ([] if there is none)
+%   outcome  a struct with state ('success', 'error', or 'lost': to another worker, or with its table or the right to fill
+%            it), rowCount (of the new rows), seconds and error ([] if there is none)
 
 mostRows = 1000;  % in one insert
 connection = conn(table);
@@ -43,16 +43,12 @@ try
     levada.internal.calls.repeatCall(@() levada.internal.api.completeDiscovery(connection, request), ...
         patienceSeconds, @levada.internal.errors.isTransient);
 catch lost
+    pass(lost);
     outcome.state = 'lost';
-    switch lost.identifier
-        case 'levada:LeaseLost'
-            outcome.error = [];
-        case {'levada:UnknownTable', 'levada:UnknownSchema'}  % it was dropped meanwhile
-            if isempty(failure)
-                outcome.error = lost;
-            end
-        otherwise
-            rethrow(lost)
+    if strcmp(lost.identifier, 'levada:LeaseLost')
+        outcome.error = [];
+    elseif isempty(failure)  % the table, or the right to fill it, is gone
+        outcome.error = lost;
     end
 end
 
@@ -82,11 +78,10 @@ end
 end
 
 function pass(failure)
-% Only what the server refuses is the fault of a row.
-if strncmp(failure.identifier, 'levada:', 7) && ~levada.internal.errors.isTransient(failure)
-    return
+% Only what the server refuses is the fault of a row, or of the table.
+if ~levada.internal.errors.isRefusal(failure)
+    rethrow(failure)
 end
-rethrow(failure)
 end
 
 function answer = isNew(table, row)

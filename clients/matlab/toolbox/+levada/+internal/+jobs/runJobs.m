@@ -119,10 +119,11 @@ elseif ~isempty(failure) && ~isLost(failure)
             state = 'released';
         end
     catch lost
-        if ~isLost(lost)
+        if isLost(lost)
+            state = 'lost';
+        elseif ~levada.internal.errors.isRefusal(lost)  % else the table, or the right to compute it, is gone
             rethrow(lost)
         end
-        state = 'lost';
     end
 elseif ~isempty(failure)
     state = 'lost';
