@@ -21,9 +21,11 @@ from levada.errors import DamagedObject, LimitReached
 from levada_api.v1 import object_pb2, schema_pb2
 from levada_api.v1 import object_service_pb2 as pb
 from levada_server.storage.objects.folder_store import FolderStore
+from levada_server.storage.objects.store import LocalFile
 from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
 from tests.support.objects import stored_files
+from tests.support.private_address import private_address
 from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
@@ -65,7 +67,10 @@ def big_file(folder: Path, size: int = SIZE, name: str = "a big file%.bin") -> P
 @contextmanager
 def little_by_grpc(address: str) -> Iterator[lv.Connection]:
     """Connect by a proxy that cuts each connection by which a small part of a file has passed; none is cut."""
-    with cutting(address, up_bytes=MIB, down_bytes=MIB) as proxy, lv.Connection(proxy.address) as connection:
+    with (
+        cutting(address, up_bytes=MIB, down_bytes=MIB, place=private_address()) as proxy,
+        lv.Connection(proxy.address) as connection,
+    ):
         yield connection
         assert proxy.cuts == 0
 
@@ -80,8 +85,8 @@ def begin(connection: lv.Connection, source: FileSource) -> tuple[str, object_pb
     return staged.upload_id, connection.call("ObjectService/BeginParts", parts, pb.BeginPartsResponse).file
 
 
-def write(file: object_pb2.LocalFile, source: FileSource) -> None:
-    local_files.write_local(file, source, transfer.progress_of("", source.size, shown=False))
+def write(connection: lv.Connection, file: object_pb2.LocalFile, source: FileSource) -> None:
+    local_files.write_local(connection, file, source, transfer.progress_of("", source.size, shown=False))
 
 
 def commit(connection: lv.Connection, id_: str, source: FileSource) -> object_pb2.ObjectReference:
@@ -128,6 +133,29 @@ def test_a_client_that_sees_other_disks_sends_and_reads_through_the_server(
     assert len(stored_files(store_folders)) == 1
 
 
+@pytest.mark.parametrize("way", ["tcp", "socket that others can reach"])
+def test_a_server_that_may_be_somebody_elses_names_no_file(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    file, mine = big_file(tmp_path), big_file(tmp_path, 1000, "mine")
+    content = mine.read_bytes()
+
+    def lie(*_: object) -> LocalFile:
+        with mine.open("rb") as opened:
+            return LocalFile(str(mine), _stamp(opened.fileno()))
+
+    monkeypatch.setattr(FolderStore, "local_write", lie)
+    monkeypatch.setattr(FolderStore, "local_read", lie)
+    place = None if way == "tcp" else private_address()
+    if place is not None:
+        Path(place.removeprefix("unix:")).parent.chmod(0o755)
+    with cutting(server_address, place=place) as proxy, lv.Connection(proxy.address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "file": file})
+        assert mine.read_bytes() == content
+        assert things.to_dicts()[0]["file"].read_bytes() == file.read_bytes()
+
+
 @pytest.mark.parametrize("flaw", ["gone", "link", "other", "locked"])
 def test_a_file_is_used_only_if_it_is_the_servers(server_address: str, tmp_path: Path, flaw: str) -> None:
     source = FileSource(big_file(tmp_path), "", SIZE)
@@ -149,7 +177,7 @@ def test_a_file_is_used_only_if_it_is_the_servers(server_address: str, tmp_path:
                 case _:
                     fcntl.flock(opened, fcntl.LOCK_EX)
             with pytest.raises(local_files.FileUnreachable):
-                write(file, source)
+                write(connection, file, source)
         assert other.read_bytes() == b""
 
 
@@ -160,7 +188,7 @@ def test_bytes_that_differ_are_found_at_the_commit(
     with lv.Connection(server_address) as connection:
         declare(connection)
         id_, file = begin(connection, source)
-        write(file, source)
+        write(connection, file, source)
         with Path(file.path).open("r+b") as opened:
             opened.seek(SIZE // 2)
             opened.write(b"damaged")
@@ -194,7 +222,7 @@ def test_a_commit_waits_for_the_writer_and_nobody_writes_after_it(server_address
     with lv.Connection(server_address) as connection:
         things = declare(connection)
         id_, file = begin(connection, source)
-        write(file, source)
+        write(connection, file, source)
         with Path(file.path).open("rb") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)
             with pytest.raises(lv.errors.LostConnectionError, match="still writes"):
@@ -208,7 +236,7 @@ def test_a_commit_waits_for_the_writer_and_nobody_writes_after_it(server_address
         file.stamp = _stamp(late)
         things.insert1({"id": 1, "file": {"id": commit(connection, id_, source).id}})
         with pytest.raises(local_files.FileUnreachable):
-            write(file, source)
+            write(connection, file, source)
         os.close(late)
         things.to_dicts()[0]["file"].verify()
 

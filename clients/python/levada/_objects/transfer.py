@@ -229,7 +229,7 @@ def _send_itself(connection: Connection, upload_id: str, source: Source, hash_: 
     except InvalidRequest as error:
         raise StoreUnreachable from error
     if begun.HasField("file"):
-        write_local(begun.file, source, progress)
+        write_local(connection, begun.file, source, progress)
     else:
         PartSender(connection, upload_id, source, begun, progress).run()
 
@@ -310,7 +310,7 @@ def download(
             request.length_bytes = end - offset
         try:
             for answer in connection.receive("ObjectService/DownloadObject", request, _Answer):
-                if (contents := answer.contents(offset, end)) is not None:
+                if (contents := answer.contents(connection, offset, end)) is not None:
                     for content in contents:
                         pauses = RETRY.pauses(PATIENCE_SECONDS)
                         offset += len(content)
@@ -347,7 +347,7 @@ class _Answer:
         signed = SignedAddress.of(told.request) if told.HasField("request") else None
         return cls(told.chunk.content, told.chunk.crc32, address or signed, told.size_bytes)
 
-    def contents(self, offset: int, end: int | None) -> Iterator[bytes] | None:
+    def contents(self, connection: Connection, offset: int, end: int | None) -> Iterator[bytes] | None:
         """Yield the bytes of a range from the store itself; None if the message has bytes."""
         last = self.size_bytes if end is None else min(end, self.size_bytes)
         match self.address:
@@ -356,7 +356,7 @@ class _Answer:
             case SignedAddress():
                 return ranges(self.address, self.size_bytes, offset, last)
             case _:
-                return read_local(self.address, offset, last)
+                return read_local(connection, self.address, offset, last)
 
 
 class _Garbled(DamagedObject):
