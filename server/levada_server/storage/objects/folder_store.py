@@ -86,6 +86,10 @@ class FolderStore:
         self._begun = (self.folder / MANAGED_FOLDER).is_dir()
         self._arrivals = Arrivals()
 
+    def expect_objects(self) -> None:
+        """From now on, take an empty folder for that of a mount whose disk is away: the database has objects here."""
+        self._begun = True
+
     # --------------------------------------------------------------------------------------------- uploads
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
@@ -387,7 +391,9 @@ class FolderStore:
         Raises:
             Unavailable: The folder is gone, or has nothing of the server any more.
         """
-        if not (self.folder / MANAGED_FOLDER if self._begun else self.folder).is_dir():
+        ours = (self.folder / MANAGED_FOLDER).is_dir()
+        self._begun = self._begun or ours
+        if not (ours if self._begun else self.folder.is_dir()):
             raise Unavailable(
                 f"The folder {self.folder} of the store `{self.name}` is away; perhaps its disk is not mounted.",
                 store=self.name,
