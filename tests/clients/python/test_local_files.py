@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 
 import levada as lv
-from levada._objects import local_files, transfer
+from levada._objects import local_files, taking_over, transfer
 from levada._objects.transfer import FileSource
 from levada.errors import DamagedObject, LimitReached
 from levada_api.v1 import object_pb2, schema_pb2
@@ -31,6 +31,7 @@ from tests.support.small_disk import small_disk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from levada._objects.direct import Source
     from levada_server.storage.objects.storage import StoreFolders
 
 TESTS = ("levada._objects.local_files", "levada._objects.transfer")
@@ -85,7 +86,7 @@ def begin(connection: lv.Connection, source: FileSource) -> tuple[str, object_pb
     return staged.upload_id, connection.call("ObjectService/BeginParts", parts, pb.BeginPartsResponse).file
 
 
-def write(connection: lv.Connection, file: object_pb2.LocalFile, source: FileSource) -> None:
+def write(connection: lv.Connection, file: object_pb2.LocalFile, source: Source) -> None:
     local_files.write_local(connection, file, source, transfer.progress_of("", source.size, shown=False))
 
 
@@ -364,3 +365,41 @@ def test_bytes_of_a_disk_that_cannot_share_them_are_written(server_address: str,
             file = big_file(Path(other))
             things.insert1({"id": 1, "file": file})
             assert things.to_dicts()[0]["file"].read_bytes() == file.read_bytes()
+
+
+def test_files_of_a_folder_are_hashed_once(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, read, real = big_file(tmp_path, name="run.zarr/0"), list[int](), FileSource.read
+
+    def counted(source: FileSource, offset: int, length: int) -> bytes:
+        content = real(source, offset, length)
+        read.append(len(content))
+        return content
+
+    monkeypatch.setattr(FileSource, "read", counted)
+    with lv.Connection(server_address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "folder": file.parent})
+        assert sum(read) == SIZE
+        things.to_dicts()[0]["folder"].verify()
+
+
+def test_a_file_of_another_server_is_read_by_one_call(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, calls, real = FileSource(big_file(tmp_path), "", SIZE), list[int](), transfer.download
+    with lv.Connection(server_address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "file": source.file})
+        stored = things.to_dicts()[0]["file"]
+
+        def counted(connection: lv.Connection, id_: str, path: str, offset: int = 0) -> Iterator[bytes]:
+            calls.append(offset)
+            return real(connection, id_, path, offset)
+
+        monkeypatch.setattr(taking_over, "download", counted)
+        id_, file = begin(connection, source)
+        write(connection, file, taking_over.StoredSource(connection, stored.id, "", SIZE, stored.hash))
+        assert commit(connection, id_, source).hash == stored.hash
+    assert calls == [0]

@@ -54,7 +54,7 @@ def write_local(connection: Connection, file: object_pb2.LocalFile, source: Sour
         for count in _copy(source, descriptor, at):
             at += count
             progress.update(count)
-        while content := source.read(at, _READ_BYTES):
+        for content in source.chunks(at) if at < source.size else ():
             _write(descriptor, content, at)
             at += len(content)
             progress.update(len(content))

@@ -10,7 +10,7 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -19,7 +19,7 @@ from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
 from levada._net.job_context import running_job
 from levada._objects.chunk_requests import chunk_request
-from levada._objects.direct import PartSender, SignedAddress, StoreUnreachable, ranges
+from levada._objects.direct import PartSender, SignedAddress, Source, StoreUnreachable, ranges
 from levada._objects.local_files import FileUnreachable, read_local, write_local
 from levada._objects.noted_uploads import noted
 from levada_api.v1 import object_pb2
@@ -40,33 +40,6 @@ STREAMED_SECONDS = 300.0
 """How long bytes go through the server after this machine could not reach a store."""
 
 
-class Source(Protocol):
-    """One file to upload: its path within a folder (empty for a single file), its size, and its bytes."""
-
-    @property
-    def path(self) -> str:
-        """Path within the folder."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Total size in bytes."""
-        ...
-
-    @property
-    def file(self) -> Path | None:
-        """The file on this machine that has the bytes; None if none has."""
-        ...
-
-    def chunks(self, offset: int) -> Iterator[bytes]:
-        """Yield the bytes from an offset on."""
-        ...
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Return the bytes of a range; fewer at the end."""
-        ...
-
-
 @dataclass(frozen=True)
 class FileSource:
     """A file on this machine."""
@@ -74,6 +47,7 @@ class FileSource:
     file: Path
     path: str
     size: int
+    hash: str = ""
 
     def chunks(self, offset: int) -> Iterator[bytes]:
         """Yield the bytes from an offset on."""
@@ -96,6 +70,7 @@ class MemorySource:
     parts: Sequence[memoryview]
     path: str = ""
     file: None = None
+    hash: str = ""
 
     @property
     def size(self) -> int:
@@ -202,7 +177,7 @@ def _send_parts(
         if reachable and source.size > staged.part_bytes and time.monotonic() >= connection.direct_again:
             before = progress.done
             # A single file's hash is the object's.
-            file_hash = hash_of(source) if source.path else hash_
+            file_hash = (source.hash or hash_of(source)) if source.path else hash_
             try:
                 _send_itself(connection, staged.upload_id, source, file_hash, progress)
                 continue
