@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from blake3 import blake3
 
-from levada_server.errors import Conflict, UnknownObject
+from levada_server.errors import Conflict, Unavailable, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import deletes, inserts, schemas, updates
 from levada_server.operations.objects import objects, registration
@@ -257,6 +257,32 @@ async def test_a_store_that_is_away_is_tried_again(
     object.__setattr__(engine, "objects", storage)
     assert await states(engine) == ["doomed"]
     assert (await collect(engine)).deleted_count == 1
+    assert stored_files(store_folders) == []
+
+
+async def test_a_disk_that_is_away_when_the_server_starts_is_noticed(
+    engine: Engine, store_folders: StoreFolders, database_url: str
+) -> None:
+    reference = await put(engine, "Trace", "data", b"data")
+    (folder,) = (place for place in store_folders.folders.values() if list(place.iterdir()))
+    disk = folder.rename(folder.with_name("disk"))
+    folder.mkdir()  # on which it was mounted
+    storage, started = engine.objects, ObjectStorage(database_url, store_folders)
+    object.__setattr__(engine, "objects", started)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+            await stage(engine, "Trace", "data")
+        with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+            await get(engine, reference.id)
+        await age(engine)
+        assert (await collect(engine)).deleted_count == 0
+    assert list(folder.iterdir()) == []
+    assert await states(engine) == ["doomed"]  # its bytes are still there, and no upload left a record
+    folder.rmdir()
+    disk.rename(folder)
+    assert (await collect(engine)).deleted_count == 1
+    await started.close()
+    object.__setattr__(engine, "objects", storage)
     assert stored_files(store_folders) == []
 
 

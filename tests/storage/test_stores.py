@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import http.client
 import os
@@ -27,7 +28,7 @@ from levada_server.errors import (
     Unavailable,
     UnknownObject,
 )
-from levada_server.storage.objects import bucket_settings, signed_requests
+from levada_server.storage.objects import bucket_settings, folder_store, signed_requests
 from levada_server.storage.objects import content as content_module
 from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
 from levada_server.storage.objects.storage import StoreFolders, open_stores
@@ -194,6 +195,58 @@ def test_a_file_that_a_program_writes_itself_goes_on_either_way(store: Store, st
     store.publish(upload, PLACE, content)
     assert [file.path for file in store.files(PLACE)] == ["a/b", "c"]
     assert len(stored_files(store_folders)) == 3
+
+
+def test_an_upload_whose_commit_broke_off_goes_on_either_way(
+    store: Store, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit makes files read-only; root opens them for writing all the same, so the modes are compared."""
+    upload = uuid4()
+    store.begin(upload, folder=False)
+    write(store, upload, "", b"one ")
+
+    def break_off(*_: object) -> None:
+        raise OSError(errno.EIO, "")
+
+    staged = store_folders.folders["main"] / "_levada/staging" / upload.hex
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_store, "_move", break_off)
+        for text in (b"two ", b"three "):
+            with pytest.raises(OSError, match="5"):
+                store.publish(upload, PLACE, store.content(upload, folder=False))
+            assert (staged / "content").stat().st_mode & 0o777 == 0o444
+            size = store.received_bytes(upload, "")
+            store.rewind(upload, "", size)
+            assert (staged / "content").stat().st_mode & 0o777 == 0o600
+            store.write(upload, "", size, text)
+        with pytest.raises(OSError, match="5"):
+            store.publish(upload, PLACE, store.content(upload, folder=False))
+    local = store.local_write(upload, "")
+    assert local is not None
+    assert Path(local.path).stat().st_mode & 0o777 == 0o600
+    assert store.content(upload, folder=False).hash == blake3(b"one two three ").hexdigest()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.EACCES])
+def test_a_file_that_cannot_be_opened_for_a_moment_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    upload, real = uuid4(), os.open
+    store.begin(upload, folder=False)
+    local = store.local_write(upload, "")
+    assert local is not None
+    Path(local.path).write_bytes(b"content")
+
+    def fail(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if str(path) == local.path:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(Unavailable, match=os.strerror(number)):
+            store.content(upload, folder=False)
+    assert store.content(upload, folder=False).hash == blake3(b"content").hexdigest()
 
 
 @pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a")])

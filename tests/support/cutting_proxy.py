@@ -1,4 +1,4 @@
-"""A proxy on the loopback interface that cuts each connection after a number of bytes."""
+"""A proxy on this machine that cuts each connection after a number of bytes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,26 @@ class CuttingProxy:
         target: The server behind it, `unix:/path`.
         up_bytes: The share of a connection from client to server; None for any number.
         down_bytes: The same, from server to client.
+        place: The socket at which it listens; by default a port of the loopback interface.
 
     Attributes:
         address: The address at which it listens.
         cuts: How many connections were cut.
     """
 
-    def __init__(self, target: str, *, up_bytes: int | None = None, down_bytes: int | None = None) -> None:
+    def __init__(
+        self, target: str, *, up_bytes: int | None = None, down_bytes: int | None = None, place: str | None = None
+    ) -> None:
         self._target = target.removeprefix("unix:")
         self._shares = (up_bytes, down_bytes)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        if place is None:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+        else:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(place.removeprefix("unix:"))
+            self._listener.listen()
         self._open: list[socket.socket] = []
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.address = place or f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -67,9 +75,11 @@ class CuttingProxy:
 
 
 @contextmanager
-def cutting(target: str, *, up_bytes: int | None = None, down_bytes: int | None = None) -> Iterator[CuttingProxy]:
+def cutting(
+    target: str, *, up_bytes: int | None = None, down_bytes: int | None = None, place: str | None = None
+) -> Iterator[CuttingProxy]:
     """Run a proxy for the length of the block."""
-    proxy = CuttingProxy(target, up_bytes=up_bytes, down_bytes=down_bytes)
+    proxy = CuttingProxy(target, up_bytes=up_bytes, down_bytes=down_bytes, place=place)
     try:
         yield proxy
     finally:

@@ -15,20 +15,23 @@ from uuid import UUID
 import pytest
 
 import levada as lv
-from levada._objects import local_files, transfer
+from levada._objects import local_files, taking_over, transfer
 from levada._objects.transfer import FileSource
 from levada.errors import DamagedObject, LimitReached
 from levada_api.v1 import object_pb2, schema_pb2
 from levada_api.v1 import object_service_pb2 as pb
 from levada_server.storage.objects.folder_store import FolderStore
+from levada_server.storage.objects.store import LocalFile
 from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
 from tests.support.objects import stored_files
+from tests.support.private_address import private_address
 from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from levada._objects.direct import Source
     from levada_server.storage.objects.storage import StoreFolders
 
 TESTS = ("levada._objects.local_files", "levada._objects.transfer")
@@ -65,7 +68,10 @@ def big_file(folder: Path, size: int = SIZE, name: str = "a big file%.bin") -> P
 @contextmanager
 def little_by_grpc(address: str) -> Iterator[lv.Connection]:
     """Connect by a proxy that cuts each connection by which a small part of a file has passed; none is cut."""
-    with cutting(address, up_bytes=MIB, down_bytes=MIB) as proxy, lv.Connection(proxy.address) as connection:
+    with (
+        cutting(address, up_bytes=MIB, down_bytes=MIB, place=private_address()) as proxy,
+        lv.Connection(proxy.address) as connection,
+    ):
         yield connection
         assert proxy.cuts == 0
 
@@ -80,8 +86,8 @@ def begin(connection: lv.Connection, source: FileSource) -> tuple[str, object_pb
     return staged.upload_id, connection.call("ObjectService/BeginParts", parts, pb.BeginPartsResponse).file
 
 
-def write(file: object_pb2.LocalFile, source: FileSource) -> None:
-    local_files.write_local(file, source, transfer.progress_of("", source.size, shown=False))
+def write(connection: lv.Connection, file: object_pb2.LocalFile, source: Source) -> None:
+    local_files.write_local(connection, file, source, transfer.progress_of("", source.size, shown=False))
 
 
 def commit(connection: lv.Connection, id_: str, source: FileSource) -> object_pb2.ObjectReference:
@@ -128,6 +134,29 @@ def test_a_client_that_sees_other_disks_sends_and_reads_through_the_server(
     assert len(stored_files(store_folders)) == 1
 
 
+@pytest.mark.parametrize("way", ["tcp", "socket that others can reach"])
+def test_a_server_that_may_be_somebody_elses_names_no_file(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    file, mine = big_file(tmp_path), big_file(tmp_path, 1000, "mine")
+    content = mine.read_bytes()
+
+    def lie(*_: object) -> LocalFile:
+        with mine.open("rb") as opened:
+            return LocalFile(str(mine), _stamp(opened.fileno()))
+
+    monkeypatch.setattr(FolderStore, "local_write", lie)
+    monkeypatch.setattr(FolderStore, "local_read", lie)
+    place = None if way == "tcp" else private_address()
+    if place is not None:
+        Path(place.removeprefix("unix:")).parent.chmod(0o755)
+    with cutting(server_address, place=place) as proxy, lv.Connection(proxy.address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "file": file})
+        assert mine.read_bytes() == content
+        assert things.to_dicts()[0]["file"].read_bytes() == file.read_bytes()
+
+
 @pytest.mark.parametrize("flaw", ["gone", "link", "other", "locked"])
 def test_a_file_is_used_only_if_it_is_the_servers(server_address: str, tmp_path: Path, flaw: str) -> None:
     source = FileSource(big_file(tmp_path), "", SIZE)
@@ -149,7 +178,7 @@ def test_a_file_is_used_only_if_it_is_the_servers(server_address: str, tmp_path:
                 case _:
                     fcntl.flock(opened, fcntl.LOCK_EX)
             with pytest.raises(local_files.FileUnreachable):
-                write(file, source)
+                write(connection, file, source)
         assert other.read_bytes() == b""
 
 
@@ -160,7 +189,7 @@ def test_bytes_that_differ_are_found_at_the_commit(
     with lv.Connection(server_address) as connection:
         declare(connection)
         id_, file = begin(connection, source)
-        write(file, source)
+        write(connection, file, source)
         with Path(file.path).open("r+b") as opened:
             opened.seek(SIZE // 2)
             opened.write(b"damaged")
@@ -194,7 +223,7 @@ def test_a_commit_waits_for_the_writer_and_nobody_writes_after_it(server_address
     with lv.Connection(server_address) as connection:
         things = declare(connection)
         id_, file = begin(connection, source)
-        write(file, source)
+        write(connection, file, source)
         with Path(file.path).open("rb") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)
             with pytest.raises(lv.errors.LostConnectionError, match="still writes"):
@@ -208,7 +237,7 @@ def test_a_commit_waits_for_the_writer_and_nobody_writes_after_it(server_address
         file.stamp = _stamp(late)
         things.insert1({"id": 1, "file": {"id": commit(connection, id_, source).id}})
         with pytest.raises(local_files.FileUnreachable):
-            write(file, source)
+            write(connection, file, source)
         os.close(late)
         things.to_dicts()[0]["file"].verify()
 
@@ -336,3 +365,41 @@ def test_bytes_of_a_disk_that_cannot_share_them_are_written(server_address: str,
             file = big_file(Path(other))
             things.insert1({"id": 1, "file": file})
             assert things.to_dicts()[0]["file"].read_bytes() == file.read_bytes()
+
+
+def test_files_of_a_folder_are_hashed_once(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, read, real = big_file(tmp_path, name="run.zarr/0"), list[int](), FileSource.read
+
+    def counted(source: FileSource, offset: int, length: int) -> bytes:
+        content = real(source, offset, length)
+        read.append(len(content))
+        return content
+
+    monkeypatch.setattr(FileSource, "read", counted)
+    with lv.Connection(server_address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "folder": file.parent})
+        assert sum(read) == SIZE
+        things.to_dicts()[0]["folder"].verify()
+
+
+def test_a_file_of_another_server_is_read_by_one_call(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, calls, real = FileSource(big_file(tmp_path), "", SIZE), list[int](), transfer.download
+    with lv.Connection(server_address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "file": source.file})
+        stored = things.to_dicts()[0]["file"]
+
+        def counted(connection: lv.Connection, id_: str, path: str, offset: int = 0) -> Iterator[bytes]:
+            calls.append(offset)
+            return real(connection, id_, path, offset)
+
+        monkeypatch.setattr(taking_over, "download", counted)
+        id_, file = begin(connection, source)
+        write(connection, file, taking_over.StoredSource(connection, stored.id, "", SIZE, stored.hash))
+        assert commit(connection, id_, source).hash == stored.hash
+    assert calls == [0]

@@ -138,6 +138,11 @@ class Connection(Explained):
         return self._info.limits
 
     @property
+    def is_private(self) -> bool:
+        """Whether calls go by a socket that nobody but this user can reach, so that this user's server answers."""
+        return self._transport.is_private
+
+    @property
     def is_connected(self) -> bool:
         """Whether the server answers now."""
         if self._transport.closed:

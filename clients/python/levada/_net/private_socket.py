@@ -1,4 +1,7 @@
-"""Find the private socket of a server that this user runs on this machine, where no token is needed."""
+"""Find the private socket of a server that this user runs on this machine, where no token is needed.
+
+Whoever answers there is this user, so clients believe what it says of files on this machine.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,15 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 def is_loopback(target: str) -> bool:
     """Return whether a target `host:port` is on this machine."""
     return target.rpartition(":")[0].strip("[]") in _LOOPBACK
+
+
+def is_private(place: str) -> bool:
+    """Return whether a place is a socket in a folder that only this user can enter."""
+    if os.name == "nt" or not place.startswith("unix:"):
+        return False
+    with suppress(OSError):
+        return _ours_alone(Path(place.removeprefix("unix:")).parent)
+    return False
 
 
 def find_private_socket(target: str) -> str | None:

@@ -26,7 +26,7 @@ from levada._net.backoff import PASSING, RETRY, wait
 from levada._net.balancing import route
 from levada._net.credentials import parse_address
 from levada._net.lingering_calls import OPEN_CALLS
-from levada._net.private_socket import find_private_socket, is_loopback
+from levada._net.private_socket import find_private_socket, is_loopback, is_private
 from levada._net.request_queue import Kept, Request, RequestQueue
 from levada._net.turns import Turns, available
 from levada._net.versions import CLIENT, client_name
@@ -105,7 +105,7 @@ class Transport:
                 "encrypted."
             )
         self.takes_turns = available()
-        self._private = False
+        self._private: str | None = None  # the socket that the channel goes by in place of the address
         self._lock = threading.Lock()
         self._channel: Channel = None  # before the first call and after close
         self._pid = 0
@@ -124,6 +124,11 @@ class Transport:
     def is_far(self) -> bool:
         """Whether the address names another machine."""
         return not all(map(_is_near, self._target.places))
+
+    @property
+    def is_private(self) -> bool:
+        """Whether calls go by a socket that nobody but this user can reach, so that this user's server answers."""
+        return is_private(self._private or self._target.address)
 
     def expect_catalog(self, version: int) -> None:
         """From now on, ask servers for at least this catalog version, which another process has seen."""
@@ -410,7 +415,7 @@ class Transport:
 
     def _finds_socket(self) -> bool:
         """Return whether a server that did not run when the channel was opened has a private socket now."""
-        return not (self._answered or self._private) and self._socket() is not None
+        return not (self._answered or self._private is not None) and self._socket() is not None
 
     def _socket(self) -> str | None:
         """Return the private socket of the server, if no token says as whom to call."""
@@ -425,9 +430,9 @@ class Transport:
             # A child that was forked must not share the parent's connection.
             ("grpc.use_local_subchannel_pool", 1),
         ]
-        if (private := self._socket()) is not None:
-            self._private = True
-            return grpc.insecure_channel(private, options)
+        self._private = self._socket()
+        if self._private is not None:
+            return grpc.insecure_channel(self._private, options)
         if not self._target.address.startswith("unix:"):
             options += [
                 ("grpc.keepalive_time_ms", _KEEPALIVE_MS),

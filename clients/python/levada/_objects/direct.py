@@ -111,11 +111,11 @@ class _Requests:
 
 
 class Source(Protocol):
-    """A file to upload."""
+    """One file to upload: its path within a folder (empty for a single file), its size, and its bytes."""
 
     @property
     def path(self) -> str:
-        """Path within the folder; empty for a single file."""
+        """Path within the folder."""
         ...
 
     @property
@@ -126,6 +126,15 @@ class Source(Protocol):
     @property
     def file(self) -> Path | None:
         """The file on this machine that has the bytes; None if none has."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """BLAKE3 of the bytes, if it is known; else empty."""
+        ...
+
+    def chunks(self, offset: int) -> Iterator[bytes]:
+        """Yield the bytes from an offset on."""
         ...
 
     def read(self, offset: int, length: int) -> bytes:

@@ -1,7 +1,8 @@
 """Files of a store that this program opens itself, because it and the server are the same user's on one machine.
 
-The server offers them, but this program may see other disks, as in a container. So it uses only a file with the stamp
-that the server told.
+The server offers them. Another server could name any file of this user, so an offer counts only if it came by a private
+socket. This program may also see other disks, as in a container, so it uses only a file with the stamp that the server
+told.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada._base.progress import Progress
+    from levada._net.connection import Connection
     from levada_api.v1 import object_pb2
 
 _COPIED_BYTES = 16 * 2**20
@@ -36,33 +38,39 @@ class FileUnreachable(StoreUnreachable):
     """This program does not see the server's file, or may not write it now."""
 
 
-def write_local(file: object_pb2.LocalFile, source: Source, progress: Progress) -> None:
+def write_local(connection: Connection, file: object_pb2.LocalFile, source: Source, progress: Progress) -> None:
     """Append the bytes of a file of an upload that have not arrived.
+
+    Args:
+        connection: The connection by which the server offered the file.
 
     Raises:
         FileUnreachable: The bytes must go through the server.
         LimitReached: The store is full.
     """
-    with _opened(file, os.O_RDWR) as descriptor, _locked(file, descriptor):
+    with _opened(connection, file, os.O_RDWR) as descriptor, _locked(file, descriptor):
         at = os.fstat(descriptor).st_size
         progress.update(at)
         for count in _copy(source, descriptor, at):
             at += count
             progress.update(count)
-        while content := source.read(at, _READ_BYTES):
+        for content in source.chunks(at) if at < source.size else ():
             _write(descriptor, content, at)
             at += len(content)
             progress.update(len(content))
 
 
-def read_local(file: object_pb2.LocalFile, offset: int, end: int) -> Iterator[bytes]:
+def read_local(connection: Connection, file: object_pb2.LocalFile, offset: int, end: int) -> Iterator[bytes]:
     """Yield the bytes of a file from an offset to the byte before `end`.
+
+    Args:
+        connection: The connection by which the server offered the file.
 
     Raises:
         FileUnreachable: The bytes must come through the server.
         DamagedObject: The file became shorter.
     """
-    with _opened(file, os.O_RDONLY) as descriptor:
+    with _opened(connection, file, os.O_RDONLY) as descriptor:
         _check(file, descriptor)
         while offset < end:
             try:
@@ -76,9 +84,9 @@ def read_local(file: object_pb2.LocalFile, offset: int, end: int) -> Iterator[by
 
 
 @contextmanager
-def _opened(file: object_pb2.LocalFile, flags: int) -> Iterator[int]:
-    if sys.platform == "win32":
-        raise FileUnreachable  # no server runs there
+def _opened(connection: Connection, file: object_pb2.LocalFile, flags: int) -> Iterator[int]:
+    if sys.platform == "win32" or not connection.is_private:  # no server runs on Windows
+        raise FileUnreachable
     try:
         descriptor = os.open(file.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from blake3 import blake3
 from levada._base.errors import InvalidRequest, LevadaError, WrongValue
 from levada._net.job_context import job_of
 from levada._objects.handles import StoredObject
-from levada._objects.transfer import PATIENCE_SECONDS, FileSource, MemorySource, Source, hash_of, upload
+from levada._objects.transfer import PATIENCE_SECONDS, FileSource, MemorySource, hash_of, upload
 from levada._values.attached import AttachedFile
 from levada._values.blob import encode_blob
 from levada._values.condition_values import encode_condition_value
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from levada._net.connection import Connection
+    from levada._objects.direct import Source
     from levada._values.heading import Attribute, Heading
     from levada_api.v1 import schema_pb2
 
@@ -144,8 +145,8 @@ class Stager:
         if source is not None:
             return self._upload(request, source)
         request.folder = True
-        sources = _folder(path)
-        lines = "".join(f"{hash_of(source)} {source.size} {source.path}\n" for source in sources)
+        sources = [replace(source, hash=hash_of(source)) for source in _folder(path)]
+        lines = "".join(f"{source.hash} {source.size} {source.path}\n" for source in sources)
         stored = upload(self.connection, request, sources, blake3(lines.encode()).hexdigest())
         return stored.id, stored.hash
 

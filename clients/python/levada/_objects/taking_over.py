@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import DamagedObject
 from levada._objects.handles import StoredFolder
 from levada._objects.staging import staging_request
-from levada._objects.transfer import PATIENCE_SECONDS, FileSource, Source, download, upload
+from levada._objects.transfer import PATIENCE_SECONDS, FileSource, download, upload
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from levada._net.connection import Connection
+    from levada._objects.direct import Source
     from levada._objects.handles import StoredFile
     from levada._values.heading import Heading
     from levada_api.v1 import schema_pb2
@@ -49,6 +50,7 @@ class StoredSource:
     id: str
     path: str
     size: int
+    hash: str
     file: None = None
 
     def chunks(self, offset: int) -> Iterator[bytes]:
@@ -66,7 +68,7 @@ def stored_content(stored: StoredFile | StoredFolder) -> Content:
     """Return the content of an object of another server."""
     folder = isinstance(stored, StoredFolder)
     files = stored.files() if isinstance(stored, StoredFolder) else [stored]
-    sources = [StoredSource(file.connection, file.id, file.member, file.size) for file in files]
+    sources = [StoredSource(file.connection, file.id, file.member, file.size, file.hash) for file in files]
     path = stored.path if stored.codec == "filepath" else ""
     return Content(stored.name, stored.hash, folder, sources, path)
 

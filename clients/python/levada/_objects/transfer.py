@@ -10,7 +10,7 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -19,7 +19,7 @@ from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
 from levada._net.job_context import running_job
 from levada._objects.chunk_requests import chunk_request
-from levada._objects.direct import PartSender, SignedAddress, StoreUnreachable, ranges
+from levada._objects.direct import PartSender, SignedAddress, Source, StoreUnreachable, ranges
 from levada._objects.local_files import FileUnreachable, read_local, write_local
 from levada._objects.noted_uploads import noted
 from levada_api.v1 import object_pb2
@@ -40,33 +40,6 @@ STREAMED_SECONDS = 300.0
 """How long bytes go through the server after this machine could not reach a store."""
 
 
-class Source(Protocol):
-    """One file to upload: its path within a folder (empty for a single file), its size, and its bytes."""
-
-    @property
-    def path(self) -> str:
-        """Path within the folder."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Total size in bytes."""
-        ...
-
-    @property
-    def file(self) -> Path | None:
-        """The file on this machine that has the bytes; None if none has."""
-        ...
-
-    def chunks(self, offset: int) -> Iterator[bytes]:
-        """Yield the bytes from an offset on."""
-        ...
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Return the bytes of a range; fewer at the end."""
-        ...
-
-
 @dataclass(frozen=True)
 class FileSource:
     """A file on this machine."""
@@ -74,6 +47,7 @@ class FileSource:
     file: Path
     path: str
     size: int
+    hash: str = ""
 
     def chunks(self, offset: int) -> Iterator[bytes]:
         """Yield the bytes from an offset on."""
@@ -96,6 +70,7 @@ class MemorySource:
     parts: Sequence[memoryview]
     path: str = ""
     file: None = None
+    hash: str = ""
 
     @property
     def size(self) -> int:
@@ -202,7 +177,7 @@ def _send_parts(
         if reachable and source.size > staged.part_bytes and time.monotonic() >= connection.direct_again:
             before = progress.done
             # A single file's hash is the object's.
-            file_hash = hash_of(source) if source.path else hash_
+            file_hash = (source.hash or hash_of(source)) if source.path else hash_
             try:
                 _send_itself(connection, staged.upload_id, source, file_hash, progress)
                 continue
@@ -229,7 +204,7 @@ def _send_itself(connection: Connection, upload_id: str, source: Source, hash_: 
     except InvalidRequest as error:
         raise StoreUnreachable from error
     if begun.HasField("file"):
-        write_local(begun.file, source, progress)
+        write_local(connection, begun.file, source, progress)
     else:
         PartSender(connection, upload_id, source, begun, progress).run()
 
@@ -310,7 +285,7 @@ def download(
             request.length_bytes = end - offset
         try:
             for answer in connection.receive("ObjectService/DownloadObject", request, _Answer):
-                if (contents := answer.contents(offset, end)) is not None:
+                if (contents := answer.contents(connection, offset, end)) is not None:
                     for content in contents:
                         pauses = RETRY.pauses(PATIENCE_SECONDS)
                         offset += len(content)
@@ -347,7 +322,7 @@ class _Answer:
         signed = SignedAddress.of(told.request) if told.HasField("request") else None
         return cls(told.chunk.content, told.chunk.crc32, address or signed, told.size_bytes)
 
-    def contents(self, offset: int, end: int | None) -> Iterator[bytes] | None:
+    def contents(self, connection: Connection, offset: int, end: int | None) -> Iterator[bytes] | None:
         """Yield the bytes of a range from the store itself; None if the message has bytes."""
         last = self.size_bytes if end is None else min(end, self.size_bytes)
         match self.address:
@@ -356,7 +331,7 @@ class _Answer:
             case SignedAddress():
                 return ranges(self.address, self.size_bytes, offset, last)
             case _:
-                return read_local(self.address, offset, last)
+                return read_local(connection, self.address, offset, last)
 
 
 class _Garbled(DamagedObject):

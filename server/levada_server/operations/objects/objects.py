@@ -122,7 +122,13 @@ async def stage(
     async with engine.objects.connection() as connection, connection.transaction():
         await object_rows.insert_upload(connection, upload)
         await note_user(connection, caller, id_)
-    await asyncio.to_thread(store.begin, id_, folder=folder)
+    try:
+        await asyncio.to_thread(store.begin, id_, folder=folder)
+    except Exception:  # clients try again and again, so no record of each stays
+        async with engine.objects.connection() as connection:
+            await object_rows.doom_upload(connection, id_)
+            await object_rows.delete_doomed(connection, [id_])
+        raise
     direct = store.part_uploads is not None or (caller.local and store.folder is not None)
     return Staged(id_, part_uploads.PART_BYTES if direct else 0)
 

@@ -55,6 +55,8 @@ _MARK = "mark"
 _READ_BYTES = 2**20
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REPLACED = frozenset({errno.ELOOP, errno.EISDIR, errno.ENXIO})
+"""The errors of opening a link, a folder or a socket in place of a file; every other error may pass."""
 _READ_ONLY = 0o444
 _OURS = 0o600
 
@@ -83,6 +85,10 @@ class FolderStore:
         self.folder = folder.resolve()
         self._begun = (self.folder / MANAGED_FOLDER).is_dir()
         self._arrivals = Arrivals()
+
+    def expect_objects(self) -> None:
+        """From now on, take an empty folder for that of a mount whose disk is away: the database has objects here."""
+        self._begun = True
 
     # --------------------------------------------------------------------------------------------- uploads
 
@@ -118,6 +124,7 @@ class FolderStore:
             if path:
                 target.parent.mkdir(parents=True, exist_ok=True)
             self._take_local(upload, path)
+            _make_writable(target)
             with self._held(upload, changing=True) as arrival, target.open("ab") as file:
                 file.truncate(offset)
                 hashed = arrival.files.get(path)
@@ -170,11 +177,10 @@ class FolderStore:
             place.parent.mkdir(parents=True, exist_ok=True)
             if streamed.is_file():  # its bytes came through the server, or a commit did not end
                 arrival.files.pop(path, None)
+                _make_writable(streamed)
                 streamed.replace(place)
-            # A file whose commit did not end is read-only.
             descriptor = os.open(place, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, _OURS)
             try:
-                os.fchmod(descriptor, _OURS)
                 return _local_file(place, descriptor)
             finally:
                 os.close(descriptor)
@@ -385,7 +391,9 @@ class FolderStore:
         Raises:
             Unavailable: The folder is gone, or has nothing of the server any more.
         """
-        if not (self.folder / MANAGED_FOLDER if self._begun else self.folder).is_dir():
+        ours = (self.folder / MANAGED_FOLDER).is_dir()
+        self._begun = self._begun or ours
+        if not (ours if self._begun else self.folder.is_dir()):
             raise Unavailable(
                 f"The folder {self.folder} of the store `{self.name}` is away; perhaps its disk is not mounted.",
                 store=self.name,
@@ -444,6 +452,12 @@ def _hash_of_first(place: Path, count: int) -> FileHash:
     return hashed
 
 
+def _make_writable(place: Path) -> None:
+    """Let more bytes come into a file, if it is there: a commit that broke off has left it read-only."""
+    if place.is_file():
+        place.chmod(_OURS)
+
+
 def _local_file(place: Path, descriptor: int) -> LocalFile:
     """Describe an open file as programs find it."""
     found = os.fstat(descriptor)
@@ -455,7 +469,7 @@ def _whole(place: Path) -> Iterator[None]:
     """Hold the lock of a file that a program wrote itself.
 
     Raises:
-        Unavailable: The program still writes.
+        Unavailable: The program still writes, or the file cannot be opened now.
         DamagedObject: It is not a file, or has a second name, by which somebody could change it later.
     """
     try:
@@ -463,8 +477,12 @@ def _whole(place: Path) -> Iterator[None]:
         descriptor = os.open(place, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise
-    except OSError:
-        raise _replaced() from None
+    except OSError as error:
+        if error.errno in _REPLACED:
+            raise _replaced() from None
+        raise Unavailable(
+            f"A file of the upload cannot be opened now: {error.strerror}. Commit it again later."
+        ) from error
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:

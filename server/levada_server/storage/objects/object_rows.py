@@ -144,6 +144,11 @@ async def read_sent_files(connection: Connection, id_: UUID) -> list[SentFile]:
     return [SentFile(**row) for row in await connection.fetch(_SQL["read_parts"], id_)]
 
 
+async def stores_with_objects(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Return which of some stores keep objects."""
+    return [row["name"] for row in await connection.fetch(_SQL["stores_with_objects"], list(names))]
+
+
 async def known_uploads(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     """Return which of some uploads are under way."""
     return {row["id"] for row in await connection.fetch(_SQL["known_uploads"], ids)}

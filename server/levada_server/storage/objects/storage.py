@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from levada_server.errors import InvalidRequest, UnknownStore
 from levada_server.model.object_names import MANAGED_FOLDER, under
+from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.bucket_settings import BucketKind
 from levada_server.storage.objects.bucket_store import BucketStore
 from levada_server.storage.objects.folder_store import FolderStore
@@ -147,9 +148,22 @@ class ObjectStorage:
         """Lend a connection in autocommit."""
         async with self._opening:
             if self._database is None:
-                self._database = await Database.connect(self._database_url, size=POOL_SIZE)
+                self._database = await self._opened()
         async with self._database.connection() as connection:
             yield connection
+
+    async def _opened(self) -> Database:
+        """Connect, and tell the stores that are folders if the database has objects of theirs."""
+        database = await Database.connect(self._database_url, size=POOL_SIZE)
+        folders = {name: store for name, store in self.stores.items() if isinstance(store, FolderStore)}
+        try:
+            async with database.connection() as connection:
+                for name in await object_rows.stores_with_objects(connection, folders):
+                    folders[name].expect_objects()
+        except BaseException:
+            await database.close()
+            raise
+        return database
 
     async def close(self) -> None:
         """Close the connections."""

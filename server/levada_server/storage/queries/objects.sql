@@ -37,6 +37,11 @@ ON CONFLICT (object_id, path) DO NOTHING RETURNING token;
 -- name: read_parts
 SELECT path, token, size_bytes, hash FROM levada.object_parts WHERE object_id = $1 ORDER BY path;
 
+-- name: stores_with_objects
+-- Which of some stores keep objects; an upload may never have reached its store.
+SELECT s.name FROM unnest($1::text[]) AS s(name)
+WHERE EXISTS (SELECT FROM levada.object AS o WHERE o.store = s.name AND o.codec <> 'filepath' AND o.hash IS NOT NULL);
+
 -- name: known_uploads
 -- Which of some uploads are under way.
 SELECT id FROM levada.object WHERE id = ANY($1::uuid[]) AND state = 'uploading';
