@@ -190,11 +190,11 @@ classdef Table < levada.Relation
             %
             %   Folder     of the store; without it all folders that the server gives to the schema
             %   Minutes    for how long a file must not have changed; 0 for all files
-            %   Pattern    only files whose names match, as for levada.unchangedFiles
+            %   Pattern    only files whose names match: * is anything, ? one letter, [abc] one of these, [!abc] another one
             %   Attribute  the attribute, if the table has several
             %
             %   Errors: levada:InvalidRequest (there is no such attribute, or the schema may not name files there).
-            named = levada.internal.inputs.readOptions(struct('Folder', '', 'Minutes', 5, 'Pattern', '*', 'Attribute', ...
+            named = levada.internal.inputs.readOptions(struct('Folder', '', 'Minutes', 5, 'Pattern', '', 'Attribute', ...
                 ''), varargin);
             paths = levada.internal.objects.storeFiles(self, named);
         end

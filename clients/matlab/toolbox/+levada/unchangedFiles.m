@@ -20,7 +20,7 @@ function [files, unread] = unchangedFiles(folder, varargin)
 %
 %   See also levada.Manual, levada.Imported, levada.Table/unchangedFiles
 
-named = levada.internal.inputs.readOptions(struct('Minutes', 5, 'Pattern', '*'), varargin);
+named = levada.internal.inputs.readOptions(struct('Minutes', 5, 'Pattern', ''), varargin);
 minutes = levada.internal.inputs.readMinutes(named.Minutes);
 root = levada.internal.inputs.plainText(folder);
 files = cell(0, 1);
