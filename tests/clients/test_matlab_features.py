@@ -15,6 +15,14 @@ SHOWN_BY: dict[str, tuple[str, str] | str] = {
     "restrict, project, aggregate, join, unite": "operators",
     "insert, update, delete": "changes",
     "plan of a delete": ("test_a_plan_deletes_nothing_else", "test_delete_cascades_as_planned"),
+    "files that nobody changes any more": (
+        "test_only_files_that_nobody_changes_are_yielded",
+        "test_both_clients_find_the_same_files",
+    ),
+    "content of stores that is compared with its hash": (
+        "test_a_file_that_was_changed_is_told",
+        "test_damaged_bytes_of_a_store_are_never_returned",
+    ),
     "find rows that insert would refuse": (
         "test_validate_asks_everything_that_an_insert_would",
         "test_rows_at_fault_are_found_before_they_are_inserted",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from levada._crew.reports import Report
 
-TESTS = ("levada._cli.main",)
+TESTS = ("levada._cli.main", "levada._crew.discoveries", "levada._crew.reports", "levada._jobs.worker_session")
 PIPELINE = '''
 import os
 import signal

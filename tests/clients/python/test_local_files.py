@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from levada._objects.direct import Source
     from levada_server.storage.objects.storage import StoreFolders
 
-TESTS = ("levada._objects.local_files", "levada._objects.transfer")
+TESTS = (
+    "levada._objects.direct",
+    "levada._objects.local_files",
+    "levada._objects.taking_over",
+    "levada._objects.transfer",
+)
 
 MIB = 2**20
 SIZE = 21 * MIB + 5
