@@ -69,11 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
     if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ or sys.platform == "win32":
         return
-    folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="lv-"))  # short: paths of sockets below it have 104 characters at most
     os.environ["XDG_STATE_HOME"] = str(folder / "state")
     folder.chmod(0o711)  # for root, PostgreSQL runs as another user, who must have access
     # Whatever tests and their processes leave among the temporary files goes at the end.
-    temporary = folder / "t"  # short: paths of sockets have 104 characters at most
+    temporary = folder / "t"
     temporary.mkdir(mode=0o711)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     postgres = embedded.start(folder)

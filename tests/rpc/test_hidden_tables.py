@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest_asyncio
 
@@ -260,7 +261,7 @@ PLACES: dict[str, tuple[str, Build]] = {
     "a started lease": (
         "DeleteWorkerSession",
         lambda lab, name: job.DeleteWorkerSessionRequest(
-            worker_session=str(lab.worker_session),
+            worker_session=str(UUID(int=1)),  # a real one would end by the first call
             started_leases=[job.LeaseName(table=name, job_id=1, lease_token=lab.lease_token(lab.leases[0]))],
         ),
     ),

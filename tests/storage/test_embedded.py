@@ -59,7 +59,7 @@ sys.stdin.read()
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A folder that every user can enter; it stands for the temporary folder and for root's state."""
-    place = Path(tempfile.mkdtemp(prefix="levada-test-"))
+    place = Path(tempfile.mkdtemp(prefix="lv-"))
     place.chmod(0o711)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(place))
