@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from levada._cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 TESTS = ("levada._cli.main",)
 
@@ -68,6 +68,18 @@ def test_code_that_runs_as_it_is_has_no_places(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "a.py").write_text("import levada as dj\n\ntable = dj.FreeTable('lab.Session')\n", encoding="utf-8")
     assert main.main(["check-code", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "2 files: 0 places to change\n"
+
+
+@pytest.mark.parametrize("line", ["import levada.as_datajoint", "from levada import as_datajoint"])
+def test_code_that_has_taken_the_advice_has_no_imports_to_change(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "alone.py").write_text(f"{line}\nimport datajoint as dj\ndj.kill()\n", encoding="utf-8")
+    (tmp_path / "late.py").write_text(f"import datajoint as dj\n{line}\n", encoding="utf-8")
+    (tmp_path / "package" / "deep").mkdir(parents=True)
+    (tmp_path / "package" / "__init__.py").write_text(f"{line}\n", encoding="utf-8")
+    (tmp_path / "package" / "deep" / "lab.py").write_text("from datajoint import Manual\n", encoding="utf-8")
+    assert found(tmp_path, capsys) == [(3, "dj.kill"), (1, "datajoint")]
 
 
 def test_a_file_that_python_cannot_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

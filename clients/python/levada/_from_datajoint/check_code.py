@@ -67,19 +67,29 @@ def check(path: Path) -> tuple[list[Finding], int]:
     if not path.exists():
         raise InvalidRequest(f"There is no file or folder {path}.")
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return [finding for file in files for finding in _check_file(file)], len(files)
+    read = {file: _read(file) for file in files}
+    # A package is imported before its modules.
+    standing_in = {file.parent for file, (_, stands_in) in read.items() if stands_in and file.name == "__init__.py"}
+    findings = [
+        finding
+        for file, (found, _) in read.items()
+        for finding in found
+        if finding.advice != _IMPORT or standing_in.isdisjoint(file.parents)
+    ]
+    return findings, len(files)
 
 
-def _check_file(file: Path) -> list[Finding]:
+def _read(file: Path) -> tuple[list[Finding], bool]:
+    """Return the findings in a file, and whether it lets Levada stand in for DataJoint."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
-        return [Finding(file, line, file.name, f"Python cannot read it: {error}")]
+        return [Finding(file, line, file.name, f"Python cannot read it: {error}")], False
     reader = _Reader(file)
     reader.visit(tree)
     unique = {(finding.line, finding.name): finding for finding in reader.findings}
-    return sorted(unique.values(), key=lambda finding: (finding.line, finding.name))
+    return sorted(unique.values(), key=lambda finding: (finding.line, finding.name)), reader.stands_in
 
 
 class _Reader(ast.NodeVisitor):
@@ -91,20 +101,25 @@ class _Reader(ast.NodeVisitor):
         """The place below `datajoint` of each name that stands for it or one of its modules."""
         self._schemas: set[str] = set()
         self.findings: list[Finding] = []
+        self.stands_in = False
+        """Whether Levada stands in for DataJoint from here on."""
 
     def visit_Import(self, node: ast.Import) -> None:  # the name of the syntax
         for alias in node.names:
             package, _, below = alias.name.partition(".")
+            self.stands_in |= alias.name == "levada.as_datajoint"
             if package == _PACKAGE:
                 self._modules[alias.asname or package] = below if alias.asname else ""
-                self._found(node, alias.name, _IMPORT)
+                self._imported(node, alias.name)
                 self._tell(node, below, alias.name)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # as above
         package, _, below = (node.module or "").partition(".")
+        names = [alias.name for alias in node.names]
+        self.stands_in |= node.module == "levada.as_datajoint" or (node.module == "levada" and "as_datajoint" in names)
         if package != _PACKAGE or node.level:
             return
-        self._found(node, node.module or "", _IMPORT)
+        self._imported(node, node.module or "")
         for alias in node.names:
             place = f"{below}.{alias.name}".lstrip(".")
             self._modules[alias.asname or alias.name] = place
@@ -159,6 +174,10 @@ class _Reader(ast.NodeVisitor):
         reason = reason_for(TOP_LEVEL.get(place, place)) if place else None
         if reason is not None:
             self._found(node, written, reason)
+
+    def _imported(self, node: ast.stmt, name: str) -> None:
+        if not self.stands_in:
+            self._found(node, name, _IMPORT)
 
     def _found(self, node: ast.stmt | ast.expr, name: str, advice: str) -> None:
         self.findings.append(Finding(self._file, node.lineno, name, advice))
