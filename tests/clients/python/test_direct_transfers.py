@@ -14,6 +14,7 @@ from levada._objects import direct, transfer
 from levada.errors import DamagedObject
 from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
+from tests.support.large_files import MIB, SIZE, big_file, declare
 from tests.support.objects import EVERY_BUCKET, EVERY_STORE, stored_files
 
 if TYPE_CHECKING:
@@ -23,38 +24,12 @@ if TYPE_CHECKING:
 
 TESTS = ("levada._objects.direct", "levada._objects.noted_uploads", "levada._objects.transfer")
 
-MIB = 2**20
-SIZE = 21 * MIB + 5
-DEFINITION = """
-id : int32
----
-file = null : <attach@raw>
-folder = null : <object@raw>
-data = null : <hash@raw>
-image = null : <npy@raw>
-"""
-
 
 @pytest.fixture(autouse=True)
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep copies and notes apart from those of other tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     hurry_transfers(monkeypatch)
-
-
-def declare(connection: lv.Connection) -> type[lv.Manual]:
-    @lv.Schema("lab", connection=connection)
-    class Thing(lv.Manual):
-        definition = DEFINITION
-
-    return Thing
-
-
-def big_file(folder: Path, size: int = SIZE, name: str = "a big file%.bin") -> Path:
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(os.urandom(size))
-    return file
 
 
 @EVERY_BUCKET

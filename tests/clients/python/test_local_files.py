@@ -24,6 +24,7 @@ from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.objects.store import LocalFile
 from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
+from tests.support.large_files import MIB, SIZE, big_file, declare
 from tests.support.objects import stored_files
 from tests.support.private_address import private_address
 from tests.support.small_disk import small_disk
@@ -41,10 +42,6 @@ TESTS = (
     "levada._objects.transfer",
 )
 
-MIB = 2**20
-SIZE = 21 * MIB + 5
-DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <object@raw>\ndata = null : <hash@main>\n"
-
 
 @pytest.fixture(autouse=True)
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -53,21 +50,6 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     hurry_transfers(monkeypatch)
     with lv.config.override(stores={name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}):
         yield
-
-
-def declare(connection: lv.Connection) -> type[lv.Manual]:
-    @lv.Schema("lab", connection=connection)
-    class Thing(lv.Manual):
-        definition = DEFINITION
-
-    return Thing
-
-
-def big_file(folder: Path, size: int = SIZE, name: str = "a big file%.bin") -> Path:
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(os.urandom(size))
-    return file
 
 
 @contextmanager
