@@ -1,4 +1,7 @@
-"""Large answers take turns, and small calls go on between them; whoever sends large requests has pauses."""
+"""Large answers take turns, and small calls go on between them.
+
+Whoever sends large requests, or leaves answers unread, has pauses.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import threading
 import pytest
 
 from levada_server.rpc import turns as limits
-from levada_server.rpc.turns import LARGE_BYTES, ROUNDS, LargeRequests, Turns
+from levada_server.rpc.turns import LARGE_BYTES, ROUNDS, UNREAD_BYTES, Pauses, Turns
 
 ANNA, BEN, OWN = 1, 2, None
 """Two users, and the server's own."""
@@ -43,9 +46,9 @@ async def test_small_answers_do_not_wait() -> None:
     await holding
 
 
-async def waits(requests: LargeRequests, user: int | None) -> bool:
+async def waits(pauses: Pauses, user: int | None) -> bool:
     """Return whether the next request of a user is not read at once."""
-    pause = asyncio.create_task(requests.await_pause(user))
+    pause = asyncio.create_task(pauses.await_pause(user))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     try:
@@ -56,33 +59,48 @@ async def waits(requests: LargeRequests, user: int | None) -> bool:
 
 
 async def test_a_user_who_sent_a_large_request_has_a_pause_and_others_have_none() -> None:
-    requests = LargeRequests()
-    assert await requests.read(lambda: "read", ANNA, HUGE) == "read"
-    assert await requests.read(lambda: "read", OWN, HUGE) == "read"
-    assert [await waits(requests, user) for user in (ANNA, BEN, OWN)] == [True, False, False]
+    pauses = Pauses()
+    assert await pauses.read(lambda: "read", ANNA, HUGE) == "read"
+    assert await pauses.read(lambda: "read", OWN, HUGE) == "read"
+    assert [await waits(pauses, user) for user in (ANNA, BEN, OWN)] == [True, False, False]
 
 
 async def test_a_request_that_cannot_be_read_costs_the_same_pause() -> None:
-    requests = LargeRequests()
+    pauses = Pauses()
     with pytest.raises(ZeroDivisionError):
-        await requests.read(lambda: 1 // 0, ANNA, HUGE)
-    assert await waits(requests, ANNA)
+        await pauses.read(lambda: 1 // 0, ANNA, HUGE)
+    assert await waits(pauses, ANNA)
+
+
+async def test_a_user_who_left_a_large_answer_has_a_pause_that_its_size_does_not_lengthen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "ANSWER_S_PER_BYTE", 1e-12)
+    pauses = Pauses()
+    pauses.leave_unread(BEN, LARGE_BYTES - 1)
+    pauses.leave_unread(OWN, HUGE)
+    assert [await waits(pauses, user) for user in (BEN, OWN)] == [False, False]
+    pauses.leave_unread(ANNA, 2**60)
+    await pauses.await_pause(ANNA)  # some 30 µs, where all bytes would have taken the longest pause
+    monkeypatch.setattr(limits, "ANSWER_S_PER_BYTE", 1.0)
+    pauses.leave_unread(ANNA, UNREAD_BYTES)
+    assert await waits(pauses, ANNA)
 
 
 async def test_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_PAUSE_S", 0.01)
-    requests = LargeRequests()
-    await requests.read(lambda: None, ANNA, HUGE)
-    await requests.await_pause(ANNA)
-    assert not await waits(requests, ANNA)
+    pauses = Pauses()
+    await pauses.read(lambda: None, ANNA, HUGE)
+    await pauses.await_pause(ANNA)
+    assert not await waits(pauses, ANNA)
 
 
 async def test_requests_that_waited_for_the_same_pause_are_not_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_PAUSE_S", 0.01)
     monkeypatch.setattr(limits, "STEP_S", 3600.0)
-    requests = LargeRequests()
-    await requests.read(lambda: None, ANNA, HUGE)
-    first, second = (asyncio.create_task(requests.await_pause(ANNA)) for _ in range(2))
+    pauses = Pauses()
+    await pauses.read(lambda: None, ANNA, HUGE)
+    first, second = (asyncio.create_task(pauses.await_pause(ANNA)) for _ in range(2))
     await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
     assert first.done() != second.done()
     for waiting in (first, second):
@@ -91,15 +109,15 @@ async def test_requests_that_waited_for_the_same_pause_are_not_read_together(mon
 
 
 async def test_one_large_request_is_read_at_a_time() -> None:
-    requests, events, go_on = LargeRequests(), list[str](), threading.Event()
+    pauses, events, go_on = Pauses(), list[str](), threading.Event()
 
     def slow() -> None:
         events.append("first begins")
         go_on.wait()
         events.append("first ends")
 
-    first = asyncio.create_task(requests.read(slow, ANNA, 1))
-    second = asyncio.create_task(requests.read(lambda: events.append("second"), BEN, 1))
+    first = asyncio.create_task(pauses.read(slow, ANNA, 1))
+    second = asyncio.create_task(pauses.read(lambda: events.append("second"), BEN, 1))
     await asyncio.sleep(0)
     go_on.set()
     await asyncio.gather(first, second)

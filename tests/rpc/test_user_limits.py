@@ -253,6 +253,35 @@ async def test_the_size_of_a_schema_is_not_measured_for_each_insert(engine: Engi
     assert measured["lab"][1] > 0
 
 
+async def test_who_leaves_a_large_result_unread_waits(
+    engine: Engine, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "ANSWER_S_PER_BYTE", 1.0)
+    await make.make_table(engine, "Session", "session : int32\n---\nnote : varchar(1000)\n")
+    await make.insert(engine, "Session", [{"session": number, "note": "x" * 1000} for number in range(20_000)])
+    leaving = await token(engine, "leaving")
+    await users.grant_role(engine, ME, "leaving", Role.VIEWER, named("", "lab"))
+    table = relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))
+    request = query_service_pb2.FetchRelationRequest(relation=relation_pb2.Relation(nodes=[table]))
+    info = server_service_pb2_grpc.ServerServiceStub(channel).GetServerInfo
+    asked = server_service_pb2.GetServerInfoRequest()
+    queries = query_service_pb2_grpc.QueryServiceStub(channel)
+    async for _ in queries.FetchRelation(request, metadata=leaving):
+        pass
+    await info(asked, metadata=leaving)  # who reads to the end has no pause
+    call = queries.FetchRelation(request, metadata=leaving)
+    read_bytes = 0
+    while read_bytes < turns.LARGE_BYTES:
+        read_bytes += (await call.read()).ByteSize()
+    call.cancel()
+    async with asyncio.timeout(60.0):
+        while True:  # until the server has seen that the client is gone
+            held = asyncio.ensure_future(info(asked, metadata=leaving))
+            if not (await asyncio.wait({held}, timeout=1.0))[0]:
+                break
+    held.cancel()
+
+
 async def test_who_sends_large_requests_waits_and_others_do_not(
     engine: Engine, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

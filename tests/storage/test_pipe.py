@@ -62,6 +62,24 @@ async def test_a_writer_that_is_hurried_needs_no_reader(tmp_path: Path) -> None:
     assert space.used_bytes == 0
 
 
+async def test_one_piece_goes_to_disk_at_a_time(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path)
+    pipes = [Pipe(space) for _ in range(2)]
+    for pipe in pipes:
+        pipe.hurry()
+        for _ in range(IN_MEMORY):
+            await pipe.put(PIECE)
+    async with space.turn:
+        writing = [asyncio.create_task(pipe.put(PIECE)) for pipe in pipes]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert [pipe.spooled_bytes for pipe in pipes] == [0, 0]
+    await asyncio.gather(*writing)
+    assert [pipe.spooled_bytes for pipe in pipes] == [len(PIECE)] * 2
+    for pipe in pipes:
+        await pipe.close()
+
+
 async def test_a_reader_that_catches_up_frees_the_disk(tmp_path: Path) -> None:
     space = SpoolSpace(tmp_path)
     pipe = Pipe(space)

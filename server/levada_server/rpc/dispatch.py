@@ -34,7 +34,7 @@ from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS
 from levada_server.rpc.status import identified, reason_of, shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
-from levada_server.rpc.turns import LargeRequests, Turns
+from levada_server.rpc.turns import Pauses, Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
@@ -98,6 +98,7 @@ class Call:
         self._dispatcher = dispatcher
         self._write = write
         self._sent = False
+        self.sent_bytes = 0
         self._repeated = False
 
     async def identify(self, method: Method, request: Message) -> None:
@@ -124,8 +125,10 @@ class Call:
     async def send(self, message: Message | bytes) -> None:
         """Send a message of a streamed response; cancel the call if nobody reads any more."""
         assert self._write is not None, f"{self.path} has one response"
+        content = message if isinstance(message, bytes) else message.SerializeToString()
         self._sent = True
-        await self._write(message if isinstance(message, bytes) else message.SerializeToString())
+        self.sent_bytes += len(content)
+        await self._write(content)
 
     async def repeat_if_behind(
         self, work: Callable[[], Awaitable[_Result]], behind: Callable[[_Result], bool] = lambda _: False
@@ -226,7 +229,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         self._engines: dict[int, Engine] = {}
         self._streams: dict[Call, RunningCall] = {}
         self._turns = Turns()
-        self._large_requests = LargeRequests()
+        self._pauses = Pauses()
         self._unknown = self._refusal("This server has no such method.")
         self._streamed = self._refusal(
             "The method takes a stream of requests, which browsers cannot send; call it by gRPC."
@@ -360,7 +363,9 @@ class Dispatcher(grpc.GenericRpcHandler):
 
         async def many(_: object, context: Context) -> None:
             async def work(call: Call) -> bytes:
-                return await pieces(await self._only(request, context, call), call)
+                asked = await self._only(request, context, call)
+                with self._noticing_who_leaves(method, call):
+                    return await pieces(asked, call)
 
             await self._watched(method, context, work)
 
@@ -396,6 +401,16 @@ class Dispatcher(grpc.GenericRpcHandler):
                 yield
             finally:
                 del self._streams[call]
+
+    @contextmanager
+    def _noticing_who_leaves(self, method: Method, call: Call) -> Iterator[None]:
+        """Let the caller have a pause if the call is cut off, unless its answer is endless."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not method.endless:
+                self._pauses.leave_unread(_sender(call.caller.identity), call.sent_bytes)
+            raise
 
     def end_refused(self) -> None:
         """End the streams of callers whose user was disabled, or whose token was revoked or has expired."""
@@ -468,7 +483,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     async def _next(self, request: type[Message], context: Context, call: Call) -> Message | None:
         """Read the next message of a request; None after the last."""
-        await self._large_requests.await_pause(_sender(call.caller.identity))
+        await self._pauses.await_pause(_sender(call.caller.identity))
         content: object = await context.read()
         return await self._decoded(request, content, call) if isinstance(content, bytes) else None  # EOF
 
@@ -483,7 +498,7 @@ class Dispatcher(grpc.GenericRpcHandler):
                 count_elements(request.DESCRIPTOR.full_name, content, QUICK_STEPS)
                 return _parsed(request, content)
         sender = _sender(call.caller.identity)
-        return await self._large_requests.read(lambda: _counted(request, content), sender, len(content))
+        return await self._pauses.read(lambda: _counted(request, content), sender, len(content))
 
 
 def request_named(id_: str, method: str, identity: Identity) -> Request | None:
@@ -511,7 +526,7 @@ def _digest_now(request: Message) -> bytes:
 
 
 def _sender(identity: Identity) -> Hashable | None:
-    """Return who has the pauses after large requests: the user, or the machine of callers who are not known."""
+    """Return who has the pauses: the user, or the machine of callers who are not known."""
     return identity.address.rpartition(":")[0] if identity.user_id == NOBODY.user_id else identity.user_id
 
 

@@ -16,8 +16,12 @@ ROUNDS = 10
 """A small call takes about this many rounds of the event loop, from its arrival to its answer."""
 LOOP_S_PER_BYTE = 4e-9
 """How long, in seconds, each byte of a large request keeps small calls waiting: it is copied four times."""
-REQUESTS_SHARE = 0.25
-"""The share of the time that the large requests of all users may take."""
+ANSWER_S_PER_BYTE = 8e-9
+"""The same for each byte of a large result: it is read from PostgreSQL, converted and sent."""
+UNREAD_BYTES = 8 * 2**20
+"""About how many bytes of an answer are sent to a client that does not read."""
+SHARE = 0.25
+"""The share of the time that the large requests and the unread answers of all users may take."""
 MOST_PAUSE_S = 30.0
 """The longest pause of a user, in seconds."""
 STEP_S = 0.02
@@ -50,8 +54,8 @@ class _Pause:
     waiting: int = 0
 
 
-class LargeRequests:
-    """Pauses of the users who send large requests. The server's own user has none.
+class Pauses:
+    """Pauses of the users who send large requests, or leave results unread. The server's own user has none.
 
     Copying a message and sending its values to PostgreSQL keeps all other calls waiting. gRPC copies it as soon as
     somebody waits for it, and nobody knows its size before, so a pause is for the user's next request of any size.
@@ -97,13 +101,24 @@ class LargeRequests:
             async with self._turn:
                 return await asyncio.to_thread(timed)
         finally:
-            if sender is not None:
-                self._pause(sender, seconds)
+            self._pause(sender, seconds)
 
-    def _pause(self, sender: Hashable, seconds: float) -> None:
+    def leave_unread(self, sender: Hashable | None, sent_bytes: int) -> None:
+        """Let a user who left before the end of an answer have a pause.
+
+        Args:
+            sender: The user.
+            sent_bytes: How much of the answer was sent; perhaps the client read the beginning.
+        """
+        if sent_bytes >= LARGE_BYTES:
+            self._pause(sender, min(sent_bytes, UNREAD_BYTES) * ANSWER_S_PER_BYTE)
+
+    def _pause(self, sender: Hashable | None, seconds: float) -> None:
         """Begin or extend the pause of a user after work of some seconds."""
+        if sender is None:
+            return
         now = asyncio.get_running_loop().time()
         self._pauses = {user: pause for user, pause in self._pauses.items() if pause.end > now or pause.waiting}
         pause = self._pauses.setdefault(sender, _Pause(now))
-        pause.end = max(now, pause.end) + seconds / REQUESTS_SHARE * len(self._pauses)
+        pause.end = max(now, pause.end) + seconds / SHARE * len(self._pauses)
         pause.end = min(pause.end, now + MOST_PAUSE_S)

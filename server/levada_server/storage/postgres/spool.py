@@ -49,6 +49,8 @@ class SpoolSpace:
     limit_bytes: int = SPOOL_BYTES
     memory_bytes: int = ARRIVALS_BYTES
     used_bytes: int = field(default=0, init=False)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    """Held while a piece of a result goes to disk: one at a time, so that other calls go on between them."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def take(self, size: int) -> bool:
@@ -245,9 +247,11 @@ class Pipe:
             self._patience_s -= loop.time() - began
 
     async def _spool(self, piece: bytes) -> None:
+        assert self._space is not None
         self._taken_bytes += len(piece)
         try:
-            await asyncio.to_thread(self._append, piece)
+            async with self._space.turn:
+                await asyncio.to_thread(self._append, piece)
         except OSError as error:
             raise LimitReached(
                 f"The result waits for its reader, and the server's disk cannot hold it ({error.strerror}). "
