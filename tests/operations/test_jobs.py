@@ -274,6 +274,14 @@ async def test_jobs_are_completed_in_a_group_and_one_by_one_when_one_of_them_fai
     assert len(await make.fetch(pipeline, "Stat")) == 3
 
 
+async def test_jobs_without_room_for_their_rows_fail_and_others_of_the_group_do_not(pipeline: Engine) -> None:
+    leases = await make.reserve(pipeline, await make.make_session(pipeline), "Stat", 2)
+    pipeline.quota.schema_bytes = 1
+    jobs = [make.completed(leases[0], result(leases[0])), make.completed(leases[1], {})]
+    full, unready = (await results.complete(pipeline, ME, jobs)).outcomes
+    assert isinstance(full, LimitReached) and unready is None
+
+
 async def test_those_who_wait_for_one_table_share_its_looks(
     pipeline: Engine, connection: asyncpg.Connection[asyncpg.Record]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import tempfile
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import uvloop
 
 from levada_server import errors
 from levada_server.logs import JsonLines, begin_call
@@ -21,6 +23,8 @@ from tests.storage.test_ending_states import CASES, check_translation
 from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from levada_server.storage.postgres.database import Connection
 
 PREPARE = """
@@ -220,6 +224,33 @@ async def test_a_connection_that_was_cut_is_unavailable(connection: Connection, 
         await killer.close()
     with pytest.raises(errors.Unavailable, match=r"^PostgreSQL is out of reach; try again\.$"), translated():
         await connection.execute("SELECT 1")  # the driver says `connection is closed`
+
+
+def test_a_copy_whose_connection_is_cut_is_unavailable_and_nothing_else_is_logged(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def rows(connection: Connection, killer: Connection) -> AsyncIterator[bytes]:
+        yield b"1\n"
+        await killer.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+        while not connection.is_closed():  # noqa: ASYNC110  # the driver has no event for it
+            await asyncio.sleep(0)
+        yield b"2\n"
+
+    async def copy() -> None:
+        database = await Database.connect(database_url)
+        killer = await asyncpg.connect(database_url)
+        try:
+            async with database.transaction() as connection:
+                await connection.execute("CREATE TABLE public.number (n integer)")
+                await connection.copy_to_table("number", schema_name="public", source=rows(connection, killer))
+        finally:
+            await killer.close()
+            await database.close()
+
+    with pytest.raises(errors.Unavailable):
+        uvloop.run(copy())  # asyncio's own loop does not refuse to write
+    gc.collect()  # only then is the future of the driver found to be forgotten
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 async def test_a_pool_that_is_closed_is_unavailable(database_url: str) -> None:

@@ -81,12 +81,11 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
     Returns:
         For each job None or an error: LeaseLost if it went to another worker, was cancelled or was given up;
         MakeContract if it inserted rows but not its key, or into a table that it may not write; InputsChanged
-        if rows that it read have changed; or the error of a row, which names the row and the insert.
+        if rows that it read have changed; LimitReached if a schema has no room for its rows; or the error of a row,
+        which names the row and the insert.
     """
     view = await engine.gate.open(caller)
     await engine.shapes.store(engine.scope, shapes_of(jobs), lasting=True)
-    for name in dict.fromkeys(insert.table.schema for job in jobs for insert in job.inserts):
-        await engine.quota.admit(engine.scope, name)
     if len(jobs) > 1:
         try:
             done = await _commit(engine, view, jobs)
@@ -114,6 +113,8 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
 
 async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> _Committed:
     """Commit jobs, all or none."""
+    for schema in dict.fromkeys(insert.table.schema for job in jobs for insert in job.inserts):
+        await engine.quota.admit(engine.scope, schema)
     done = await _commit_at_once(engine, view, jobs)
     if done is None:
         with engine.memory.share() as memory:

@@ -216,8 +216,9 @@ def translated() -> Iterator[None]:
         if known is None:
             raise
         raise known from error
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        if isinstance(error, asyncpg.InterfaceError) and not _CLOSED.search(str(error)):
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, RuntimeError, OSError) as error:
+        # A RuntimeError is the event loop's, of a socket that has been closed while rows were copied.
+        if isinstance(error, (asyncpg.InterfaceError, RuntimeError)) and not _CLOSED.search(str(error)):
             raise
         if isinstance(error, OSError) and not _of_connection(error):
             raise
@@ -262,6 +263,14 @@ def _of_connection(error: OSError) -> bool:
 def _out_of_reach(error: Exception) -> Unavailable:
     _LOG.warning("out of reach: %s", str(error) or type(error).__name__)
     return Unavailable("PostgreSQL is out of reach; try again.")
+
+
+def is_told_by_a_call(record: logging.LogRecord) -> bool:
+    """Return whether a line of asyncio's log tells of a lost connection of which a call tells too.
+
+    The driver forgets to look at the future of a COPY whose connection is lost while it sends rows.
+    """
+    return record.exc_info is not None and isinstance(record.exc_info[1], asyncpg.ConnectionDoesNotExistError)
 
 
 def key_values(error: asyncpg.PostgresError) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
-from levada_server.storage.postgres.failures import LOST_CONNECTION, out_of_reach
+from levada_server.storage.postgres.failures import LOST_CONNECTION, is_told_by_a_call, out_of_reach
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +24,10 @@ CLOSE_S = 10.0
 """How long a stopping server waits for connections that are in use."""
 SETTLE_S = 5.0
 """The time, in seconds, that a connection has to answer after a failure, and to close."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not is_told_by_a_call(record)
 
 
 class Pool:
@@ -41,6 +45,7 @@ class Pool:
     def __init__(
         self, connect: Callable[[], Awaitable[Connection]], first: Connection, settings: str | None = None
     ) -> None:
+        logging.getLogger("asyncio").addFilter(_is_news)
         self.settings = settings
         self.version = first.get_server_version()
         self._connect = connect
