@@ -146,3 +146,18 @@ def test_worker_goes_on_without_the_right_to_what_it_computes(
         assert "pipeline.Slow" in worker.said(told)
         samples.insert([(7,)])
         assert '{"n": 7}' in worker.said('success pipeline.Double {"n": 7}')
+
+
+@pytest.mark.usefixtures("anna")
+def test_draining_worker_ends_without_a_table_that_it_may_not_compute_and_says_so(
+    tmp_path: Path, server_address: str, connection: lv.Connection
+) -> None:
+    folder = pipeline(tmp_path, "return")
+    with Worker(folder, server_address, "--tables", "Double", "--drain") as worker:  # declares the tables
+        assert worker.end()[0] == 0
+    lv.FreeTable(connection, "pipeline.Sample").insert([(1,)])
+    withdraw(connection)
+    with Worker(folder, server_address, "--tables", "Slow", "Double", "--drain") as worker:
+        assert "pipeline.Slow" in worker.said("cannot refresh")
+        assert worker.end()[0] == 1
+    assert len(lv.FreeTable(connection, "pipeline.Double")) == 1

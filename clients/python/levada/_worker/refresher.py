@@ -42,7 +42,8 @@ class Refresher:
 
     Attributes:
         drained: Set when no job is pending or reserved, even after a refresh, but jobs whose `make` inserted nothing,
-            and each table has looked for new rows.
+            and each table has looked for new rows. Tables that the server refuses are left out.
+        refused: Those tables, as `schema.Table`.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Refresher:
         self._said: set[str] = set()
         self._closed = threading.Event()
         self.drained = threading.Event()
+        self.refused: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="levada-refresh", daemon=True)
         self._thread.start()
 
@@ -101,11 +103,11 @@ class Refresher:
         """Refresh all tables; return how many more jobs are pending than before.
 
         Raises:
-            LevadaError: The server refused a table; the others are refreshed.
+            LevadaError: The server refused a table; the others are refreshed. A draining worker leaves it out instead.
         """
         count = 0
         refusals = []
-        for table in self._tables:
+        for table in tuple(self._tables):
             first = table in self._unseen
             try:
                 answer = job_calls.refresh(
@@ -120,7 +122,10 @@ class Refresher:
                 raise
             except LevadaError as refusal:
                 self._complain(refusal)
-                refusals.append(refusal)
+                if self._drain:
+                    self._leave_out(table)
+                else:
+                    refusals.append(refusal)
                 continue
             if first:
                 self._unseen.remove(table)
@@ -128,6 +133,12 @@ class Refresher:
         if refusals:
             raise refusals[0]
         return count
+
+    def _leave_out(self, table: schema_pb2.TableName) -> None:
+        self.refused.add(f"{table.schema}.{table.table}")
+        self._tables.remove(table)
+        if table in self._unseen:
+            self._unseen.remove(table)
 
     def _discovers(self) -> bool:
         """Return whether a worker looks for new rows, or should."""
@@ -138,7 +149,7 @@ class Refresher:
         return len(found) < len(names) or any(discovery.state in _LOOKING for discovery in found)
 
     def _open_jobs(self) -> int:
-        found = job_calls.progress(self._connection, self._tables)
+        found = job_calls.progress(self._connection, self._tables) if self._tables else ()
         return sum(p.pending_count - p.unready_count + p.reserved_count for p in found)
 
     def _complain(self, error: LevadaError) -> None:

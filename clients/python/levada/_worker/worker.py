@@ -43,7 +43,7 @@ class Settings:
         tables: Their names; empty for all.
         processes: How many processes compute in parallel.
         max_jobs: Stop after this many jobs; None for any number.
-        drain: Stop when nothing is left to do.
+        drain: Stop when nothing is left to do, but for tables that the server refuses.
         lease: How long a silent worker keeps its jobs.
         grace: How long running jobs may take after a stop signal.
         limits: The limits of one `make`, for tables that set none.
@@ -141,7 +141,9 @@ class _Supervisor:
 
     def run(self) -> Ending:
         try:
-            return Ending(self._run(), self._tables, stopped=bool(self._stop.count))
+            code = self._run()
+            tables = tuple(table for table in self._tables if table.full_name not in self._refused)
+            return Ending(code, tables, stopped=bool(self._stop.count))
         finally:
             if self._refresher is not None:
                 self._refresher.close()
@@ -242,4 +244,8 @@ class _Supervisor:
         if self._crew:
             text = f"gave up the jobs of {len(self._crew)} of its processes; others can take them over"
             self._observer.happened("gave_up", text)
-        return EXIT_OK
+        return EXIT_FAILED if self._refused else EXIT_OK
+
+    @property
+    def _refused(self) -> set[str]:
+        return self._refresher.refused if self._refresher is not None else set()

@@ -171,8 +171,8 @@ def run(connection: Connection, options: argparse.Namespace) -> int:
     settings = _settings(options, max_jobs=None, drain=True, retry_errors=options.retry)
     tally = _Tally()
     ending = workers.work(connection, settings, _observer(options, tally))
-    if ending.code != workers.EXIT_OK:
-        return workers.EXIT_FAILED
+    if not ending.tables:
+        return ending.code
     failed = 0
     listed: list[dict[str, object]] = []
     for table in ending.tables:
@@ -199,7 +199,7 @@ def run(connection: Connection, options: argparse.Namespace) -> int:
         )
     sys.stdout.flush()
     _summarize(connection, options, ending, tally)
-    return workers.EXIT_FAILED if failed or ending.stopped else workers.EXIT_OK
+    return workers.EXIT_FAILED if failed or ending.stopped else ending.code
 
 
 def _settings(
