@@ -266,7 +266,7 @@ def _out_of_reach(error: Exception) -> Unavailable:
 
 
 def is_told_by_a_call(record: logging.LogRecord) -> bool:
-    """Return whether a line of asyncio's log tells of a lost connection of which a call tells too.
+    """Return whether a line of asyncio's log tells of a lost connection, about which a call tells too.
 
     The driver forgets to look at the future of a COPY whose connection is lost while it sends rows.
     """
