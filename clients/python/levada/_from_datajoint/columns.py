@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
+from levada._from_datajoint.choices import choices_of, question_id
 from levada._from_datajoint.decisions import Question
 from levada._from_datajoint.defaults import write_default
 from levada._from_datajoint.plan import PlannedColumn
-from levada._from_datajoint.stored_types import Translation, Way, in_key, is_shape, split_comment, translate
+from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredTable
     from levada._from_datajoint.plan import PlannedTable
 
-_LEAVE_OUT = "leave out"
 _UNICODE = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"})
 
 
@@ -164,38 +164,18 @@ class ColumnPlanner:
 
     def _decided(self, where: str, column: Column, in_primary_key: bool) -> Translation | None:
         """Ask what becomes of a type that has no counterpart."""
-        answers = {"text": "bring it as the text that the database shows"}
-        word = "type"
-        if column.type.startswith("set"):
-            word, answers = "set", {**answers, "json": "bring it as a JSON list of words"}
-        elif self._is_shape(column):
-            answers = {
-                "text": "bring it as text, as ST_AsText writes it, without its SRID",
-                "hex": "bring it as hexadecimal digits of the stored bytes: the SRID in four bytes, then the shape",
-            }
-        elif "binary" in column.type or "bytea" in column.type or "blob" in column.type:
-            answers = {"hex": "bring it as text of hexadecimal digits"}
-        if in_primary_key:
-            answers.pop("json", None)
-        else:
-            answers[_LEAVE_OUT] = "leave the column out"
-        answer = self._decisions.ask(
-            Question(f"{word}:{where}", f"{where} is of type {column.type}, which has no counterpart here.", answers)
+        choices = choices_of(column.type, self._database.dialect, in_key=in_primary_key)
+        question = Question(
+            question_id(column.type, where),
+            f"{where} is of type {column.type}, which has no counterpart here.",
+            {answer: choice.effect for answer, choice in choices.items()},
         )
-        match answer:
-            case "json":
-                return Translation("json", Way.WORDS)
-            case "hex":
-                return Translation("text", Way.HEX)
-            case "leave out":
-                self._changes.append(f"{where} is left out.")
-                return None
-            case _:
-                return Translation("text", Way.SHAPE if self._is_shape(column) else Way.PLAIN)
-
-    def _is_shape(self, column: Column) -> bool:
-        """Return whether a column has shapes as MySQL stores them; those of PostgreSQL come as its text."""
-        return self._database.dialect == "mysql" and is_shape(column.type)
+        answer = self._decisions.ask(question)
+        # Without an answer the plan goes on, to find all questions; it cannot run.
+        translation = next(iter(choices.values())).translation if answer is None else choices[answer].translation
+        if translation is None:
+            self._changes.append(f"{where} is left out.")
+        return translation
 
     def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
         seen = self._database.observations.get((table.place, column.name))

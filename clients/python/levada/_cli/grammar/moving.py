@@ -176,8 +176,11 @@ def _add_import(commands: Commands) -> None:
         "check-code",
         "find what code written for DataJoint must change; nothing is run",
         run="moving:check_code",
-        examples=("check-code pipeline", "check-code pipeline/ingest.py"),
+        examples=("check-code pipeline", "check-code pipeline/ingest.py --decisions decisions.toml"),
         server=parsing.NONE,
         json="one object per place: file, line, name, advice",
     )
     check.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder with Python files")
+    parsing.file(
+        check, "--decisions", help="the file of decisions of the import: names, types and stores that it chose"
+    )
