@@ -229,6 +229,11 @@ class ColumnPlanner:
             return translation.type.replace("{store}", translation.store)
         if place.to not in self._stores:
             self._refuse(f"There is no store {place.to!r} here; there are {', '.join(self._stores) or 'none'}.")
+        if not Path(place.folder).is_dir():
+            self._refuse(
+                f"The store {translation.store!r} has the folder {place.folder} in the file of decisions, and there is "
+                "no such folder on this machine."
+            )
         folder = self._stores.get(place.to)
         if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
             self._refuse(

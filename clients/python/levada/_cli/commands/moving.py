@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, Unavailable
-from levada._base.prompt import user_choice
+from levada._base.prompt import choose, type_secret
 from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.output import print_json
@@ -16,7 +15,7 @@ from levada._from_datajoint import check_code as checking
 from levada._from_datajoint import importing, telling
 from levada._from_datajoint.addresses import Address, read_address
 from levada._from_datajoint.decisions import Decisions, read_decisions
-from levada._from_datajoint.plan import Plan, check_answered
+from levada._from_datajoint.plan import Plan, check_answered, how_to_decide
 from levada._from_datajoint.planning import make_plan
 from levada._from_datajoint.spellings import spellings_in
 
@@ -70,10 +69,12 @@ def _open(address: Address) -> Source:
 
     Raises:
         Unavailable: It cannot be reached, or refuses the user.
+        PreconditionFailed: No password came.
     """
     password = address.password if address.password is not None else os.environ.get("LEVADA_SOURCE_PASSWORD")
     if password is None:
-        password = getpass.getpass(f"Password of {address.user}: ") if sys.stdin.isatty() else ""
+        otherwise = "Put it into LEVADA_SOURCE_PASSWORD."
+        password = type_secret(f"Password of {address.user}", otherwise) if sys.stdin.isatty() else ""
     try:
         return importing.open_source(address, password)
     except (OSError, RuntimeError) as error:
@@ -90,16 +91,30 @@ def _plan(source: Source, connection: Connection, decisions: Decisions, options:
     plan = make_plan(facts, decisions, spellings, stores)
     asks = sys.stdin.isatty() and not options.json and not options.plan
     while asks and plan.questions:
-        for question in plan.questions:
-            print(question.text)
-            for answer, effect in question.answers.items():
-                print(f"  {answer}: {effect}")
-            answer = user_choice("Decide", tuple(question.answers))
-            decisions.answers[question.id] = answer
-            print(f'For the file of decisions: "{question.id}" = "{answer}"')
+        if plan.problems:
+            # They need no answers, so nobody answers in vain.
+            later = f"Mend this first; then {plural(len(plan.questions), 'question')} will be asked."
+            raise InvalidRequest("\n".join([*plan.problems, later]))
+        _ask(plan, decisions)
         decisions.open.clear()
         plan = make_plan(facts, decisions, spellings, stores)
     return plan
+
+
+def _ask(plan: Plan, decisions: Decisions) -> None:
+    """Ask the questions of a plan.
+
+    Raises:
+        PreconditionFailed: An answer did not come.
+    """
+    for number, question in enumerate(plan.questions):
+        print(question.text)
+        for answer, effect in question.answers.items():
+            print(f"  {answer}: {effect}")
+        otherwise = f"These decisions are missing. {how_to_decide(plan.questions[number:])}"
+        answer = choose("Decide", tuple(question.answers), None, otherwise)
+        decisions.answers[question.id] = answer
+        print(f'For the file of decisions: "{question.id}" = "{answer}"')
 
 
 def _print_plan(plan: Plan, options: argparse.Namespace) -> None:

@@ -1,0 +1,93 @@
+"""The questions of an import at a terminal, and the faults that need no answer."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from levada._cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.mariadb import MariaDB
+
+TESTS = ("levada._cli.main",)
+
+
+class Terminal(io.StringIO):
+    """A terminal, at which somebody types some lines and then ends the input."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def typed(
+    server: str, lab_0_14: MariaDB, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[str, str]]:
+    """Run an import that fails at a terminal; return its output and its error."""
+
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+
+    def run(lines: str, *words: str | Path) -> tuple[str, str]:
+        monkeypatch.setattr("sys.stdin", Terminal(lines))
+        assert main.main(["import-datajoint", lab_0_14.url, *map(str, words), "--url", server]) == 1
+        said = capsys.readouterr()
+        return said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def stores_alone(decisions: Path) -> Path:
+    """A file that has the stores, and answers no question."""
+    text = decisions.read_text(encoding="utf-8")
+    decisions.write_text(text[text.index("[stores]") :], encoding="utf-8")
+    return decisions
+
+
+def test_faults_that_need_no_answer_come_before_the_questions(typed: Callable[..., tuple[str, str]]) -> None:
+    out, err = typed("utc\n")
+    assert "Decide" not in out
+    assert "Where is the content of the store 'ext'" in err
+    assert "Where is the content of the store 'raw'" in err
+    assert "Mend this first; then 5 questions will be asked." in err
+
+
+def test_a_folder_of_a_store_that_is_not_there_is_a_fault(
+    typed: Callable[..., tuple[str, str]], stores_alone: Path, tmp_path: Path
+) -> None:
+    text = stores_alone.read_text(encoding="utf-8").splitlines()
+    text[1] = f'ext = {{ folder = "{tmp_path / "gone"}", to = "main" }}'
+    stores_alone.write_text("\n".join(text), encoding="utf-8")
+    out, err = typed("utc\n", "--decisions", stores_alone)
+    assert "Decide" not in out
+    assert f"The store 'ext' has the folder {tmp_path / 'gone'} in the file of decisions, and there is no such" in err
+
+
+def test_an_input_that_ends_says_what_is_missing_and_where_to_write_it(
+    typed: Callable[..., tuple[str, str]], stores_alone: Path
+) -> None:
+    out, err = typed("parent\n", "--decisions", stores_alone)
+    assert 'For the file of decisions: "spelling:lab.kin.kin_ibfk_1" = "parent"' in out
+    assert "No answer came to 'Decide'. These decisions are missing. Write them into a file" in err
+    assert "pass it with --decisions" in err
+    assert '"set:lab.mark.flags" = "text"' in err
+    assert '"spelling:lab.kin.kin_ibfk_1" =' not in err
+    assert "prompt=False" not in err
+
+
+def test_a_password_that_does_not_come_can_be_in_the_environment(
+    typed: Callable[..., tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.delenv("LEVADA_SOURCE_PASSWORD", raising=False)
+    monkeypatch.setattr("getpass.getpass", ended)
+    _, err = typed("")
+    assert "No answer came to 'Password of root'. Put it into LEVADA_SOURCE_PASSWORD." in err
