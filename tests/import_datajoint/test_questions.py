@@ -30,7 +30,6 @@ def typed(
     server: str, lab_0_14: MariaDB, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[str, str]]:
     """Run an import that fails at a terminal; return its output and its error."""
-
     monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
 
     def run(lines: str, *words: str | Path) -> tuple[str, str]:

@@ -277,7 +277,7 @@ async def test_a_login_that_nobody_answers_says_how_to_go_on(
         address,
     ):
         there = f"https://localhost:{address.rpartition(':')[2]}"
-        with pytest.raises(PreconditionFailed, match="Nobody can answer.*Nothing was sent.*`certificates`"):
+        with pytest.raises(PreconditionFailed, match=r"Nobody can answer.*Nothing was sent.*`certificates`"):
             await asyncio.to_thread(lv.login, there)
 
 
@@ -285,7 +285,7 @@ async def test_a_login_whose_input_ends_says_how_to_give_a_token(
     server: tuple[RpcServer, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    with pytest.raises(PreconditionFailed, match="No token came.*pipe it in"):
+    with pytest.raises(PreconditionFailed, match=r"No token came.*pipe it in"):
         await asyncio.to_thread(lv.login, server[1])
 
 

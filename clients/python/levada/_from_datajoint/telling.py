@@ -98,6 +98,10 @@ def report_facts(report: Report) -> dict[str, object]:
                 "rows_here": brought.here.count,
                 "digest_there": brought.there.text,
                 "digest_here": brought.here.text,
+                "only_there": brought.difference.only_there,
+                "only_here": brought.difference.only_here,
+                "other_values": brought.difference.other_values,
+                "examples": list(brought.difference.examples),
                 "kept_as_bytes": dict(brought.kept_bytes),
             }
             for brought in report.tables
@@ -121,9 +125,17 @@ def _table_facts(table: PlannedTable, definition: str) -> dict[str, object]:
 
 
 def _difference(brought: Brought) -> str:
-    if brought.there.count != brought.here.count:
-        return f"DIFFERENT: {plural(brought.here.count, 'row')} here; rows that were deleted there stay here"
-    return "DIFFERENT: as many rows, but other values; rows that changed there are not changed here"
+    difference = brought.difference
+    parts = [
+        f"{plural(count, 'row')} {why}"
+        for count, why in (
+            (difference.only_here, "only here, as rows that were deleted there stay here"),
+            (difference.other_values, "with other values, as rows that changed there are not changed here"),
+            (difference.only_there, "only there"),
+        )
+        if count
+    ]
+    return f"DIFFERENT: {'; '.join(parts)}; such as {' and '.join(f'({one})' for one in difference.examples)}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -99,10 +99,7 @@ def _show_page(started: pb.StartLoginResponse) -> None:
 
 
 def _typed_token(address: str) -> str:
-    if _somebody_types():
-        token = type_secret(f"Token for {address}", _TOKEN)
-    else:
-        token = sys.stdin.readline()
+    token = type_secret(f"Token for {address}", _TOKEN) if _somebody_types() else sys.stdin.readline()
     if not token.strip():
         raise PreconditionFailed(f"No token came. {_TOKEN}")
     return token.strip()
