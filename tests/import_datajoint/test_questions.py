@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,8 +53,8 @@ def stores_alone(decisions: Path) -> Path:
 def test_faults_that_need_no_answer_come_before_the_questions(typed: Callable[..., tuple[str, str]]) -> None:
     out, err = typed("utc\n")
     assert "Decide" not in out
-    assert "Where is the content of the store 'ext'" in err
-    assert "Where is the content of the store 'raw'" in err
+    assert "content of the store 'ext', and which store here takes it? Write both into the file of decisions" in err
+    assert "content of the store 'raw', and its files stay there, so which store here has the same folder?" in err
     assert "Mend this first; then 5 questions will be asked." in err
 
 
@@ -90,3 +91,30 @@ def test_a_password_that_does_not_come_can_be_in_the_environment(
     monkeypatch.setattr("getpass.getpass", ended)
     _, err = typed("")
     assert "No answer came to 'Password of root'. Put it into LEVADA_SOURCE_PASSWORD." in err
+
+
+@pytest.mark.parametrize("address", ["mysql://anna@127.0.0.1:{port}", "postgresql://anna@127.0.0.1:{port}/lab"])
+def test_a_database_that_does_not_answer_is_one_line(
+    address: str, server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.delenv("LEVADA_SOURCE_PASSWORD", raising=False)
+    with socket.socket() as taken:  # bound, and never listening
+        taken.bind(("127.0.0.1", 0))
+        url = address.format(port=taken.getsockname()[1])
+        assert main.main(["import-datajoint", url, "--url", server]) == 1
+    err = capsys.readouterr().err
+    assert "cannot be read" in err
+    assert "LEVADA_SOURCE_PASSWORD" in err
+    assert "Traceback" not in err
+
+
+def test_a_refused_user_is_one_line(
+    server: str, lab_0_14: MariaDB, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "wrong")
+    url = lab_0_14.url.replace("root@", "anna@")
+    assert main.main(["import-datajoint", url, "--url", server]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("levada import-datajoint: mysql://localhost cannot be read: Access denied for user 'anna'")
+    assert err.count("\n") == 1

@@ -220,10 +220,13 @@ class ColumnPlanner:
             return translation.type
         place = self._decisions.stores.get(translation.store)
         if place is None:
-            example = f'{translation.store} = {{ folder = "…", to = "{next(iter(self._stores), "main")}" }}'
+            if translation.way is Way.STORED_PATH:
+                question, to = "its files stay there, so which store here has the same folder", "…"
+            else:
+                question, to = "which store here takes it", next(iter(self._stores), "main")
             problem = (
-                f"Where is the content of the store {translation.store!r}, and which store here takes it? Write both "
-                f"into the file of decisions, under [stores]: {example}"
+                f"Where is the content of the store {translation.store!r}, and {question}? Write both into the file of "
+                f'decisions, under [stores]: {translation.store} = {{ folder = "…", to = "{to}" }}'
             )
             self._refuse(problem)
             return translation.type.replace("{store}", translation.store)

@@ -77,8 +77,10 @@ def _open(address: Address) -> Source:
         password = type_secret(f"Password of {address.user}", otherwise) if sys.stdin.isatty() else ""
     try:
         return importing.open_source(address, password)
-    except (OSError, RuntimeError) as error:
-        raise Unavailable(f"{address} cannot be read: {error}") from None
+    except Unavailable as error:
+        if password:
+            raise
+        raise Unavailable(f"{error}. There was no password; LEVADA_SOURCE_PASSWORD may have it.") from None
 
 
 def _plan(source: Source, connection: Connection, decisions: Decisions, options: argparse.Namespace) -> Plan:
