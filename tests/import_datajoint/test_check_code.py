@@ -31,6 +31,7 @@ from datajoint import admin
 
 schema = dj.schema("lab")
 dj.config["database.host"] = "db.example.org"
+dj.errors._switch_filepath_types(True)
 
 
 @schema
@@ -64,12 +65,13 @@ def test_every_place_that_must_change_is_named(tmp_path: Path, capsys: pytest.Ca
         (2, "datajoint.external"),
         (3, "datajoint"),
         (6, "dj.config['database.host']"),
-        (16, "dj.kill"),
-        (17, "Session().make_sql"),
-        (17, "Session.tier_regexp"),
-        (17, "schema.external"),
-        (18, "dj.conn().query"),
-        (19, "admin.set_password"),
+        (7, "dj.errors._switch_filepath_types"),
+        (17, "dj.kill"),
+        (18, "Session().make_sql"),
+        (18, "Session.tier_regexp"),
+        (18, "schema.external"),
+        (19, "dj.conn().query"),
+        (20, "admin.set_password"),
     ]
 
 

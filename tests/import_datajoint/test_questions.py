@@ -69,6 +69,19 @@ def test_a_folder_of_a_store_that_is_not_there_is_a_fault(
     assert f"The store 'ext' has the folder {tmp_path / 'gone'} in the file of decisions, and there is no such" in err
 
 
+def test_a_store_for_files_that_stay_comes_with_the_lines_that_add_it(
+    typed: Callable[..., tuple[str, str]], stores_alone: Path, tmp_path: Path
+) -> None:
+    lines = stores_alone.read_text(encoding="utf-8").splitlines()
+    added = f'[stores.{{0}}]\nfolder = "{tmp_path}"\n[stores.{{0}}.register]\n"*" = [""]\n'
+    for to, then in (("main", ', and write `to = "raw"` into the file of decisions'), ("nowhere", "")):
+        lines[2] = f'raw = {{ folder = "{tmp_path}", to = "{to}" }}'
+        stores_alone.write_text("\n".join(lines), encoding="utf-8")
+        _, err = typed("utc\n", "--decisions", stores_alone)
+        assert f"levada stop`){then}:\n" in err
+        assert added.format("raw" if to == "main" else to) in err
+
+
 def test_an_input_that_ends_says_what_is_missing_and_where_to_write_it(
     typed: Callable[..., tuple[str, str]], stores_alone: Path
 ) -> None:

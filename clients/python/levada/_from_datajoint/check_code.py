@@ -10,7 +10,7 @@ from levada._base.absent_names import ABSENT as ABSENT_MEMBERS
 from levada._base.config import MEANINGLESS
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
-from levada._datajoint.absent import TOP_LEVEL, reason_for
+from levada._datajoint.absent import NEEDLESS, TOP_LEVEL, reason_for
 from levada._from_datajoint import naming
 from levada._from_datajoint.syntax import Texts, argument, last_word, names_of, tier_of
 from levada._from_datajoint.written_definitions import otherwise
@@ -260,6 +260,8 @@ class _Reader(ast.NodeVisitor):
 
     def _tell(self, node: ast.stmt | ast.expr, place: str, written: str) -> None:
         reason = reason_for(TOP_LEVEL.get(place, place)) if place else None
+        if place in NEEDLESS:
+            reason = f"leave it out, as it has no effect: {NEEDLESS[place]}"
         if reason is not None:
             self._found(node, written, reason)
 

@@ -16,7 +16,7 @@ from levada._from_datajoint.stored_types import Translation, Way, in_key, split_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from levada._from_datajoint.decisions import Decisions
+    from levada._from_datajoint.decisions import Decisions, StorePlace
     from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredTable
     from levada._from_datajoint.plan import PlannedTable
 
@@ -231,7 +231,8 @@ class ColumnPlanner:
             self._refuse(problem)
             return translation.type.replace("{store}", translation.store)
         if place.to not in self._stores:
-            self._refuse(f"There is no store {place.to!r} here; there are {', '.join(self._stores) or 'none'}.")
+            known = f"the stores here are {', '.join(self._stores)}" if self._stores else "no store is here"
+            self._refuse(f"There is no store {place.to!r}; {known}. {self._how_to_add(translation, place)}")
         if not Path(place.folder).is_dir():
             self._refuse(
                 f"The store {translation.store!r} has the folder {place.folder} in the file of decisions, and there is "
@@ -241,9 +242,22 @@ class ColumnPlanner:
         if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
             self._refuse(
                 f"Files of the store {translation.store!r} stay where they are, in {place.folder}, but the store "
-                f"{place.to!r} here has the folder {folder}. Add a store with that folder to the server's stores.toml."
+                f"{place.to!r} here has the folder {folder}. {self._how_to_add(translation, place)}"
             )
         return translation.type.replace("{store}", place.to)
+
+    def _how_to_add(self, translation: Translation, place: StorePlace) -> str:
+        """Write how a store gets what an import needs: the folder of files that stay, and the right to name them."""
+        if translation.way is not Way.STORED_PATH:
+            return "Name one of them, or add it to the server's stores.toml."
+        name, then = place.to, ""
+        if place.to in self._stores:
+            name = translation.store
+            then = f', and write `to = "{name}"` into the file of decisions'
+        return (
+            "Add these lines to the server's stores.toml (of your own server: .levada/stores.toml, then `levada "
+            f'stop`){then}:\n[stores.{name}]\nfolder = "{place.folder}"\n[stores.{name}.register]\n"*" = [""]'
+        )
 
     def _refuse(self, problem: str) -> None:
         if problem not in self._problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
@@ -142,7 +143,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     found = list(lines)
     if found:
         yield title
-        yield from (f"  {line}" for line in found)
+        yield from (indent(text, "  ") for text in found)
 
 
 def _sentence(text: str) -> str:
