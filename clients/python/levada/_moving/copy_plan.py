@@ -194,7 +194,8 @@ class _Look:
             for store, attribute in missing.items()
         ]
         self.remarks += [
-            f"Registered files are not copied: those of the store `{store}` must lie in it there by the same paths."
+            f"Registered files are not copied: those of the store `{store}` must lie in it there by the same paths, in "
+            "folders that its `register` in stores.toml gives to their schema."
             for store in sorted(in_place)
         ]
 
