@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from typing import TYPE_CHECKING
 
@@ -131,3 +132,27 @@ def test_a_refused_user_is_one_line(
     err = capsys.readouterr().err
     assert err.startswith("levada import-datajoint: mysql://localhost cannot be read: Access denied for user 'anna'")
     assert err.count("\n") == 1
+
+
+def test_a_right_that_is_missing_comes_before_the_questions(
+    server: str,
+    lab_0_14: MariaDB,
+    stores_alone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main(["users", "add", "rita", "--schemas", "lab", "--json", "--url", server]) == 0
+    monkeypatch.setenv("LEVADA_TOKEN", json.loads(capsys.readouterr().out)["secret"])
+    monkeypatch.setenv("LEVADA_URL", server)
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    monkeypatch.setattr("sys.stdin", Terminal("parent\n"))
+    assert (
+        main.main(["import-datajoint", lab_0_14.url, "lab", "a-animal", "Upper", "--decisions", str(stores_alone)]) == 1
+    )
+    said = capsys.readouterr()
+    assert "Decide" not in said.out
+    assert (
+        "You may not make the schema `a_animal` here. An administrator lets you: `levada users change rita" in said.err
+    )
+    assert "You may not make the schema `from_datajoint` here" in said.err
+    assert "schema `lab`" not in said.err

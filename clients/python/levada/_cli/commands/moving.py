@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, Unavailable
@@ -90,7 +91,12 @@ def _plan(source: Source, connection: Connection, decisions: Decisions, options:
         raise InvalidRequest(f"The database has no schema {', '.join(map(repr, missing))} that its user may read.")
     spellings = spellings_in(options.code) if options.code else {}
     stores = importing.stores_of(connection)
-    plan = make_plan(facts, decisions, spellings, stores)
+
+    def make() -> Plan:
+        plan = make_plan(facts, decisions, spellings, stores)
+        return replace(plan, problems=(*plan.problems, *importing.missing_rights(plan, connection)))
+
+    plan = make()
     asks = sys.stdin.isatty() and not options.json and not options.plan
     while asks and plan.questions:
         if plan.problems:
@@ -99,7 +105,7 @@ def _plan(source: Source, connection: Connection, decisions: Decisions, options:
             raise InvalidRequest("\n".join([*plan.problems, later]))
         _ask(plan, decisions)
         decisions.open.clear()
-        plan = make_plan(facts, decisions, spellings, stores)
+        plan = make()
     return plan
 
 
