@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+import tomllib
 import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -351,7 +352,9 @@ def test_a_terminal_is_asked_for_decisions(
     assert main.main(["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--url", server]) == 1
     told = capsys.readouterr().out
     assert '"set:lab.mark.flags" = "text"' in told
-    assert "You decided:" in told
+    # The list can be copied into the file of decisions.
+    listed = tomllib.loads(told.partition("You decided:\n")[2].partition("\nThese")[0])
+    assert listed["set:lab.mark.flags"] == "text"
 
 
 def test_an_import_that_was_killed_goes_on(

@@ -42,7 +42,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         "These jobs go to `from_datajoint`, as history:",
         (f"{jobs.place} ({plural(jobs.row_count, 'job')})" for jobs in plan.jobs),
     )
-    yield from _section("You decided:", (f"{id_}: {answer}" for id_, answer in plan.decided.items()))
+    yield from _section("You decided:", (f'"{id_}" = "{answer}"' for id_, answer in plan.decided.items()))
     yield from _section("These grants have this effect here; they are not made:", plan.grants)
     yield from _section("These keep it from running:", plan.problems)
     for question in plan.questions:
