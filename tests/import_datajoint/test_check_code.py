@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from levada._cli import main
+from levada._from_datajoint.decisions import Decisions
+from levada._from_datajoint.written_definitions import otherwise
+from levada_server.errors import InvalidDefinition
+from levada_server.model.kinds import Kind
+from levada_server.model.types import parse_type
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.main",)
+TESTS = (
+    "levada._cli.main",
+    "levada._from_datajoint.decisions",
+    "levada._from_datajoint.written_definitions",
+)
 
 CODE = '''\
 import datajoint as dj
@@ -21,6 +31,7 @@ from datajoint import admin
 
 schema = dj.schema("lab")
 dj.config["database.host"] = "db.example.org"
+dj.errors._switch_filepath_types(True)
 
 
 @schema
@@ -54,13 +65,169 @@ def test_every_place_that_must_change_is_named(tmp_path: Path, capsys: pytest.Ca
         (2, "datajoint.external"),
         (3, "datajoint"),
         (6, "dj.config['database.host']"),
-        (16, "dj.kill"),
-        (17, "Session().make_sql"),
-        (17, "Session.tier_regexp"),
-        (17, "schema.external"),
-        (18, "dj.conn().query"),
-        (19, "admin.set_password"),
+        (7, "dj.errors._switch_filepath_types"),
+        (17, "dj.kill"),
+        (18, "Session().make_sql"),
+        (18, "Session.tier_regexp"),
+        (18, "schema.external"),
+        (19, "dj.conn().query"),
+        (20, "admin.set_password"),
     ]
+
+
+RENAMED = """\
+import levada as dj
+
+PREFIX = "a-"
+schema = dj.schema("lab")
+computed = dj.create_virtual_module("other", PREFIX + compute())
+animal = dj.create_virtual_module("animal", PREFIX + "animal")
+upper = dj.VirtualModule("upper", schema_name="Upper")
+again = dj.virtual_schema(f"{PREFIX}animal")
+table = dj.FreeTable(dj.conn(), "`a-animal`.`#species`")
+late = dj.Schema()
+late.activate("a-animal")
+zoo = dj.VirtualModule("zoo", "zoo")
+"""
+DEFINED = '''\
+import levada as dj
+
+schema = dj.Schema("lab")
+
+
+@schema
+class Mark(dj.Lookup):
+    definition = """
+    # words : set('a')
+    mark : int
+    ---
+    flags = 'a:b' : set('a:b','c')  # words
+    place : point
+    bits : bit(8)
+    xmin : int
+    trace = null : blob@ext
+    plain : enum('set')  # not : bit(1)
+    """
+
+    class Part(dj.Part):
+        definition = """
+        -> master
+        digest : binary(16)
+        ---
+        flags : set('a')
+        """
+'''
+DECISIONS = """
+[schemas]
+"a-animal" = "zoo"
+[attributes]
+"lab.#mark.xmin" = "x_min"
+[decisions]
+"set:lab.*" = "json"
+"type:lab.#mark.place" = "leave out"
+[stores]
+ext = { folder = "/mnt/ext", to = "main" }
+"""
+
+
+def advice(path: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[tuple[int, str], str]:
+    main.main(["check-code", str(path), "--json", *words])
+    places = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {(place["line"], place["name"]): place["advice"] for place in places}
+
+
+@pytest.fixture
+def decisions(tmp_path: Path) -> str:
+    file = tmp_path / "decisions.toml"
+    file.write_text(DECISIONS, encoding="utf-8")
+    return str(file)
+
+
+def test_schemas_that_the_import_renames_are_named_wherever_code_names_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], decisions: str
+) -> None:
+    file = tmp_path / "pipeline.py"
+    file.write_text(RENAMED, encoding="utf-8")
+    names = [
+        (6, "dj.create_virtual_module('a-animal')", "a_animal"),
+        (7, "dj.VirtualModule('Upper')", "upper"),
+        (8, "dj.virtual_schema('a-animal')", "a_animal"),
+        (9, "dj.FreeTable('a-animal')", "a_animal"),
+        (11, "late.activate('a-animal')", "a_animal"),
+    ]
+    told = advice(file, capsys)
+    assert list(told) == [(line, name) for line, name, _ in names]
+    assert all(f"`{here}`" in told[line, name] for line, name, here in names)
+    told = advice(file, capsys, "--decisions", decisions)
+    assert "`zoo`, as decided" in told[6, "dj.create_virtual_module('a-animal')"]
+    assert "`upper`" in told[7, "dj.VirtualModule('Upper')"]
+
+
+def test_definitions_say_what_has_no_counterpart_and_what_the_import_decided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], decisions: str
+) -> None:
+    file = tmp_path / "pipeline.py"
+    file.write_text(DEFINED, encoding="utf-8")
+    told = advice(file, capsys)
+    assert list(told) == [
+        (12, "set('a:b','c')"),
+        (13, "point"),
+        (14, "bit(8)"),
+        (15, "xmin"),
+        (23, "binary(16)"),
+        (25, "set('a')"),
+    ]
+    assert "write `json` or `text`" in told[12, "set('a:b','c')"]
+    assert "write `uint8`" in told[14, "bit(8)"]
+    assert "[attributes]" in told[15, "xmin"]
+    told = advice(file, capsys, "--decisions", decisions)
+    assert told[12, "set('a:b','c')"] == told[25, "set('a')"] == "write `json`, as decided for the import"
+    assert told[13, "point"] == "leave this attribute out, as the import did"
+    assert "`x_min`" in told[15, "xmin"]
+    assert "write `blob@main`" in told[16, "blob@ext"]
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *(name for kind in Kind for name in kind.traits.names),
+        "int(11) unsigned",
+        "numeric(8) unsigned",
+        "enum('a','b')",
+        "attach@ext",
+    ],
+)
+def test_types_that_the_server_takes_need_no_change(type_: str) -> None:
+    assert not list(otherwise(f"a : int\n---\nb : {type_}", "lab.mark", Decisions()))
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "set('a')",
+        "bit",
+        "bit(1)",
+        "point",
+        "geometry",
+        "multipolygon",
+        "decimal(40,2)",
+        "dec(8,2)",
+        "fixed(8,2)",
+        "jsonb",
+        "int unsigned zerofill",
+        "decimal(8,2) zerofill",
+        "char(0)",
+        "inet4",
+        "nvarchar(3)",
+    ],
+)
+def test_types_that_the_server_refuses_have_advice_that_it_takes(type_: str) -> None:
+    with pytest.raises(InvalidDefinition):
+        parse_type(type_)
+    (found,) = otherwise(f"a : int\n---\nb : {type_}", "lab.mark", Decisions())
+    assert found.word == type_
+    for written in re.findall(r"`([^`]+)`", found.advice):
+        parse_type(written)
 
 
 def test_code_that_runs_as_it_is_has_no_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

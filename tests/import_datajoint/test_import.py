@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+import tomllib
 import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -282,19 +283,44 @@ def test_a_second_run_brings_what_is_new(
     assert (code, new) == (0, {"lab.Session.Trial": 1, "lab.Pair": 1})
 
 
-def test_values_that_differ_here_are_found(
-    brought: Callable[[str], lv.FreeTable], bring: Callable[..., tuple[int, Any]], lab_0_14: MariaDB, decisions: Path
+def test_a_table_that_differs_says_so_in_the_report_and_with_the_data(
+    brought: Callable[[str], lv.FreeTable],
+    bring: Callable[..., tuple[int, Any]],
+    server: str,
+    lab_0_14: MariaDB,
+    decisions: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    brought("a_animal.Animal").update1({"animal_id": 3, "nick": "changed"})
-    code, told = bring(lab_0_14.url, "--decisions", decisions, "--yes")
-    different = [table["table"] for table in told["report"]["tables"] if table["digest_there"] != table["digest_here"]]
-    brought("a_animal.Animal").update1({"animal_id": 3, "nick": "it's"})
-    assert (code, told["report"]["equal"], different) == (1, False, ["a_animal.Animal"])
-
-
-def test_verified_tables_are_noted_with_the_data(brought: Callable[[str], lv.FreeTable]) -> None:
-    row = one(brought("from_datajoint.ImportedTable"), there="a-animal.animal")
-    assert (row["name"], row["row_count"], len(row["digest"])) == ("a_animal.Animal", 3, 32)
+    animals, imported = brought("a_animal.Animal"), brought("from_datajoint.ImportedTable")
+    before = one(imported, there="a-animal.animal")
+    assert (before["name"], before["equal"], before["examples"]) == ("a_animal.Animal", True, [])
+    assert before["digest_there"] == before["digest_here"]
+    only_here = {**one(animals, animal_id=3), "animal_id": 8}
+    animals.update1({"animal_id": 3, "nick": "changed"})
+    animals.insert1(only_here)
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    words = ["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--yes", "--url", server]
+    try:
+        assert main.main(words) == 1
+        noted = one(imported, there="a-animal.animal")
+    finally:
+        animals.update1({"animal_id": 3, "nick": "it's"})
+        (animals & "animal_id = 8").delete(prompt=False)
+    told = capsys.readouterr().out
+    assert (
+        "a_animal.Animal: 0 new rows, 3 rows, DIFFERENT: 1 row only here, as rows that were deleted there stay here; "
+        "1 row with other values, as rows that changed there are not changed here; such as (animal_id=3) and "
+        "(animal_id=8)\n"
+    ) in told
+    assert told.endswith(": 1 table different.\n")
+    assert {name: noted[name] for name in ("equal", "rows_there", "rows_here", "only_there", "only_here")} == {
+        "equal": False, "rows_there": 3, "rows_here": 4, "only_there": 0, "only_here": 1,
+    }  # fmt: skip
+    assert (noted["other_values"], noted["examples"]) == (1, ["animal_id=3", "animal_id=8"])
+    assert noted["digest_there"] == before["digest_there"] != noted["digest_here"]
+    assert bring(lab_0_14.url, "--decisions", decisions, "--yes")[0] == 0
+    assert one(imported, there="a-animal.animal")["equal"]
 
 
 def test_written_classes_are_those_of_the_tables(
@@ -326,7 +352,9 @@ def test_a_terminal_is_asked_for_decisions(
     assert main.main(["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--url", server]) == 1
     told = capsys.readouterr().out
     assert '"set:lab.mark.flags" = "text"' in told
-    assert "You decided:" in told
+    # The list can be copied into the file of decisions.
+    listed = tomllib.loads(told.partition("You decided:\n")[2].partition("\nThese")[0])
+    assert listed["set:lab.mark.flags"] == "text"
 
 
 def test_an_import_that_was_killed_goes_on(

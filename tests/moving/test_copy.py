@@ -156,6 +156,12 @@ def test_rows_with_other_values_stay_and_are_named(laptop: Lab, bare: Lab, levad
     assert told["tables"][0]["examples"] == ["animal=1"]
     with bare.connection as there:
         assert (lv.FreeTable(there, "animals.Animal") & "animal = 1").fetch1("name") == "changed"
+        noted = {row["there"]: row for row in lv.FreeTable(there, "copied.CopiedTable").to_dicts()}
+    different, same = noted["animals.Animal"], noted["animals.Litter"]
+    assert (different["equal"], different["other_values"], different["examples"]) == (False, 1, ["animal=1"])
+    assert different["digest_there"] != different["digest_here"]
+    assert (same["equal"], same["other_values"], same["missing"], same["examples"]) == (True, 0, 0, [])
+    assert same["digest_there"] == same["digest_here"]
 
 
 def test_another_definition_there_is_a_conflict(laptop: Lab, bare: Lab, levada: Run) -> None:

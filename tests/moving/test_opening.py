@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import levada as lv
+from levada._cli import main
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     Levada = Callable[..., tuple[int, Any]]
 
+TESTS = ("levada._cli.main",)
 ANIMAL = schema_pb2.TableName(schema="animals", table="Animal")
 COUNTS = {"animals.Animal": 2, "animals.Litter": 2, "work.Session": 2, "work.Session.Trial": 4, "work.Rate": 1}
 
@@ -104,14 +107,26 @@ def test_rows_of_others_do_not_count_but_may_be_in_the_way(
     assert (code, told["error"]) == (1, "DuplicateEntity")
 
 
-def test_rows_without_their_parents_are_refused_in_words(
-    bare: Lab, laptop: Lab, levada: Levada, tmp_path: Path
+def test_tables_without_their_parents_are_refused_before_anything_changes(
+    laptop: Lab, bare: Lab, levada: Levada, tmp_path: Path
 ) -> None:
-    words = ("export", "animals.Litter", "--to", tmp_path / "litter", "--url", laptop.address)
-    assert levada(*words)[0] == 0
-    code, told = levada("import", tmp_path / "litter", "--url", bare.address)
-    assert (code, told["reason"]) == (1, "UNKNOWN_TABLE")
-    assert "The schema `animals` has no table `Animal`" in told["message"]
+    assert levada("export", "work", "--to", tmp_path / "work", "--url", laptop.address)[0] == 0
+    code, told = levada("import", tmp_path / "work", "--url", bare.address)
+    assert code == 1
+    assert "neither the folder nor the server has `animals.Animal` (to which `work." in told["message"]
+    with bare.connection as there:
+        assert lv.list_schemas(there) == []
+
+
+def test_the_end_of_an_import_says_what_was_compared(
+    bare: Lab, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(["import", str(tmp_path / "gone"), "--url", bare.address]) == 1
+    assert f"There is no folder {tmp_path / 'gone'}." in capsys.readouterr().err
+    assert main.main(["import", str(out), "--url", bare.address]) == 0
+    assert re.fullmatch(
+        rf"opened \d+ tables, \d+ rows: equal to those of {re.escape(str(out))}\n", capsys.readouterr().err
+    )
 
 
 def without_name(rows: pa.Table) -> pa.Table:

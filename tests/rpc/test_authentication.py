@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import io
 import sys
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import levada as lv
 from levada._net.unverified import ask_authority
-from levada.errors import InvalidRequest, Unauthenticated
+from levada.errors import InvalidRequest, PreconditionFailed, Unauthenticated
 from levada_api.v1 import access_service_pb2, access_service_pb2_grpc
 from levada_server.app import running
 from levada_server.certificates import make_certificates
@@ -264,6 +265,28 @@ async def test_a_login_in_a_notebook_asks_for_the_authority_and_a_token(
     assert told.out.count(f"SHA-256 {made.fingerprint}") == 2
     assert told.out.endswith(f"You are anna at {there}; the token is kept for this address.\n")
     assert not told.err
+
+
+async def test_a_login_that_nobody_answers_says_how_to_go_on(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_certificates(tmp_path / "tls", ["localhost", "127.0.0.1"])
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    async with serving(database_url, tmp_path, certificate=(made.certificate, tmp_path / "tls" / "server.key")) as (
+        _,
+        address,
+    ):
+        there = f"https://localhost:{address.rpartition(':')[2]}"
+        with pytest.raises(PreconditionFailed, match=r"Nobody can answer.*Nothing was sent.*`certificates`"):
+            await asyncio.to_thread(lv.login, there)
+
+
+async def test_a_login_whose_input_ends_says_how_to_give_a_token(
+    server: tuple[RpcServer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(PreconditionFailed, match=r"No token came.*pipe it in"):
+        await asyncio.to_thread(lv.login, server[1])
 
 
 def test_a_login_needs_the_name_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def test_users_and_tokens_are_told_to_programs(
     assert told("tokens", "revoke", "--user", "anna") == [{"revoked": 1}]
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert main.main(["tokens", "revoke", "--all"]) == 1  # nobody can answer
-    assert "add --yes" in capsys.readouterr().err
+    assert "Add --yes" in capsys.readouterr().err
 
 
 def test_jobs_shows_how_far_each_table_is(
@@ -313,7 +313,7 @@ def test_all_jobs_are_ignored_only_after_asking(
     assert main.main(["jobs", "ignore", "lab.Weight"]) == 1
     said = capsys.readouterr()
     assert "About to ignore all jobs of lab.Weight: 3 pending." in said.out
-    assert "Nobody can answer here; add --yes" in said.err
+    assert "No answer came to 'Ignore them?'. Add --yes" in said.err
     assert len(Weight.jobs.ignored) == 0
     assert main.main(["jobs", "ignore", "lab.Weight", "subject_id = 2"]) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))

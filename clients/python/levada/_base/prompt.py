@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,43 @@ def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: st
     Raises:
         PreconditionFailed: There is nobody to ask.
     """
+    return choose(prompt, choices, default, "Pass prompt=False, or set config['safemode'] = False.")
+
+
+def choose(prompt: str, choices: Sequence[str], default: str | None, otherwise: str) -> str:
+    """Ask as `user_choice` does.
+
+    Args:
+        otherwise: How to go on without an answer, in a sentence.
+    """
     shown = ", ".join(choice.title() if choice == default else choice for choice in choices)
     while True:
         try:
             answer = input(f"{prompt} [{shown}]: ").strip().lower() or (default or "")
         except (EOFError, NotImplementedError):  # the latter where a kernel runs a notebook that nobody reads
-            raise PreconditionFailed(
-                f"Nobody can answer {prompt!r} here. Pass prompt=False, or set config['safemode'] = False."
-            ) from None
+            raise _no_answer(prompt, otherwise) from None
         if answer in choices:
             return answer
+
+
+def type_secret(prompt: str, otherwise: str) -> str:
+    """Ask for a text that is not shown while it is typed.
+
+    Args:
+        otherwise: How to go on without an answer, in a sentence.
+
+    Raises:
+        PreconditionFailed: There is nobody to ask.
+    """
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except (EOFError, NotImplementedError):
+        raise _no_answer(prompt, otherwise) from None
+
+
+def _no_answer(prompt: str, otherwise: str) -> PreconditionFailed:
+    sys.stdout.write("\n")  # the line of the question ends
+    return PreconditionFailed(f"No answer came to {prompt!r}. {otherwise}")
 
 
 def asks(prompt: bool | None) -> bool:

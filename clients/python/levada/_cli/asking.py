@@ -6,8 +6,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
-from levada._base.errors import PreconditionFailed
-from levada._base.prompt import user_choice
+from levada._base.prompt import choose
 
 if TYPE_CHECKING:
     import argparse
@@ -26,8 +25,5 @@ def agreed(lines: Sequence[str], question: str, options: argparse.Namespace) -> 
     stream = sys.stderr if options.json else sys.stdout
     stream.write("\n".join([*lines, ""]))
     stream.flush()
-    try:
-        with redirect_stdout(stream):
-            return user_choice(question, default="no") == "yes"
-    except PreconditionFailed:
-        raise PreconditionFailed("Nobody can answer here; add --yes if it is what you want.") from None
+    with redirect_stdout(stream):
+        return choose(question, ("yes", "no"), "no", "Add --yes if it is what you want.") == "yes"

@@ -190,6 +190,12 @@ TOP_LEVEL = {
 }
 """The place of names that the package itself has too."""
 
+NEEDLESS = {
+    "errors._switch_adapted_types": "adapters are always on",
+    "errors._switch_filepath_types": "`<filepath@…>` is always on",
+}
+"""The functions that do nothing here, and why."""
+
 
 class _AbsentType(type):
     """The type of names that can be imported, though not used: modules import more than they need."""

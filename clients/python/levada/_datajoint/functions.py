@@ -49,6 +49,10 @@ class PluginWarning(UserWarning):
     """Nothing warns of it: there are no plugins."""
 
 
+def switch(on: bool) -> None:
+    """Do nothing: DataJoint switches adapters and filepaths on by such a call, and here they are always on."""
+
+
 # ------------------------------------------------------------------------------------------------------- names
 
 

@@ -11,7 +11,7 @@ import levada
 from levada import blob, errors, utils
 from levada._base import config as _config
 from levada._datajoint import connecting, functions
-from levada._datajoint.absent import ABSENT, TOP_LEVEL, absent
+from levada._datajoint.absent import ABSENT, NEEDLESS, TOP_LEVEL, absent
 from levada._jobs.job_table import Jobs
 from levada._pipeline import schema as _schema
 from levada._pipeline import tiers as _tiers
@@ -53,7 +53,11 @@ MEMBERS: dict[str, _Members] = {
     "connection": {**_names(connecting, "Connection conn"), "EmulatedCursor": _fetching.Cursor},
     "dependencies": _names(functions, "extract_master unite_master_parts"),
     "diagram": {"Diagram": levada.Diagram},
-    "errors": {**_names(errors, " ".join(errors.__all__)), **_names(functions, "BucketInaccessible PluginWarning")},
+    "errors": {
+        **_names(errors, " ".join(errors.__all__)),
+        **_names(functions, "BucketInaccessible PluginWarning"),
+        **{place.rpartition(".")[2]: functions.switch for place in NEEDLESS},
+    },
     "expression": {"QueryExpression": _relation.Relation, "U": _relation.U},
     "fetch": {"key": functions.KEY, **_names(functions, "is_key to_dicts")},
     "hash": {

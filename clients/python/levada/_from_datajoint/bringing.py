@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from levada._base.config import config
@@ -10,6 +10,7 @@ from levada._base.errors import InvalidRequest, LevadaError
 from levada._from_datajoint.source import Selected
 from levada._from_datajoint.stored_types import Way
 from levada._from_datajoint.values import READ_WHOLE, Undecodable, converter, same, stored_size
+from levada._moving.comparing import EXAMPLES, Held, key_text
 from levada._moving.digests import StoredPath, Total, digest, tokens
 from levada._query.fetching import python_values
 from levada._tables.table import FreeTable
@@ -34,6 +35,23 @@ Row = dict[str, Any]  # Any: a value of any attribute
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """How the rows of a table differ.
+
+    Args:
+        only_there: How many rows have a key that only the source has.
+        only_here: How many rows have a key that only the table here has.
+        other_values: How many rows have the same key on both sides, and other values.
+        examples: The keys of some rows of the latter two.
+    """
+
+    only_there: int = 0
+    only_here: int = 0
+    other_values: int = 0
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Brought:
     """The result for a table.
 
@@ -41,6 +59,7 @@ class Brought:
         there, here: The rows on both sides, when the import had looked at all of them.
         inserted: How many rows were new.
         kept_bytes: How many blobs of each attribute were kept as bytes, because they cannot be decoded.
+        difference: The difference of the two sides.
     """
 
     table: PlannedTable
@@ -48,6 +67,7 @@ class Brought:
     here: Total
     inserted: int
     kept_bytes: Mapping[str, int] = field(default_factory=dict)
+    difference: Difference = Difference()
 
     @property
     def equal(self) -> bool:
@@ -92,25 +112,23 @@ class Bringer:
         present = compare.present(target) if table.row_count else set()
         in_place = any(column.way is Way.STORED_PATH for column in table.columns)
         undecodable = Undecodable()
-        there, inserted = Total(), 0
+        there, held, inserted = Total(), Held(), 0
         try:
             for rows in self._converted(table, undecodable):
                 found = compare.tokens({name: [row[name] for row in rows] for name in compare.names})
                 keys = compare.keys(found, len(rows))
-                there.add(compare.rows(found))
+                digests = compare.rows(found)
+                there.add(digests)
+                held.add(keys, digests)
                 new = [row for row, key in zip(rows, keys, strict=True) if key not in present] if present else rows
                 inserted += _insert(target, list(map(_insertable, new)) if in_place else new)
         except LevadaError as error:
             raise type(error)(f"{table.place}: {error}{_advice(table, error)}", error.details) from None
         here = Total()
-        before = config["codecs.decode"]
-        config["codecs.decode"] = False
-        try:
-            for columns, _ in _fetched(target):
-                here.add(compare.rows(compare.tokens(columns)))
-        finally:
-            config["codecs.decode"] = before
-        return Brought(table, there, here, inserted, dict(undecodable.counts))
+        for columns, _ in _undecoded(target):
+            here.add(compare.rows(compare.tokens(columns)))
+        brought = Brought(table, there, here, inserted, dict(undecodable.counts))
+        return brought if brought.equal else replace(brought, difference=compare.difference(held, target))
 
     def _converted(self, table: PlannedTable, undecodable: Undecodable) -> Iterator[list[Row]]:
         """Yield chunks of rows, converted but for paths of files that stay in their stores."""
@@ -182,6 +200,23 @@ class _Comparison:
         """Return the digests of the keys that a table has."""
         return {key for columns, count in _fetched(target.proj()) for key in self.keys(self.tokens(columns), count)}
 
+    def difference(self, held: Held, target: FreeTable) -> Difference:
+        """Return the difference between rows whose digests are held and those of a table."""
+        same = only_here = other_values = 0
+        examples: list[str] = []
+        for columns, count in _undecoded(target):
+            found = self.tokens(columns)
+            places = held.places(self.keys(found, count))
+            for number, (place, digested) in enumerate(zip(places, self.rows(found), strict=True)):
+                if place >= 0 and held.row(place) == digested:
+                    same += 1
+                    continue
+                only_here += place < 0
+                other_values += place >= 0
+                if len(examples) < EXAMPLES:
+                    examples.append(key_text({name: columns[name][number] for name in self._key}))
+        return Difference(len(held) - same - other_values, only_here, other_values, tuple(examples))
+
 
 def chunks(rows: Iterable[tuple[Any, ...]], stored: Sequence[int]) -> Iterator[list[tuple[Any, ...]]]:
     """Cut rows into chunks; the files of some columns, by their places, count as if their bytes were in the rows."""
@@ -206,6 +241,16 @@ def _fetched(rows: Relation) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
             for place, field in enumerate(batch.schema)
         }
         yield columns, batch.num_rows
+
+
+def _undecoded(rows: Relation) -> Iterator[tuple[dict[str, Sequence[Any]], int]]:
+    """Yield columns as `_fetched` does, of stored values: no codec of the user decodes them."""
+    before = config["codecs.decode"]
+    config["codecs.decode"] = False
+    try:
+        yield from _fetched(rows)
+    finally:
+        config["codecs.decode"] = before
 
 
 def _selected(column: PlannedColumn, dialect: str) -> Selected:

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 from levada._base.absent_names import ABSENT as ABSENT_MEMBERS
 from levada._base.config import MEANINGLESS
 from levada._base.errors import InvalidRequest
-from levada._datajoint.absent import TOP_LEVEL, reason_for
+from levada._base.names import stored_name
+from levada._datajoint.absent import NEEDLESS, TOP_LEVEL, reason_for
+from levada._from_datajoint import naming
+from levada._from_datajoint.syntax import Texts, argument, last_word, names_of, tier_of
+from levada._from_datajoint.written_definitions import otherwise
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from levada._from_datajoint.decisions import Decisions
+
 _PACKAGE = "datajoint"
+_HERE = "levada"
 _SCHEMAS = frozenset({"schema", "Schema"})
+_SCHEMA_ARGUMENTS = {
+    **dict.fromkeys((*_SCHEMAS, "virtual_schema"), 0),
+    **dict.fromkeys(("VirtualModule", "create_virtual_module"), 1),
+}
+"""The place of the schema's name among the arguments of the callables that take one, which call it `schema_name`."""
 _OF_SCHEMAS = frozenset({"external", "log"})
 """Members that only schemas of 0.14 have, whose names mean something else elsewhere."""
 _COMMON = frozenset(
@@ -58,8 +70,11 @@ class Finding:
     advice: str
 
 
-def check(path: Path) -> tuple[list[Finding], int]:
+def check(path: Path, decisions: Decisions) -> tuple[list[Finding], int]:
     """Check a file, or all Python files of a folder; return the findings, and how many files were read.
+
+    Args:
+        decisions: Those of the import: they rename schemas and attributes, and choose types and stores.
 
     Raises:
         InvalidRequest: There is no such file or folder.
@@ -67,7 +82,7 @@ def check(path: Path) -> tuple[list[Finding], int]:
     if not path.exists():
         raise InvalidRequest(f"There is no file or folder {path}.")
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    read = {file: _read(file) for file in files}
+    read = {file: _read(file, decisions) for file in files}
     # A package is imported before its modules.
     standing_in = {file.parent for file, (_, stands_in) in read.items() if stands_in and file.name == "__init__.py"}
     findings = [
@@ -79,14 +94,14 @@ def check(path: Path) -> tuple[list[Finding], int]:
     return findings, len(files)
 
 
-def _read(file: Path) -> tuple[list[Finding], bool]:
+def _read(file: Path, decisions: Decisions) -> tuple[list[Finding], bool]:
     """Return the findings in a file, and whether it lets Levada stand in for DataJoint."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         return [Finding(file, line, file.name, f"Python cannot read it: {error}")], False
-    reader = _Reader(file)
+    reader = _Reader(file, decisions)
     reader.visit(tree)
     unique = {(finding.line, finding.name): finding for finding in reader.findings}
     return sorted(unique.values(), key=lambda finding: (finding.line, finding.name)), reader.stands_in
@@ -95,11 +110,16 @@ def _read(file: Path) -> tuple[list[Finding], bool]:
 class _Reader(ast.NodeVisitor):
     """Reads one file, from its first line on."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, decisions: Decisions) -> None:
         self._file = file
+        self._decisions = decisions
         self._modules: dict[str, str] = {}
         """The place below `datajoint` of each name that stands for it or one of its modules."""
-        self._schemas: set[str] = set()
+        self._schemas: dict[str, str] = {}
+        """The schema's name for each name that stands for one; empty if the code computes it."""
+        self._texts = Texts()
+        self._masters: list[tuple[str, str]] = []
+        """The classes around a place: the schema's name, and the stored name."""
         self.findings: list[Finding] = []
         self.stands_in = False
         """Whether Levada stands in for DataJoint from here on."""
@@ -108,8 +128,9 @@ class _Reader(ast.NodeVisitor):
         for alias in node.names:
             package, _, below = alias.name.partition(".")
             self.stands_in |= alias.name == "levada.as_datajoint"
-            if package == _PACKAGE:
+            if package in (_PACKAGE, _HERE):
                 self._modules[alias.asname or package] = below if alias.asname else ""
+            if package == _PACKAGE:
                 self._imported(node, alias.name)
                 self._tell(node, below, alias.name)
 
@@ -117,18 +138,34 @@ class _Reader(ast.NodeVisitor):
         package, _, below = (node.module or "").partition(".")
         names = [alias.name for alias in node.names]
         self.stands_in |= node.module == "levada.as_datajoint" or (node.module == "levada" and "as_datajoint" in names)
-        if package != _PACKAGE or node.level:
+        if package not in (_PACKAGE, _HERE) or node.level:
             return
-        self._imported(node, node.module or "")
+        if package == _PACKAGE:
+            self._imported(node, node.module or "")
         for alias in node.names:
             place = f"{below}.{alias.name}".lstrip(".")
             self._modules[alias.asname or alias.name] = place
-            self._tell(node, place, alias.name)
+            if package == _PACKAGE:
+                self._tell(node, place, alias.name)
 
     def visit_Assign(self, node: ast.Assign) -> None:  # as above
-        if isinstance(node.value, ast.Call) and self._place(node.value.func) in _SCHEMAS:
-            self._schemas.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        names = names_of(node)
+        if isinstance(node.value, ast.Call) and self._callable(node.value.func) in _SCHEMAS:
+            name = self._texts.of(argument(node.value, 0, "schema_name"))
+            self._schemas.update(dict.fromkeys(names, name or ""))
+        elif (text := self._texts.of(node.value)) is not None:
+            self._texts.known.update(dict.fromkeys(names, text))
         self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:  # as above
+        tier = tier_of(node)
+        schema, stored = self._stored(node, tier)
+        for statement in node.body if tier else ():
+            if isinstance(statement, ast.Assign) and "definition" in names_of(statement):
+                self._define(statement.value, schema, stored)
+        self._masters.append((schema, stored))
+        self.generic_visit(node)
+        self._masters.pop()
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # as above
         written = ast.unparse(node)
@@ -146,6 +183,7 @@ class _Reader(ast.NodeVisitor):
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr == "query" and self._is_connection(function.value):
             self._found(node, ast.unparse(function), _SQL)
+        self._check_schema(node)
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:  # as above
@@ -153,6 +191,56 @@ class _Reader(ast.NodeVisitor):
         if self._place(node.value) in ("config", "settings.config") and isinstance(key, str) and key in MEANINGLESS:
             self._found(node, ast.unparse(node), f"this setting has no effect: {MEANINGLESS[key]}")
         self.generic_visit(node)
+
+    def _check_schema(self, node: ast.Call) -> None:
+        """Check the name of a schema that a call has."""
+        name = self._callable(node.func)
+        if name in _SCHEMA_ARGUMENTS:
+            schema = self._texts.of(argument(node, _SCHEMA_ARGUMENTS[name], "schema_name"))
+        elif name == "FreeTable":
+            table = self._texts.of(argument(node, 1, "full_table_name") or argument(node, 0, "conn_or_name"))
+            schema = None if table is None else table.partition(".")[0].strip("`")
+        elif (
+            isinstance(node.func, ast.Attribute)
+            and node.func.attr == "activate"
+            and last_word(node.func.value) in self._schemas
+        ):
+            schema = self._texts.of(argument(node, 0, "schema_name"))
+            self._schemas[last_word(node.func.value)] = schema or ""
+        else:
+            return
+        if not schema or schema in self._decisions.schemas.values():
+            return
+        decided = self._decisions.schemas.get(schema)
+        here = decided or naming.schema_name(schema)
+        if here != schema:
+            why = "as decided" if decided else "if its decisions have no other name"
+            advice = f"the import calls this schema `{here}`, {why}: write that"
+            self._found(node, f"{ast.unparse(node.func)}({schema!r})", advice)
+
+    def _stored(self, node: ast.ClassDef, tier: str) -> tuple[str, str]:
+        """Return the schema's name, empty if the code does not say it, and the stored name of a class."""
+        if tier == "Part" and self._masters:
+            schema, master = self._masters[-1]
+            return schema, f"{master}__{stored_name(node.name)}"
+        decorators = [one.id for one in node.decorator_list if isinstance(one, ast.Name)]
+        schema = next((self._schemas[name] for name in decorators if name in self._schemas), "")
+        return schema, naming.mark_of(tier) + stored_name(node.name)
+
+    def _define(self, node: ast.expr, schema: str, stored: str) -> None:
+        definition = self._texts.of(node)
+        if definition is None:
+            return
+        # The code may have the name here already, and decisions have the one there.
+        there = next((old for old, new in self._decisions.schemas.items() if new == schema), schema)
+        place = f"{there}.{stored}" if there else ""
+        for one in otherwise(definition, place, self._decisions):
+            line = min(node.lineno + one.line, node.end_lineno or node.lineno)
+            self.findings.append(Finding(self._file, line, one.word, one.advice))
+
+    def _callable(self, node: ast.expr) -> str:
+        """Return the name of a callable of DataJoint without its module; empty for all others."""
+        return (self._place(node) or "").rpartition(".")[2]
 
     def _is_connection(self, node: ast.expr) -> bool:
         """Return whether an expression is surely a connection: `dj.conn()`, or the `connection` of something."""
@@ -172,6 +260,8 @@ class _Reader(ast.NodeVisitor):
 
     def _tell(self, node: ast.stmt | ast.expr, place: str, written: str) -> None:
         reason = reason_for(TOP_LEVEL.get(place, place)) if place else None
+        if place in NEEDLESS:
+            reason = f"leave it out, as it has no effect: {NEEDLESS[place]}"
         if reason is not None:
             self._found(node, written, reason)
 

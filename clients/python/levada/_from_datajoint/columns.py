@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
+from levada._from_datajoint.choices import choices_of, question_id
 from levada._from_datajoint.decisions import Question
 from levada._from_datajoint.defaults import write_default
 from levada._from_datajoint.plan import PlannedColumn
-from levada._from_datajoint.stored_types import Translation, Way, in_key, is_shape, split_comment, translate
+from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from levada._from_datajoint.decisions import Decisions
+    from levada._from_datajoint.decisions import Decisions, StorePlace
     from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredTable
     from levada._from_datajoint.plan import PlannedTable
 
-_LEAVE_OUT = "leave out"
 _UNICODE = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"})
 
 
@@ -164,38 +164,18 @@ class ColumnPlanner:
 
     def _decided(self, where: str, column: Column, in_primary_key: bool) -> Translation | None:
         """Ask what becomes of a type that has no counterpart."""
-        answers = {"text": "bring it as the text that the database shows"}
-        word = "type"
-        if column.type.startswith("set"):
-            word, answers = "set", {**answers, "json": "bring it as a JSON list of words"}
-        elif self._is_shape(column):
-            answers = {
-                "text": "bring it as text, as ST_AsText writes it, without its SRID",
-                "hex": "bring it as hexadecimal digits of the stored bytes: the SRID in four bytes, then the shape",
-            }
-        elif "binary" in column.type or "bytea" in column.type or "blob" in column.type:
-            answers = {"hex": "bring it as text of hexadecimal digits"}
-        if in_primary_key:
-            answers.pop("json", None)
-        else:
-            answers[_LEAVE_OUT] = "leave the column out"
-        answer = self._decisions.ask(
-            Question(f"{word}:{where}", f"{where} is of type {column.type}, which has no counterpart here.", answers)
+        choices = choices_of(column.type, self._database.dialect, in_key=in_primary_key)
+        question = Question(
+            question_id(column.type, where),
+            f"{where} is of type {column.type}, which has no counterpart here.",
+            {answer: choice.effect for answer, choice in choices.items()},
         )
-        match answer:
-            case "json":
-                return Translation("json", Way.WORDS)
-            case "hex":
-                return Translation("text", Way.HEX)
-            case "leave out":
-                self._changes.append(f"{where} is left out.")
-                return None
-            case _:
-                return Translation("text", Way.SHAPE if self._is_shape(column) else Way.PLAIN)
-
-    def _is_shape(self, column: Column) -> bool:
-        """Return whether a column has shapes as MySQL stores them; those of PostgreSQL come as its text."""
-        return self._database.dialect == "mysql" and is_shape(column.type)
+        answer = self._decisions.ask(question)
+        # Without an answer the plan goes on, to find all questions; it cannot run.
+        translation = next(iter(choices.values())).translation if answer is None else choices[answer].translation
+        if translation is None:
+            self._changes.append(f"{where} is left out.")
+        return translation
 
     def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
         seen = self._database.observations.get((table.place, column.name))
@@ -240,22 +220,44 @@ class ColumnPlanner:
             return translation.type
         place = self._decisions.stores.get(translation.store)
         if place is None:
-            example = f'{translation.store} = {{ folder = "…", to = "{next(iter(self._stores), "main")}" }}'
+            if translation.way is Way.STORED_PATH:
+                question, to = "its files stay there, so which store here has the same folder", "…"
+            else:
+                question, to = "which store here takes it", next(iter(self._stores), "main")
             problem = (
-                f"Where is the content of the store {translation.store!r}, and which store here takes it? Write both "
-                f"into the file of decisions, under [stores]: {example}"
+                f"Where is the content of the store {translation.store!r}, and {question}? Write both into the file of "
+                f'decisions, under [stores]: {translation.store} = {{ folder = "…", to = "{to}" }}'
             )
             self._refuse(problem)
             return translation.type.replace("{store}", translation.store)
         if place.to not in self._stores:
-            self._refuse(f"There is no store {place.to!r} here; there are {', '.join(self._stores) or 'none'}.")
+            known = f"the stores here are {', '.join(self._stores)}" if self._stores else "no store is here"
+            self._refuse(f"There is no store {place.to!r}; {known}. {self._how_to_add(translation, place)}")
+        if not Path(place.folder).is_dir():
+            self._refuse(
+                f"The store {translation.store!r} has the folder {place.folder} in the file of decisions, and there is "
+                "no such folder on this machine."
+            )
         folder = self._stores.get(place.to)
         if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
             self._refuse(
                 f"Files of the store {translation.store!r} stay where they are, in {place.folder}, but the store "
-                f"{place.to!r} here has the folder {folder}. Add a store with that folder to the server's stores.toml."
+                f"{place.to!r} here has the folder {folder}. {self._how_to_add(translation, place)}"
             )
         return translation.type.replace("{store}", place.to)
+
+    def _how_to_add(self, translation: Translation, place: StorePlace) -> str:
+        """Write how a store gets what an import needs: the folder of files that stay, and the right to name them."""
+        if translation.way is not Way.STORED_PATH:
+            return "Name one of them, or add it to the server's stores.toml."
+        name, then = place.to, ""
+        if place.to in self._stores:
+            name = translation.store
+            then = f', and write `to = "{name}"` into the file of decisions'
+        return (
+            "Add these lines to the server's stores.toml (of your own server: .levada/stores.toml, then `levada "
+            f'stop`){then}:\n[stores.{name}]\nfolder = "{place.folder}"\n[stores.{name}.register]\n"*" = [""]'
+        )
 
     def _refuse(self, problem: str) -> None:
         if problem not in self._problems:

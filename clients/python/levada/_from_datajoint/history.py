@@ -1,4 +1,4 @@
-"""The history that an import keeps with the data: verified tables, DataJoint's jobs, and its hidden columns."""
+"""The history that an import keeps with the data: compared tables, DataJoint's jobs, and its hidden columns."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from levada._from_datajoint.bringing import Brought
     from levada._from_datajoint.facts import StoredTable
     from levada._from_datajoint.plan import PlannedTable
     from levada._from_datajoint.source import Source
@@ -27,17 +28,24 @@ _NOT_OF_THE_KEY = frozenset(
 
 
 class ImportedTable(Manual):
-    """The tables of an import, as it last verified them."""
+    """The tables of an import, as it last compared them."""
 
     definition = """
-    # Tables of DataJoint that were imported, and verified
+    # Tables of DataJoint that were imported, as the last import compared them
     source : varchar(255)        # the database
     there : varchar(160)         # the table's schema and stored name there
     ---
     name : varchar(160)          # the table here
-    row_count : int64            # rows on both sides
-    digest : char(32)            # of the rows, in any order; equal on both sides
-    verified : datetime          # in UTC
+    equal : bool                 # whether both sides had the same rows
+    rows_there : int64
+    rows_here : int64
+    only_there : int64           # rows whose key is only there
+    only_here : int64            # rows whose key is only here
+    other_values : int64         # rows with the same key, and other values
+    examples : json              # keys of some of them
+    digest_there : char(32)      # of the rows, in any order
+    digest_here : char(32)
+    compared : datetime          # in UTC
     """
 
 
@@ -81,6 +89,23 @@ class History(history.History):
 
     def __init__(self, connection: Connection, source: str) -> None:
         super().__init__(connection, SCHEMA, source, ImportedTable, PastJob, HiddenValues)
+
+    def note(self, brought: Brought) -> None:
+        """Note what became of a table."""
+        difference = brought.difference
+        self.compared(
+            str(brought.table.place),
+            name=brought.table.name,
+            equal=brought.equal,
+            rows_there=brought.there.count,
+            rows_here=brought.here.count,
+            only_there=difference.only_there,
+            only_here=difference.only_here,
+            other_values=difference.other_values,
+            examples=list(difference.examples),
+            digest_there=brought.there.text,
+            digest_here=brought.here.text,
+        )
 
     def bring_jobs(self, source: Source, jobs: StoredTable) -> int:
         """Bring a table of jobs; return how many there are."""

@@ -8,11 +8,13 @@ from uuid import uuid4
 
 from levada._from_datajoint.bringing import Bringer, Brought, check_definition
 from levada._from_datajoint.definitions import definition_of, has_master, references_of
-from levada._from_datajoint.history import History
+from levada._from_datajoint.history import SCHEMA, History
 from levada._from_datajoint.mysql import MySQL
 from levada._from_datajoint.plan import Plan, PlannedTable, check_answered
 from levada._from_datajoint.postgresql import PostgreSQL
 from levada._jobs.computing import declare
+from levada._moving.descriptions import schemas_of
+from levada._moving.rights import Rights
 from levada._net.pages import pages
 from levada._pipeline.schema import Schema
 from levada._pipeline.tiers import TIERS
@@ -70,6 +72,19 @@ def stores_of(connection: Connection) -> dict[str, Path | None]:
     return {store.name: connection.store_folder(store.name) for page in listed for store in page.stores}
 
 
+def missing_rights(plan: Plan, connection: Connection) -> list[str]:
+    """Return which rights the caller lacks for the schemas of a plan and for the history, in sentences."""
+    rights = Rights(connection)
+    names = sorted({*plan.schemas.values(), SCHEMA})
+    there = {schema.name for schema in schemas_of(connection, set(names))}
+    written = {(table.schema, table.class_path) for table in plan.tables} | {(SCHEMA, "")}
+    refused = {schema for schema, table in written if schema in there and not rights.may_write(schema, table)}
+    return [
+        *(rights.how_to_make(name, "here") for name in names if name not in there and not rights.may_make(name)),
+        *(rights.how_to_write(name, name, "here") for name in sorted(refused)),
+    ]
+
+
 def run(
     plan: Plan,
     source: Source,
@@ -104,8 +119,7 @@ def run(
     report = Report()
     for table in plan.tables:
         brought = bringer.bring(table)
-        if brought.equal:
-            history.verified(str(table.place), table.name, brought.there.count, brought.there.text)
+        history.note(brought)
         report.tables.append(brought)
         done(brought)
         if table.next_number is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from levada._from_datajoint.addresses import Address, missing_driver
@@ -21,7 +22,7 @@ from levada._from_datajoint.facts import (
     StoredTable,
     Strays,
 )
-from levada._from_datajoint.source import External, Selected
+from levada._from_datajoint.source import External, Selected, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,16 +57,18 @@ class MySQL:
             raise missing_driver("pymysql") from None
         self._stream = SSCursor
         socket = {"unix_socket": address.options["unix_socket"]} if "unix_socket" in address.options else {}
-        self._connection = pymysql.connect(
-            host=address.host or "localhost",
-            port=address.port or _DEFAULT_PORT,
-            user=address.user,
-            password=password,
-            charset="utf8mb4",
-            # A session may give zero dates, which a strict one refuses to compare.
-            init_command="SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES', SESSION group_concat_max_len = 4294967295",
-            **socket,
-        )
+        self._reading = partial(reading, address, pymysql.Error)
+        with self._reading():
+            self._connection = pymysql.connect(
+                host=address.host or "localhost",
+                port=address.port or _DEFAULT_PORT,
+                user=address.user,
+                password=password,
+                charset="utf8mb4",
+                # A session may give zero dates, which a strict one refuses to compare.
+                init_command="SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES', SESSION group_concat_max_len = 4294967295",
+                **socket,
+            )
         self._ask("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         self._ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
@@ -375,7 +378,7 @@ class MySQL:
                 hashes = _full(Place(place.schema, column.hashes))
                 joins.append(f"LEFT JOIN {hashes} {alias} ON {alias}.hash = {name}")
         statement = f"SELECT {', '.join(items)} FROM {_full(place)} c {' '.join(joins)}"
-        with closing(self._connection.cursor(self._stream)) as cursor:
+        with self._reading(), closing(self._connection.cursor(self._stream)) as cursor:
             cursor.execute(statement)
             if not any(column.hashes for column in columns):
                 yield from cursor
@@ -384,7 +387,7 @@ class MySQL:
                 yield _packed(row, columns)
 
     def _ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with closing(self._connection.cursor()) as cursor:
+        with self._reading(), closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, values or None)
             return list(cursor.fetchall())
 

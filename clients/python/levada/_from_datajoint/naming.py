@@ -52,6 +52,11 @@ def table_names(stored: str, spellings: Mapping[str, str]) -> TableNames | None:
     return TableNames("Part", f"{name}.{spellings.get(part, camel_case(part))}", (match["mark"] or "") + master)
 
 
+def mark_of(tier: str) -> str:
+    """Return the mark before the stored names of a tier; parts have that of their master."""
+    return next((mark for mark, name in _MARKS.items() if mark and name == tier), "")
+
+
 def camel_case(stored: str) -> str:
     """Convert a stored name to the class's name: `c_c_f` is `CCF`."""
     return "".join(word[:1].upper() + word[1:] for word in stored.split("_"))

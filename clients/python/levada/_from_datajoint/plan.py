@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from levada._from_datajoint.decisions import Question
     from levada._from_datajoint.facts import ForeignKey, Place, StoredTable
@@ -160,16 +160,16 @@ def check_answered(plan: Plan) -> None:
     Raises:
         InvalidRequest: It has problems or open questions; the message lists them.
     """
-    if plan.ready:
-        return
-    lines = [*plan.problems]
-    if plan.questions:
-        lines.append(
-            "Decisions are missing. Write them into a file, one answer for each, and pass it with --decisions:"
-        )
-        lines.append("[decisions]")
-        for question in plan.questions:
-            lines.append(f"# {question.text}")
-            lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]
-            lines.append(f'"{question.id}" = "{next(iter(question.answers))}"')
-    raise InvalidRequest("\n".join(lines))
+    if not plan.ready:
+        missing = ["Decisions are missing.", how_to_decide(plan.questions)] if plan.questions else []
+        raise InvalidRequest("\n".join([*plan.problems, *missing]))
+
+
+def how_to_decide(questions: Sequence[Question]) -> str:
+    """Write how to answer questions in a file."""
+    lines = ["Write them into a file, one answer for each, and pass it with --decisions:", "[decisions]"]
+    for question in questions:
+        lines.append(f"# {question.text}")
+        lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]
+        lines.append(f'"{question.id}" = "{next(iter(question.answers))}"')
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from levada._from_datajoint.addresses import Address, missing_driver
@@ -21,6 +22,7 @@ from levada._from_datajoint.facts import (
     StoredTable,
     Strays,
 )
+from levada._from_datajoint.source import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +105,9 @@ class PostgreSQL:
             raise missing_driver("psycopg") from None
         given: dict[str, Any] = {"host": address.host, "port": address.port, "user": address.user}  # Any: libpq's own
         given.update(dbname=address.database, password=password, **address.options)
-        self._connection = psycopg.connect(**{name: value for name, value in given.items() if value})
+        self._reading = partial(reading, address, psycopg.Error)
+        with self._reading():
+            self._connection = psycopg.connect(**{name: value for name, value in given.items() if value})
         self._ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._ask("SET TIME ZONE 'UTC'")
 
@@ -211,13 +215,13 @@ class PostgreSQL:
     def rows(self, place: Place, columns: Sequence[Selected]) -> Iterator[tuple[Any, ...]]:
         """Read all rows of a table, some at a time."""
         names = ", ".join(map(_expression, columns))
-        with closing(self._connection.cursor(name="rows")) as cursor:
+        with self._reading(), closing(self._connection.cursor(name="rows")) as cursor:
             cursor.execute(f"SELECT {names} FROM {_full(place)}")
             while rows := cursor.fetchmany(_ROWS):
                 yield from rows
 
     def _ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with closing(self._connection.cursor()) as cursor:
+        with self._reading(), closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, values or None)
             return list(cursor.fetchall()) if cursor.description else []
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from levada._base.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from levada._from_datajoint.addresses import Address
     from levada._from_datajoint.facts import Database, ForeignKey, Place
 
 
@@ -72,3 +76,19 @@ class Source(Protocol):
     def close(self) -> None:
         """Close the connection."""
         ...
+
+
+@contextmanager
+def reading(address: Address, fault: type[Exception]) -> Iterator[None]:
+    """Turn the errors of a driver into ours.
+
+    Args:
+        fault: The base of the driver's errors, whose last argument is their text.
+
+    Raises:
+        Unavailable: The database cannot be reached, refuses the user, or fails.
+    """
+    try:
+        yield
+    except fault as error:
+        raise Unavailable(f"{address} cannot be read: {str(error.args[-1] if error.args else error).strip()}") from None

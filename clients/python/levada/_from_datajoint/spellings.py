@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
+from levada._from_datajoint.syntax import tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_TIERS = frozenset({"Manual", "Lookup", "Imported", "Computed", "Part"})
 _MATLAB_CLASS = re.compile(r"^\s*classdef\s+(?:\([^)]*\)\s*)?(\w+)\s*<\s*dj\.\w+", re.MULTILINE)
 
 
@@ -40,9 +40,5 @@ def _python_classes(file: Path) -> Iterator[str]:
     except (SyntaxError, ValueError):  # not Python of today, so its names are not known
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(_last_word(base) in _TIERS for base in node.bases):
+        if isinstance(node, ast.ClassDef) and tier_of(node):
             yield node.name
-
-
-def _last_word(base: ast.expr) -> str:
-    return base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else ""

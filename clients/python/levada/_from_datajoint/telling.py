@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
@@ -41,7 +42,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         "These jobs go to `from_datajoint`, as history:",
         (f"{jobs.place} ({plural(jobs.row_count, 'job')})" for jobs in plan.jobs),
     )
-    yield from _section("You decided:", (f"{id_}: {answer}" for id_, answer in plan.decided.items()))
+    yield from _section("You decided:", (f'"{id_}" = "{answer}"' for id_, answer in plan.decided.items()))
     yield from _section("These grants have this effect here; they are not made:", plan.grants)
     yield from _section("These keep it from running:", plan.problems)
     for question in plan.questions:
@@ -98,6 +99,10 @@ def report_facts(report: Report) -> dict[str, object]:
                 "rows_here": brought.here.count,
                 "digest_there": brought.there.text,
                 "digest_here": brought.here.text,
+                "only_there": brought.difference.only_there,
+                "only_here": brought.difference.only_here,
+                "other_values": brought.difference.other_values,
+                "examples": list(brought.difference.examples),
                 "kept_as_bytes": dict(brought.kept_bytes),
             }
             for brought in report.tables
@@ -121,16 +126,24 @@ def _table_facts(table: PlannedTable, definition: str) -> dict[str, object]:
 
 
 def _difference(brought: Brought) -> str:
-    if brought.there.count != brought.here.count:
-        return f"DIFFERENT: {plural(brought.here.count, 'row')} here; rows that were deleted there stay here"
-    return "DIFFERENT: as many rows, but other values; rows that changed there are not changed here"
+    difference = brought.difference
+    parts = [
+        f"{plural(count, 'row')} {why}"
+        for count, why in (
+            (difference.only_here, "only here, as rows that were deleted there stay here"),
+            (difference.other_values, "with other values, as rows that changed there are not changed here"),
+            (difference.only_there, "only there"),
+        )
+        if count
+    ]
+    return f"DIFFERENT: {'; '.join(parts)}; such as {' and '.join(f'({one})' for one in difference.examples)}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     found = list(lines)
     if found:
         yield title
-        yield from (f"  {line}" for line in found)
+        yield from (indent(text, "  ") for text in found)
 
 
 def _sentence(text: str) -> str:

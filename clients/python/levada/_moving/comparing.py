@@ -11,7 +11,7 @@ from levada._moving.digests import RowDigests, Total
 from levada._query.fetching import grouped, to_dicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 GROUP_BYTES = 16 * 2**20
 """Rows are read in groups of about this size, so that no more are in memory."""
 _DIGEST = np.dtype("S16")
-_EXAMPLES = 3
+EXAMPLES = 3
+"""Keys that a comparison names."""
 
 
 class Held:
@@ -94,6 +95,11 @@ class Comparison:
     examples: list[str] = field(default_factory=list)
 
 
+def key_text(key: Mapping[str, object]) -> str:
+    """Write the key of a row."""
+    return ", ".join(f"{name}={value!r}" for name, value in key.items())
+
+
 def groups_of(rows: Relation) -> Iterator[pa.Table]:
     """Yield the rows of a relation as they arrive, a group at a time."""
     return grouped(rows._result().batches(), GROUP_BYTES)
@@ -115,8 +121,7 @@ def compare(held: Held, rows: Relation, heading: Heading) -> Comparison:
                 found.same += 1
                 continue
             found.different += 1
-            if len(found.examples) < _EXAMPLES:
-                key = to_dicts(group.select(heading.primary_key).slice(number, 1))[0]
-                found.examples.append(", ".join(f"{name}={value!r}" for name, value in key.items()))
+            if len(found.examples) < EXAMPLES:
+                found.examples.append(key_text(to_dicts(group.select(heading.primary_key).slice(number, 1))[0]))
     found.only_held = len(held) - found.same - found.different
     return found

@@ -9,10 +9,11 @@ from levada._base.errors import InvalidRequest, LevadaError, PermissionDenied, U
 from levada._base.names import class_path
 from levada._moving.comparing import Comparison, Held, compare
 from levada._moving.descriptions import differences, renamed, schemas_of, tables_of
+from levada._moving.rights import Rights
 from levada._net.pages import pages
 from levada._tables.table import FreeTable
 from levada._values.types import parse_type
-from levada_api.v1 import access_pb2, access_service_pb2, object_service_pb2, schema_pb2
+from levada_api.v1 import object_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HISTORY = "copied"
 """The schema there that keeps which tables were copied, and the jobs that they had."""
-_WRITERS = (access_pb2.ROLE_EDITOR, access_pb2.ROLE_OWNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,35 +140,15 @@ class _Look:
 
     def rights(self) -> None:
         """Compare what the copy needs with the roles of the caller there."""
-        request = access_service_pb2.GetCallerRequest()
-        caller = self.target.call("AccessService/GetCaller", request, access_service_pb2.GetCallerResponse)
-
-        def may_make(schema: str) -> bool:
-            allowed = caller.user.administrator or any(map(schema.startswith, caller.user.schema_prefixes))
-            return allowed and not caller.token.scoped
-
-        def writes(given: access_pb2.Grant | access_pb2.Scope, schema: str, table: str) -> bool:
-            return given.schema == schema and given.role in _WRITERS and given.table in ("", table.partition(".")[0])
-
-        def may_write(schema: str, table: str = "") -> bool:
-            allowed = caller.user.administrator or any(writes(one, schema, table) for one in caller.grants)
-            within = not caller.token.scoped or any(writes(one, schema, table) for one in caller.token.scopes)
-            return allowed and within
-
+        rights = Rights(self.target)
         for schema in sorted(set(self.names.values())):
-            if schema not in self.seen and not may_make(schema):
-                self.problems.append(
-                    f"You may not make the schema `{schema}` there. An administrator lets you: `levada users change "
-                    f"{caller.user.name} --schemas {schema}`, or makes it and grants you the role editor."
-                )
+            if schema not in self.seen and not rights.may_make(schema):
+                self.problems.append(rights.how_to_make(schema, "there"))
         for table in self.tables:
             there = renamed(table.name, self.names)
-            if there.schema in self.seen and not may_write(there.schema, there.table):
-                self.problems.append(
-                    f"You may not declare `{class_path(there)}` there and fill it. Its owner lets you: `levada grants "
-                    f"add editor {there.schema} {caller.user.name}`."
-                )
-        self.keeps_history = may_write(HISTORY) if HISTORY in self.seen else may_make(HISTORY)
+            if there.schema in self.seen and not rights.may_write(there.schema, there.table):
+                self.problems.append(rights.how_to_write(class_path(there), there.schema, "there"))
+        self.keeps_history = rights.may_write(HISTORY) if HISTORY in self.seen else rights.may_make(HISTORY)
         if not self.keeps_history:
             self.remarks.append(f"The jobs do not come: you may not write into the schema `{HISTORY}` there.")
 
@@ -194,7 +174,8 @@ class _Look:
             for store, attribute in missing.items()
         ]
         self.remarks += [
-            f"Registered files are not copied: those of the store `{store}` must lie in it there by the same paths."
+            f"Registered files are not copied: those of the store `{store}` must lie in it there by the same paths, in "
+            "folders that its `register` in stores.toml gives to their schema."
             for store in sorted(in_place)
         ]
 

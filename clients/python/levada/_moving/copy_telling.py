@@ -80,6 +80,7 @@ def report_facts(report: Report) -> dict[str, object]:
                 "different": copied.different,
                 "missing": copied.missing,
                 "only_there": copied.only_there,
+                "examples": list(copied.examples),
             }
             for copied in report.tables
         ],
@@ -119,7 +120,8 @@ def _verdict(copied: Copied) -> str:
         return "equal on both sides"
     if copied.missing:
         return f"DIFFERENT: {plural(copied.missing, 'row')} not there; run it again"
-    return f"DIFFERENT: {plural(copied.different, 'row')} with other values there"
+    keys = "; ".join(copied.examples)
+    return f"DIFFERENT: {plural(copied.different, 'row')} with other values there, such as {keys}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -33,7 +33,7 @@ from levada._values.types import Family
 from levada_api.v1 import job_pb2, job_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from levada._net.connection import Connection
     from levada._values.heading import Attribute
@@ -47,17 +47,23 @@ _FINISHED = (job_pb2.JOB_STATE_SUCCESS, job_pb2.JOB_STATE_ERROR, job_pb2.JOB_STA
 
 
 class CopiedTable(Manual):
-    """The tables of a copy, as it last verified them."""
+    """The tables of a copy, as it last compared them."""
 
     definition = """
-    # Tables that were copied here, and verified
+    # Tables that were copied here, as the last copy compared them
     source : varchar(255)        # the address of the server
     there : varchar(160)         # the table there
     ---
     name : varchar(160)          # the table here
-    row_count : int64            # rows that came from there
-    digest : char(32)            # of these rows, in any order; equal on both sides
-    verified : datetime          # in UTC
+    equal : bool                 # whether every row of there was here, with the same values
+    rows_there : int64
+    rows_here : int64            # rows with the keys of these
+    missing : int64              # rows of there that were not here
+    other_values : int64         # rows with other values here
+    examples : json              # keys of some of the latter
+    digest_there : char(32)      # of the rows there, in any order
+    digest_here : char(32)       # of the rows here with their keys
+    compared : datetime          # in UTC
     """
 
 
@@ -90,6 +96,7 @@ class Copied:
         missing: How many rows of here are not there.
         different: How many rows have other values there.
         only_there: How many rows only the other server has.
+        examples: The keys of some rows with other values there.
     """
 
     table: PlannedTable
@@ -100,6 +107,7 @@ class Copied:
     missing: int
     different: int
     only_there: int
+    examples: Sequence[str]
 
     @property
     def equal(self) -> bool:
@@ -152,8 +160,8 @@ def run(plan: Plan, source: Connection, target: Connection, done: Callable[[Copi
     for table in plan.tables:
         copied = _copy_rows(table, source, target)
         raise_next_number(target, table.target, next_number_of(source, table.table.name))
-        if history is not None and copied.equal:
-            history.verified(table.name, class_path(table.target), copied.here.count, copied.here.text)
+        if history is not None:
+            _note(history, copied)
         # A table that was copied there, without its class, has no jobs.
         if history is not None and table.table.tier in _COMPUTING and has_jobs(source, table.table.name):
             report.jobs[table.name] = history.insert("PastJob", _past_jobs(table, source, history), replace=True)
@@ -162,13 +170,29 @@ def run(plan: Plan, source: Connection, target: Connection, done: Callable[[Copi
     return report
 
 
+def _note(history: History, copied: Copied) -> None:
+    """Note on the target, which the history calls here, what became of a table."""
+    history.compared(
+        copied.table.name,
+        name=class_path(copied.table.target),
+        equal=copied.equal,
+        rows_there=copied.here.count,
+        rows_here=copied.there.count,
+        missing=copied.missing,
+        other_values=copied.different,
+        examples=list(copied.examples),
+        digest_there=copied.here.text,
+        digest_here=copied.there.text,
+    )
+
+
 def _copy_rows(table: PlannedTable, source: Connection, target: Connection) -> Copied:
     """Insert the rows that are not there yet, then compare both sides."""
     rows, other = FreeTable(source, table.name), FreeTable(target, class_path(table.target))
     heading = rows.heading
     if table.compared is not None and not table.compared.only_read:
         found = table.compared
-        return Copied(table, found.read, found.held, 0, 0, 0, found.different, found.only_held)
+        return Copied(table, found.read, found.held, 0, 0, 0, found.different, found.only_held, found.examples)
     known = Held.of(other.proj(), _key_of(heading)) if table.exists else Held()
     work = _Work(table, source, other)
     held, total = Held(), Total()
@@ -194,6 +218,7 @@ def _copy_rows(table: PlannedTable, source: Connection, target: Connection) -> C
         found.only_held,
         found.different,
         found.only_read,
+        found.examples,
     )
 
 

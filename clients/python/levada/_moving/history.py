@@ -24,25 +24,25 @@ class History:
     Args:
         schema: The schema to keep them in.
         source: The address of the place that they came from, without a password.
-        verified: The class for the tables that were moved.
+        compared: The class for the tables that were moved.
         others: Further classes.
     """
 
     def __init__(
-        self, connection: Connection, schema: str, source: str, verified: type[Manual], *others: type[Manual]
+        self, connection: Connection, schema: str, source: str, compared: type[Manual], *others: type[Manual]
     ) -> None:
         self._source = source
         self._connection = connection
-        self._verified = verified.__name__
+        self._compared = compared.__name__
         self._tables = Schema(schema, connection=connection)
-        for table in (verified, *others):
+        for table in (compared, *others):
             self._tables(type(table.__name__, (table,), {"__doc__": table.__doc__, "definition": table.definition}))
 
-    def verified(self, there: str, name: str, count: int, digest_: str) -> None:
-        """Note that a table has the same rows on both sides."""
+    def compared(self, there: str, **values: Any) -> None:  # noqa: ANN401  # of a table
+        """Note how the two sides of a table compare."""
         now = datetime.now(UTC).replace(tzinfo=None)
-        row = {"source": self._source, "there": there, "name": name, "row_count": count}
-        self._tables[self._verified].insert1({**row, "digest": digest_, "verified": now}, replace=True)
+        row = {"source": self._source, "there": there, **values, "compared": now}
+        self._tables[self._compared].insert1(row, replace=True)
 
     def row(self, there: str, key: Mapping[str, Any], **values: Any) -> dict[str, Any]:  # noqa: ANN401  # of a table
         """Return a row about the entity that a key names."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from levada._base.errors import DamagedObject, PreconditionFailed
+from levada._base.errors import DamagedObject, PermissionDenied, PreconditionFailed, UnknownSchema, UnknownTable
 from levada._base.names import class_path
 from levada._moving.archive import is_within
 from levada._moving.comparing import Held, compare
@@ -58,7 +58,7 @@ def open_as_database(
         done: Called after each table.
 
     Raises:
-        PreconditionFailed: A table exists with another definition, or a row with other values.
+        PreconditionFailed: A table exists with another definition, or a row with other values, or a parent is missing.
         DamagedObject: Rows or files are not as they were written.
     """
     listed = pages(
@@ -68,6 +68,7 @@ def open_as_database(
         object_service_pb2.ListStoresResponse,
     )
     stores = {store.name for page in listed for store in page.stores}
+    _check_parents(connection, archive)
     for schema in archive.contents.schemas:
         make_schema(connection, schema, schema.name)
     opened = []
@@ -77,6 +78,30 @@ def open_as_database(
         if done is not None:
             done(table)
     return opened
+
+
+def _check_parents(connection: Connection, archive: Slice) -> None:
+    """Refuse tables whose parents are neither in an archive nor here.
+
+    Raises:
+        PreconditionFailed: There are some; nothing was changed.
+    """
+    coming = {class_path(written.table.name) for written in archive.contents.tables}
+    missing: dict[str, str] = {}
+    for written in archive.contents.tables:
+        for key in written.table.foreign_keys:
+            parent = class_path(key.parent)
+            if parent not in coming and parent not in missing:
+                try:
+                    connection.describe_table(key.parent)
+                except (UnknownSchema, UnknownTable, PermissionDenied):
+                    missing[parent] = written.name
+    if missing:
+        named = ", ".join(f"`{parent}` (to which `{child}` refers)" for parent, child in missing.items())
+        raise PreconditionFailed(
+            f"Nothing was opened: neither the folder nor the server has {named}. Export their schemas too, into the "
+            "same folder, or open them here first."
+        )
 
 
 def _open(connection: Connection, archive: Slice, written: WrittenTable, stores: set[str]) -> int:

@@ -215,6 +215,8 @@ def open_export(folder: str | Path) -> Slice:
         DamagedObject: A file is missing or damaged.
     """
     place = Path(folder)
+    if not place.is_dir():
+        raise InvalidRequest(f"There is no folder {place}.")
     return Slice(place, read_contents(place)) if (place / CONTENTS).exists() else open_slice(place)
 
 

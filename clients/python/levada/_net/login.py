@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada._base.errors import InvalidRequest, Unauthenticated, Unsupported
+from levada._base.errors import InvalidRequest, PreconditionFailed, Unauthenticated, Unsupported
+from levada._base.prompt import choose, type_secret
 from levada._base.text import in_notebook, tell
 from levada._net.address import open_connection, use
 from levada._net.credentials import Credential, keep_credential, parse_address
@@ -19,6 +19,11 @@ from levada_api.v1 import access_service_pb2 as pb
 
 if TYPE_CHECKING:
     from levada._net.connection import Connection
+
+_TOKEN = "Type it, or pipe it in, as in `levada login host:port < token`; whoever runs the server makes it."
+_CERTIFICATE = (
+    "Nothing was sent. Log in at a terminal, or name a file with the authority as `certificates` in levada.toml."
+)
 
 
 def login(url: str | None = None) -> Connection:
@@ -35,6 +40,7 @@ def login(url: str | None = None) -> Connection:
         Unauthenticated: The issuer, or the server, refuses the user; or the user took too long.
         Unavailable: The server, or the issuer, does not answer.
         InvalidRequest: No server is named, or the authority was not confirmed.
+        PreconditionFailed: A question was not answered.
     """
     source = Source(url) if url else find_source()
     if source.url is None:
@@ -93,7 +99,10 @@ def _show_page(started: pb.StartLoginResponse) -> None:
 
 
 def _typed_token(address: str) -> str:
-    return (getpass.getpass(f"Token for {address}: ") if _somebody_types() else sys.stdin.readline()).strip()
+    token = type_secret(f"Token for {address}", _TOKEN) if _somebody_types() else sys.stdin.readline()
+    if not token.strip():
+        raise PreconditionFailed(f"No token came. {_TOKEN}")
+    return token.strip()
 
 
 def _trusted(address: str, unknown: Unverified) -> str:
@@ -101,17 +110,17 @@ def _trusted(address: str, unknown: Unverified) -> str:
 
     Raises:
         InvalidRequest: The user has not.
+        PreconditionFailed: There is nobody to ask.
     """
     tell(
         f"No authority that this system trusts has signed the certificate of {address}. Its own authority is\n"
         f"  {unknown.name}\n  SHA-256 {unknown.fingerprint}\n"
         "Compare it with what `levada certificates` printed on the server."
     )
-    try:
-        answer = input("Trust it for this server? [yes, No]: ") if _somebody_types() else ""
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() != "yes":
+    question = "Trust it for this server?"
+    if not _somebody_types():
+        raise PreconditionFailed(f"Nobody can answer {question!r} here. {_CERTIFICATE}")
+    if choose(question, ("yes", "no"), "no", _CERTIFICATE) != "yes":
         raise InvalidRequest("The certificate was not confirmed, and nothing was sent.")
     return unknown.pem
 

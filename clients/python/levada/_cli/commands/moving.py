@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, Unavailable
-from levada._base.prompt import user_choice
+from levada._base.prompt import choose, type_secret
 from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.output import print_json
@@ -16,7 +16,7 @@ from levada._from_datajoint import check_code as checking
 from levada._from_datajoint import importing, telling
 from levada._from_datajoint.addresses import Address, read_address
 from levada._from_datajoint.decisions import Decisions, read_decisions
-from levada._from_datajoint.plan import Plan, check_answered
+from levada._from_datajoint.plan import Plan, check_answered, how_to_decide
 from levada._from_datajoint.planning import make_plan
 from levada._from_datajoint.spellings import spellings_in
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def import_datajoint(connection: Connection, options: argparse.Namespace) -> int:
     """Plan an import, and run it."""
     address = read_address(options.source)
-    decisions = read_decisions(options.decisions) if options.decisions else Decisions()
+    decisions = _decisions(options)
     source = _open(address)
     try:
         plan = _plan(source, connection, decisions, options)
@@ -48,7 +48,7 @@ def import_datajoint(connection: Connection, options: argparse.Namespace) -> int
 
 def check_code(options: argparse.Namespace) -> int:
     """Print what code must change."""
-    findings, count = checking.check(options.path)
+    findings, count = checking.check(options.path, _decisions(options))
     for finding in findings:
         if options.json:
             print_json(
@@ -61,19 +61,27 @@ def check_code(options: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
+def _decisions(options: argparse.Namespace) -> Decisions:
+    return read_decisions(options.decisions) if options.decisions else Decisions()
+
+
 def _open(address: Address) -> Source:
     """Connect to the database.
 
     Raises:
         Unavailable: It cannot be reached, or refuses the user.
+        PreconditionFailed: No password came.
     """
     password = address.password if address.password is not None else os.environ.get("LEVADA_SOURCE_PASSWORD")
     if password is None:
-        password = getpass.getpass(f"Password of {address.user}: ") if sys.stdin.isatty() else ""
+        otherwise = "Put it into LEVADA_SOURCE_PASSWORD."
+        password = type_secret(f"Password of {address.user}", otherwise) if sys.stdin.isatty() else ""
     try:
         return importing.open_source(address, password)
-    except (OSError, RuntimeError) as error:
-        raise Unavailable(f"{address} cannot be read: {error}") from None
+    except Unavailable as error:
+        if password:
+            raise
+        raise Unavailable(f"{error}. There was no password; LEVADA_SOURCE_PASSWORD may have it.") from None
 
 
 def _plan(source: Source, connection: Connection, decisions: Decisions, options: argparse.Namespace) -> Plan:
@@ -83,19 +91,38 @@ def _plan(source: Source, connection: Connection, decisions: Decisions, options:
         raise InvalidRequest(f"The database has no schema {', '.join(map(repr, missing))} that its user may read.")
     spellings = spellings_in(options.code) if options.code else {}
     stores = importing.stores_of(connection)
-    plan = make_plan(facts, decisions, spellings, stores)
+
+    def make() -> Plan:
+        plan = make_plan(facts, decisions, spellings, stores)
+        return replace(plan, problems=(*plan.problems, *importing.missing_rights(plan, connection)))
+
+    plan = make()
     asks = sys.stdin.isatty() and not options.json and not options.plan
     while asks and plan.questions:
-        for question in plan.questions:
-            print(question.text)
-            for answer, effect in question.answers.items():
-                print(f"  {answer}: {effect}")
-            answer = user_choice("Decide", tuple(question.answers))
-            decisions.answers[question.id] = answer
-            print(f'For the file of decisions: "{question.id}" = "{answer}"')
+        if plan.problems:
+            # They need no answers, so nobody answers in vain.
+            later = f"Mend this first; then {plural(len(plan.questions), 'question')} will be asked."
+            raise InvalidRequest("\n".join([*plan.problems, later]))
+        _ask(plan, decisions)
         decisions.open.clear()
-        plan = make_plan(facts, decisions, spellings, stores)
+        plan = make()
     return plan
+
+
+def _ask(plan: Plan, decisions: Decisions) -> None:
+    """Ask the questions of a plan.
+
+    Raises:
+        PreconditionFailed: An answer did not come.
+    """
+    for number, question in enumerate(plan.questions):
+        print(question.text)
+        for answer, effect in question.answers.items():
+            print(f"  {answer}: {effect}")
+        otherwise = f"These decisions are missing. {how_to_decide(plan.questions[number:])}"
+        answer = choose("Decide", tuple(question.answers), None, otherwise)
+        decisions.answers[question.id] = answer
+        print(f'For the file of decisions: "{question.id}" = "{answer}"')
 
 
 def _print_plan(plan: Plan, options: argparse.Namespace) -> None:

@@ -112,6 +112,10 @@ def open_archive(connection: Connection, options: argparse.Namespace) -> int:
     opened = open_as_database(connection, open_export(options.folder), done)
     if options.json:
         print_json({"tables": [{"table": one.name, "rows": one.row_count} for one in opened]})
+        return 0
+    rows = sum(one.row_count for one in opened)
+    told = f"opened {plural(len(opened), 'table')}, {plural(rows, 'row')}: equal to those of {options.folder}"
+    print(told, file=sys.stderr)
     return 0
 
 

@@ -33,7 +33,7 @@ def _add_copy(commands: Commands) -> None:
         ),
         json="one object: ready, schemas, new_schemas, tables (table, there, tier, exists, rows, new, same, different, "
         "only_there, examples), remarks, problems; after a copy also report (equal, tables (table, there, inserted, "
-        "objects, rows_here, rows_there, digest_here, digest_there, different, missing, only_there), jobs)",
+        "objects, rows_here, rows_there, digest_here, digest_there, different, missing, only_there, examples), jobs)",
     )
     parsing.complete(
         copy.add_argument("schemas", nargs="+", metavar="SCHEMA", help="the schemas, with all their tables"),
@@ -153,7 +153,7 @@ def _add_import(commands: Commands) -> None:
         json="one object: ready, schemas, tables (table, there, tier, rows, definition, next_number, hidden, changes), "
         "changes, not_brought (place, why, rows), jobs, decided, grants, problems, questions (id, text, answers); "
         "after an import also report (equal, tables (table, there, inserted, rows_there, rows_here, digest_there, "
-        "digest_here, kept_as_bytes), jobs, hidden)",
+        "digest_here, only_there, only_here, other_values, examples, kept_as_bytes), jobs, hidden)",
     )
     bring.add_argument(
         "source",
@@ -176,8 +176,11 @@ def _add_import(commands: Commands) -> None:
         "check-code",
         "find what code written for DataJoint must change; nothing is run",
         run="moving:check_code",
-        examples=("check-code pipeline", "check-code pipeline/ingest.py"),
+        examples=("check-code pipeline", "check-code pipeline/ingest.py --decisions decisions.toml"),
         server=parsing.NONE,
         json="one object per place: file, line, name, advice",
     )
     check.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder with Python files")
+    parsing.file(
+        check, "--decisions", help="the file of decisions of the import: names, types and stores that it chose"
+    )
