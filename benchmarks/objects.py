@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
     size = source.stat().st_size
     with (
         serving(data, settings) as (pid, address),
-        nullcontext((address, [0])) if settings is None else counting(address) as (near, counted),
+        counting(address, data) as (near, counted),
         lv.config.override(stores={"main": {"location": "/nowhere"}}, download_path=str(data)),
         lv.Connection(near) as connection,
     ):
@@ -116,18 +116,19 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
         (things & {"id": 0}).to_dicts()[0]["file"].verify()
 
         def measured(direction: str, actions: Sequence[Callable[[], Any]]) -> None:
-            plains, times = [], []
-            client, server = reset_peak("self"), reset_peak(pid)
+            plains, times, growths = [], [], []
             counted[0] = 0
             for action in actions:  # they take turns, so that other work on the machine slows both
                 settle(data / "settled.bin", size)
                 plains.append(timed(lambda: plain_copy(direction, settings, source, data / "plain.bin")))
                 (data / "plain.bin").unlink(missing_ok=True)
                 settle(data / "settled.bin", size)
+                client, server = reset_peak("self"), reset_peak(pid)
                 times.append(timed(action))
+                growths.append(((peak("self") - client) / 2**20, (peak(pid) - server) / 2**20))
             plain, taken = min(plains), min(times)
-            growth = (peak("self") - client) / 2**20, (peak(pid) - server) / 2**20
-            share = 100.0 if settings is None else 100 * counted[0] / (size * len(actions))
+            growth = tuple(map(max, zip(*growths, strict=True)))
+            share = 100 * counted[0] / (size * len(actions))
             passed = f"{share:.3f} % of the bytes passed through the server"
             print(
                 f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
@@ -295,10 +296,15 @@ def peak(pid: int | str) -> int:
 
 
 @contextmanager
-def counting(address: str) -> Iterator[tuple[str, list[int]]]:
-    """Pass connections on to a server, and count the bytes both ways; yield the address and the count."""
+def counting(address: str, data: Path) -> Iterator[tuple[str, list[int]]]:
+    """Pass connections on to a server, and count the bytes both ways; yield the address and the count.
+
+    The address is a private socket, as clients of the server's own user find it: these may be offered files.
+    """
     counted = [0]
     target = bare_target(address)
+    near = data / "near"
+    near.mkdir(mode=0o700)
 
     def pass_on(source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -316,9 +322,11 @@ def counting(address: str) -> Iterator[tuple[str, list[int]]]:
                 for one in ((client, server), (server, client)):
                     threading.Thread(target=pass_on, args=one, daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(near / "socket"))
+        listener.listen()
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}", counted
+        yield f"unix:{near / 'socket'}", counted
         listener.shutdown(socket.SHUT_RDWR)
 
 

@@ -15,7 +15,15 @@ from blake3 import blake3
 
 from levada._base.errors import DamagedObject, InvalidRequest, NotFound
 from levada._base.installation import install_command
-from levada._objects.transfer import CHUNK_BYTES, FileSource, download, download_file, hash_of, progress_of
+from levada._objects.transfer import (
+    CHUNK_BYTES,
+    FileSource,
+    download,
+    download_file,
+    hash_of,
+    passing_bytes,
+    progress_of,
+)
 from levada._values.files import cache_folder, check_name, download_place, put
 
 if TYPE_CHECKING:
@@ -166,8 +174,8 @@ class StoredFile(StoredObject):
         Raises:
             DamagedObject: It has changed, or is gone.
         """
-        hasher = blake3()
-        for content in download(self.connection, self.id, self.member):
+        hasher = blake3(max_threads=blake3.AUTO)
+        for content in passing_bytes(self.connection, self.id, self.member):
             hasher.update(content)
         if hasher.hexdigest() != self.hash:
             raise DamagedObject(
