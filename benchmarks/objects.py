@@ -230,8 +230,6 @@ def fill(settings: BucketSettings | None, data: Path, count: int) -> None:
             paths,
         )
     )
-    # PostgreSQL does so by itself within a minute. Until then it sorts all objects for each page of a list.
-    asyncio.run(execute(data, "ANALYZE levada.object"))
 
 
 async def put_all(settings: BucketSettings, prefix: str, paths: list[str]) -> None:

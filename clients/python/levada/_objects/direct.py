@@ -85,7 +85,7 @@ class _Requests:
 
         Args:
             request: The address, and the headers that are part of its signature.
-            body: What to send.
+            body: The bytes to send.
             headers: More headers.
             buffer: Takes the body of the answer if that has exactly its size; the returned body is then this buffer.
 
