@@ -38,6 +38,9 @@ PATIENCE_SECONDS = 60.0
 """How long a part is retried; then a transfer that has moved no byte goes through the server."""
 
 
+_ADVICE = "Try again later; if that does not help, ask its owner whether it runs and has space."
+
+
 class StoreUnreachable(Exception):
     """This machine cannot use the store itself, so the bytes must go through the server."""
 
@@ -227,7 +230,7 @@ class PartSender:
         try:
             status, told, _ = self._requests.send(signed, content, {})
         except OSError as error:
-            raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
+            raise _unreachable() from error
         if status in (200, 201):
             return
         raise _error_of(status, told)
@@ -262,7 +265,7 @@ def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator
                 request, None, {"range": f"bytes={start}-{stop - 1}"}, memoryview(buffer)[: stop - start]
             )
         except OSError as error:
-            raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
+            raise _unreachable() from error
         if status == 404:
             raise DamagedObject("The store lost the object; bring it back from a backup.")
         if status != 206:
@@ -303,6 +306,10 @@ def store_is_full() -> LimitReached:
     return LimitReached("The store is full. Free some space, or ask its owner.", {"limit": "store"})
 
 
+def _unreachable() -> LostConnectionError:
+    return LostConnectionError(f"The store cannot be reached, or broke the connection. {_ADVICE}")
+
+
 def _body(answer: http.client.HTTPResponse, buffer: memoryview | None) -> bytes | memoryview:
     """Read the body of an answer, into a buffer if it has exactly its size."""
     if buffer is None or answer.length != len(buffer):
@@ -334,7 +341,7 @@ def _error_of(status: int, answer: bytes | memoryview) -> LevadaError:
     elif "BadDigest" in text or "Md5Mismatch" in text:
         error = DamagedObject("Bytes were damaged on their way to the store.")
     else:
-        error = LostConnectionError(f"The store answers with the status {status}.")
+        error = LostConnectionError(f"The store answers with the status {status}. {_ADVICE}")
         if status < 500:
             error.__cause__ = _Refused()
     return error
