@@ -120,20 +120,21 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
             counted[0] = 0
             for action in actions:  # they take turns, so that other work on the machine slows both
                 settle(data / "settled.bin", size)
-                plains.append(timed(lambda: plain_copy(direction, settings, source, data / "plain.bin")))
+                plains.append(timed_here(lambda: plain_copy(direction, settings, source, data / "plain.bin")))
                 (data / "plain.bin").unlink(missing_ok=True)
                 settle(data / "settled.bin", size)
                 client, server = reset_peak("self"), reset_peak(pid)
-                times.append(timed(action))
+                times.append(timed_here(action))
                 growths.append(((peak("self") - client) / 2**20, (peak(pid) - server) / 2**20))
-            plain, taken = min(plains), min(times)
+            (plain, plain_busy), (taken, busy) = (map(min, zip(*each, strict=True)) for each in (plains, times))
             growth = tuple(map(max, zip(*growths, strict=True)))
             share = 100 * counted[0] / (size * len(actions))
-            passed = f"{share:.3f} % of the bytes passed through the server"
+            gigabytes = size / 1e9
             print(
                 f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
-                f"({size / plain / 1e6:.0f} MB/s); memory + {growth[0]:.0f} MB in the client, + {growth[1]:.0f} MB in "
-                f"the server; {passed}",
+                f"({size / plain / 1e6:.0f} MB/s); {busy / gigabytes:.2f} s of the client's processor for a gigabyte "
+                f"(the copy {plain_busy / gigabytes:.2f}); memory + {growth[0]:.0f} MB in the client, "
+                f"+ {growth[1]:.0f} MB in the server; {share:.3f} % of the bytes passed through the server",
                 flush=True,
             )
 
@@ -284,6 +285,13 @@ def timed(action: Callable[[], Any]) -> float:
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
+
+
+def timed_here(action: Callable[[], Any]) -> tuple[float, float]:
+    """Return the seconds that an action takes, and those of this process's processor time."""
+    began = time.process_time()
+    taken = timed(action)
+    return taken, time.process_time() - began
 
 
 def reset_peak(pid: int | str) -> int:
