@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
     size = source.stat().st_size
     with (
         serving(data, settings) as (pid, address),
-        nullcontext((address, [0])) if settings is None else counting(address) as (near, counted),
+        counting(address, data) as (near, counted),
         lv.config.override(stores={"main": {"location": "/nowhere"}}, download_path=str(data)),
         lv.Connection(near) as connection,
     ):
@@ -116,23 +116,25 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
         (things & {"id": 0}).to_dicts()[0]["file"].verify()
 
         def measured(direction: str, actions: Sequence[Callable[[], Any]]) -> None:
-            plains, times = [], []
-            client, server = reset_peak("self"), reset_peak(pid)
+            plains, times, growths = [], [], []
             counted[0] = 0
             for action in actions:  # they take turns, so that other work on the machine slows both
                 settle(data / "settled.bin", size)
-                plains.append(timed(lambda: plain_copy(direction, settings, source, data / "plain.bin")))
+                plains.append(timed_here(lambda: plain_copy(direction, settings, source, data / "plain.bin")))
                 (data / "plain.bin").unlink(missing_ok=True)
                 settle(data / "settled.bin", size)
-                times.append(timed(action))
-            plain, taken = min(plains), min(times)
-            growth = (peak("self") - client) / 2**20, (peak(pid) - server) / 2**20
-            share = 100.0 if settings is None else 100 * counted[0] / (size * len(actions))
-            passed = f"{share:.3f} % of the bytes passed through the server"
+                client, server = reset_peak("self"), reset_peak(pid)
+                times.append(timed_here(action))
+                growths.append(((peak("self") - client) / 2**20, (peak(pid) - server) / 2**20))
+            (plain, plain_busy), (taken, busy) = (map(min, zip(*each, strict=True)) for each in (plains, times))
+            growth = tuple(map(max, zip(*growths, strict=True)))
+            share = 100 * counted[0] / (size * len(actions))
+            gigabytes = size / 1e9
             print(
                 f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
-                f"({size / plain / 1e6:.0f} MB/s); memory + {growth[0]:.0f} MB in the client, + {growth[1]:.0f} MB in "
-                f"the server; {passed}",
+                f"({size / plain / 1e6:.0f} MB/s); {busy / gigabytes:.2f} s of the client's processor for a gigabyte "
+                f"(the copy {plain_busy / gigabytes:.2f}); memory + {growth[0]:.0f} MB in the client, "
+                f"+ {growth[1]:.0f} MB in the server; {share:.3f} % of the bytes passed through the server",
                 flush=True,
             )
 
@@ -229,8 +231,6 @@ def fill(settings: BucketSettings | None, data: Path, count: int) -> None:
             paths,
         )
     )
-    # PostgreSQL does so by itself within a minute. Until then it sorts all objects for each page of a list.
-    asyncio.run(execute(data, "ANALYZE levada.object"))
 
 
 async def put_all(settings: BucketSettings, prefix: str, paths: list[str]) -> None:
@@ -244,15 +244,20 @@ async def put_all(settings: BucketSettings, prefix: str, paths: list[str]) -> No
     await asyncio.gather(*map(put, paths))
 
 
+# A process of its own, because a child counts the memory that its parent had when it began.
+_MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 def run_command(word: str, address: str) -> tuple[float, int]:
     """Run a command for objects; return its seconds, and the most memory that it used, in bytes."""
-    began = time.perf_counter()
     command = [sys.executable, "-m", "levada", "objects", word, "--url", address]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"levada objects {word} failed"
-    return time.perf_counter() - began, used.ru_maxrss * 1024
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", _MEASURED, *command], check=True, capture_output=True, text=True)
+    return time.perf_counter() - began, int(done.stdout) * 1024
 
 
 async def execute(data: Path, statement: str, *arguments: Any) -> Any:
@@ -282,6 +287,13 @@ def timed(action: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
+def timed_here(action: Callable[[], Any]) -> tuple[float, float]:
+    """Return the seconds that an action takes, and those of this process's processor time."""
+    began = time.process_time()
+    taken = timed(action)
+    return taken, time.process_time() - began
+
+
 def reset_peak(pid: int | str) -> int:
     """Forget the most memory that a process has used, and return what it uses now, in bytes."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
@@ -295,10 +307,15 @@ def peak(pid: int | str) -> int:
 
 
 @contextmanager
-def counting(address: str) -> Iterator[tuple[str, list[int]]]:
-    """Pass connections on to a server, and count the bytes both ways; yield the address and the count."""
+def counting(address: str, data: Path) -> Iterator[tuple[str, list[int]]]:
+    """Pass connections on to a server, and count the bytes both ways; yield the address and the count.
+
+    The address is a private socket, as clients of the server's own user find it: these may be offered files.
+    """
     counted = [0]
     target = bare_target(address)
+    near = data / "near"
+    near.mkdir(mode=0o700)
 
     def pass_on(source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -316,9 +333,11 @@ def counting(address: str) -> Iterator[tuple[str, list[int]]]:
                 for one in ((client, server), (server, client)):
                     threading.Thread(target=pass_on, args=one, daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(near / "socket"))
+        listener.listen()
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}", counted
+        yield f"unix:{near / 'socket'}", counted
         listener.shutdown(socket.SHUT_RDWR)
 
 

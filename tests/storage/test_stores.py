@@ -427,6 +427,8 @@ def failing(kind: BucketKind, endpoint: str) -> Store:
     ("answer", "error", "told"),
     [
         (None, Unavailable, "does not answer"),
+        # As SeaweedFS and Azurite answer when their disk is full.
+        (b"HTTP/1.1 500 Internal\r\ncontent-length: 0\r\n\r\n", Unavailable, "runs and has space"),
         (b"HTTP/1.1 507 Insufficient Storage\r\ncontent-length: 0\r\n\r\n", LimitReached, "is full"),
         (
             b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",

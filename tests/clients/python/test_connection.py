@@ -119,6 +119,14 @@ def test_a_call_that_ends_on_its_way_is_a_lost_connection(answer: Callable[[int]
         lv.Connection(address)
 
 
+def test_a_call_without_an_answer_in_time_says_what_to_do() -> None:
+    with (
+        peer(ended(grpc_status="4", grpc_message="Deadline Exceeded")) as address,
+        pytest.raises(lv.errors.DeadlineExceeded, match=f"no answer in time.*Try again later.*{address}"),
+    ):
+        lv.Connection(address)
+
+
 def test_the_details_of_another_protocol_are_not_read() -> None:
     answer = ended(grpc_status="5", grpc_status_details_bin="AAAA")
     with peer(answer) as address, pytest.raises(lv.errors.NotFound, match=address):

@@ -18,6 +18,7 @@ from tests.support.large_files import MIB, SIZE, big_file, declare
 from tests.support.objects import EVERY_BUCKET, EVERY_STORE, stored_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from levada_server.storage.objects.storage import StoreFolders
@@ -48,6 +49,30 @@ def test_large_files_do_not_pass_through_the_server(server_address: str, tmp_pat
         assert handle.read_bytes(1, 10 * MIB) == file.read_bytes()[1 : 1 + 10 * MIB]
         handle.verify()
         assert proxy.cuts == 0
+
+
+@EVERY_BUCKET
+def test_a_large_download_takes_the_memory_of_a_few_ranges(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, buffers = big_file(tmp_path, name="big.bin"), list[object]()
+    real = transfer.ranges  # type: ignore[attr-defined]  # as it is imported there
+
+    def ranges(*arguments: object) -> Iterator[bytes | memoryview]:
+        for content in real(*arguments):  # type: ignore[arg-type]  # as they came
+            buffers.append(content.obj if isinstance(content, memoryview) else content)
+            yield content
+
+    with lv.Connection(server_address) as connection:
+        things = declare(connection)
+        things.insert1({"id": 1, "file": file})
+        monkeypatch.setattr(direct, "_RANGE_BYTES", MIB)
+        monkeypatch.setattr(transfer, "ranges", ranges)
+        handle = things.to_dicts()[0]["file"]
+        assert handle.download(tmp_path / "out").read_bytes() == file.read_bytes()
+        assert len(buffers) == 22
+        assert len(set(map(id, buffers))) <= direct.STREAMS + 1
+        assert handle.read_bytes() == file.read_bytes()  # the pieces are kept until the last one is there
 
 
 @EVERY_STORE

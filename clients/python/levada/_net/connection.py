@@ -324,10 +324,13 @@ class Connection(Explained):
         store = next((s for s in self._stores.values() if s.name == name or (not name and s.preferred)), None)
         if store is None:
             return None
-        setting = config["stores"].get(store.name)
-        location = setting.get("location") if isinstance(setting, Mapping) else None
-        place = location or store.folder
+        place = self.store_location(store.name) or store.folder
         return Path(place) if place and Path(place).is_dir() else None
+
+    def store_location(self, name: str) -> str | None:
+        """Return where this machine has a store, by the setting `stores`; None if that does not say."""
+        setting = config["stores"].get(name)
+        return setting.get("location") if isinstance(setting, Mapping) else None
 
     def _job_asking(self, method: MethodName) -> JobContext | None:
         """Return the job that runs in this context, if the method reads or changes rows."""

@@ -477,6 +477,8 @@ class Transport:
                 f"The server at {self.address} is out of reach ({details or 'it stopped'}). "
                 "Is it running, and is the address right?"
             )
+        if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            details = "There was no answer in time: the server, or what it waits for, is slow. Try again later."
         return error_from_code(code, f"{details} (server: {self.address})")
 
 

@@ -11,6 +11,7 @@ import http.client
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from threading import Event, Lock, local
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -35,6 +36,9 @@ _RANGE_BYTES = 8 * 2**20
 _CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
 """How long a part is retried; then a transfer that has moved no byte goes through the server."""
+
+
+_ADVICE = "Try again later; if that does not help, ask its owner whether it runs and has space."
 
 
 class StoreUnreachable(Exception):
@@ -74,9 +78,19 @@ class _Requests:
         self._opened: list[http.client.HTTPConnection] = []
 
     def send(
-        self, request: SignedAddress, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, bytes, Mapping[str, str]]:
+        self,
+        request: SignedAddress,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        buffer: memoryview | None = None,
+    ) -> tuple[int, bytes | memoryview, Mapping[str, str]]:
         """Send a request; return the status, the body and the headers of the answer.
+
+        Args:
+            request: The address, and the headers that are part of its signature.
+            body: The bytes to send.
+            headers: More headers.
+            buffer: Takes the body of the answer if that has exactly its size; the returned body is then this buffer.
 
         Raises:
             OSError: The store cannot be reached, or broke the connection.
@@ -88,7 +102,7 @@ class _Requests:
                 _settle(connection.sock)
             connection.request(request.method, request.target, body, {**request.headers, **headers})
             answer = connection.getresponse()
-            return answer.status, answer.read(), answer.headers  # type: ignore[return-value]  # it is a mapping in use
+            return answer.status, _body(answer, buffer), answer.headers  # type: ignore[return-value]  # it is a mapping in use
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             failure = error if isinstance(error, OSError) else ConnectionError(type(error).__name__)
@@ -216,14 +230,16 @@ class PartSender:
         try:
             status, told, _ = self._requests.send(signed, content, {})
         except OSError as error:
-            raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
+            raise _unreachable() from error
         if status in (200, 201):
             return
         raise _error_of(status, told)
 
 
-def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator[bytes]:
+def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator[bytes | memoryview]:
     """Yield the bytes of a file from a store, in order, while later ranges are on their way.
+
+    The buffers are used again, because the system is slow to give memory: each is valid until the next is asked for.
 
     Args:
         request: Reads the file.
@@ -239,32 +255,35 @@ def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator
     requests = _Requests()
     pool = ThreadPoolExecutor(STREAMS, "levada-ranges")
     starts = iter(range(offset, end, _RANGE_BYTES))
-    waiting: deque[Future[bytes]] = deque()
+    waiting: deque[Future[_Range]] = deque()
     any_read = False
 
-    def read(start: int) -> bytes:
+    def read(start: int, buffer: bytearray) -> _Range:
         stop = min(start + _RANGE_BYTES, end)
         try:
-            status, content, headers = requests.send(request, None, {"range": f"bytes={start}-{stop - 1}"})
+            status, content, headers = requests.send(
+                request, None, {"range": f"bytes={start}-{stop - 1}"}, memoryview(buffer)[: stop - start]
+            )
         except OSError as error:
-            raise LostConnectionError("The store cannot be reached, or broke the connection.") from error
+            raise _unreachable() from error
         if status == 404:
             raise DamagedObject("The store lost the object; bring it back from a backup.")
         if status != 206:
             raise _error_of(status, content)
         if headers.get("content-range", "").rpartition("/")[2] != str(size) or len(content) != stop - start:
             raise DamagedObject("The object has changed in its store.")
-        return content
+        return _Range(content, buffer)
 
     try:
-        for start in starts:
-            waiting.append(pool.submit(read, start))
-            if len(waiting) > STREAMS:
-                yield waiting.popleft().result()
-                any_read = True
+        # One range is with the caller while as many as there are threads are on their way.
+        for start in islice(starts, STREAMS + 1):
+            waiting.append(pool.submit(read, start, bytearray(min(_RANGE_BYTES, end - offset))))
         while waiting:
-            yield waiting.popleft().result()
+            arrived = waiting.popleft().result()
+            yield arrived.content
             any_read = True
+            for start in islice(starts, 1):
+                waiting.append(pool.submit(read, start, arrived.buffer))
     except LostConnectionError as error:
         if not any_read:
             raise StoreUnreachable from error
@@ -274,9 +293,34 @@ def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator
         requests.close()
 
 
+@dataclass(frozen=True)
+class _Range:
+    """A range that was read: its bytes, most often in a buffer, and the buffer, which takes another range next."""
+
+    content: bytes | memoryview = field(repr=False)
+    buffer: bytearray = field(repr=False)
+
+
 def store_is_full() -> LimitReached:
     """Return the error of a store that takes no more bytes."""
     return LimitReached("The store is full. Free some space, or ask its owner.", {"limit": "store"})
+
+
+def _unreachable() -> LostConnectionError:
+    return LostConnectionError(f"The store cannot be reached, or broke the connection. {_ADVICE}")
+
+
+def _body(answer: http.client.HTTPResponse, buffer: memoryview | None) -> bytes | memoryview:
+    """Read the body of an answer, into a buffer if it has exactly its size."""
+    if buffer is None or answer.length != len(buffer):
+        return answer.read()
+    left = buffer
+    while left:
+        count = answer.readinto(left)
+        if not count:
+            raise http.client.IncompleteRead(b"", len(left))
+        left = left[count:]
+    return buffer
 
 
 def _settle(opened: socket | None) -> None:
@@ -289,15 +333,15 @@ class _Refused(Exception):
     """The store answered that it does not accept a request."""
 
 
-def _error_of(status: int, answer: bytes) -> LevadaError:
-    text = answer[:2000].decode(errors="replace")
+def _error_of(status: int, answer: bytes | memoryview) -> LevadaError:
+    text = bytes(answer[:2000]).decode(errors="replace")
     error: LevadaError
     if status == 507 or "QuotaExceeded" in text or "InsufficientStorage" in text:
         error = store_is_full()
     elif "BadDigest" in text or "Md5Mismatch" in text:
         error = DamagedObject("Bytes were damaged on their way to the store.")
     else:
-        error = LostConnectionError(f"The store answers with the status {status}.")
+        error = LostConnectionError(f"The store answers with the status {status}. {_ADVICE}")
         if status < 500:
             error.__cause__ = _Refused()
     return error

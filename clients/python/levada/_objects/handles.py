@@ -15,7 +15,16 @@ from blake3 import blake3
 
 from levada._base.errors import DamagedObject, InvalidRequest, NotFound
 from levada._base.installation import install_command
-from levada._objects.transfer import CHUNK_BYTES, FileSource, download, download_file, hash_of, progress_of
+from levada._objects.named_files import named_file, named_folder
+from levada._objects.transfer import (
+    CHUNK_BYTES,
+    FileSource,
+    download,
+    download_file,
+    hash_of,
+    passing_bytes,
+    progress_of,
+)
 from levada._values.files import cache_folder, check_name, download_place, put
 
 if TYPE_CHECKING:
@@ -58,9 +67,12 @@ class StoredObject(os.PathLike[str]):
 
     @property
     def local_path(self) -> Path | None:
-        """Its path in the store if this machine sees it, otherwise None. It must not be changed."""
-        folder = self.connection.store_folder(self.store)
-        place = None if folder is None else folder / self.path
+        """Its path in the store if this machine sees it, otherwise None. It must not be changed.
+
+        A server of another user may name only files that others may read too, unless the setting `stores` has the
+        place of the store.
+        """
+        place = self._named()
         return place if place is not None and self._is_whole(place) else None
 
     def download(self, folder: str | os.PathLike[str] = ".", *, progress: bool = True) -> Path:
@@ -122,6 +134,10 @@ class StoredObject(os.PathLike[str]):
         place = cache_folder() / "objects" / self.id[:2] / check_name(self.id) / check_name(self.name)
         return place if place.exists() else put(place, lambda draft: self._fetch(draft, progress=True))
 
+    def _named(self) -> Path | None:
+        """Return the place that the server names."""
+        raise NotImplementedError
+
     def _is_whole(self, place: Path) -> bool:
         raise NotImplementedError
 
@@ -166,8 +182,8 @@ class StoredFile(StoredObject):
         Raises:
             DamagedObject: It has changed, or is gone.
         """
-        hasher = blake3()
-        for content in download(self.connection, self.id, self.member):
+        hasher = blake3(max_threads=blake3.AUTO)
+        for content in passing_bytes(self.connection, self.id, self.member):
             hasher.update(content)
         if hasher.hexdigest() != self.hash:
             raise DamagedObject(
@@ -177,6 +193,9 @@ class StoredFile(StoredObject):
 
     def _files(self) -> dict[str, StoredFile]:
         return {"": self}
+
+    def _named(self) -> Path | None:
+        return named_file(self.connection, self.store, self.path)
 
     def _is_whole(self, place: Path) -> bool:
         return place.is_file() and place.stat().st_size == self.size and os.access(place, os.R_OK)
@@ -245,6 +264,9 @@ class StoredFolder(StoredObject):
         return StoredFile(
             self.id, self.codec, self.store, f"{self.path}/{path}", name, size, hash_, self.connection, member=path
         )
+
+    def _named(self) -> Path | None:
+        return named_folder(self.connection, self.store, self.path, self.hash)
 
     def _is_whole(self, place: Path) -> bool:
         return place.is_dir() and os.access(place, os.R_OK | os.X_OK)

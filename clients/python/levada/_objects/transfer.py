@@ -273,6 +273,17 @@ def download(
     """Yield the bytes of an object, chunk by chunk; after a break it resumes with the missing bytes.
 
     Raises:
+        As `passing_bytes`.
+    """
+    return map(bytes, passing_bytes(connection, object_id, path, offset, length))
+
+
+def passing_bytes(
+    connection: Connection, object_id: str, path: str, offset: int = 0, length: int | None = None
+) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of an object, as `download` does; each chunk is valid until the next is asked for.
+
+    Raises:
         UnknownObject: The object is gone.
         DamagedObject: The store lost it, or bytes are damaged in transit again and again.
         LostConnectionError: The server stays out of reach.
@@ -286,10 +297,10 @@ def download(
         try:
             for answer in connection.receive("ObjectService/DownloadObject", request, _Answer):
                 if (contents := answer.contents(connection, offset, end)) is not None:
-                    for content in contents:
+                    for passing in contents:
                         pauses = RETRY.pauses(PATIENCE_SECONDS)
-                        offset += len(content)
-                        yield content
+                        offset += len(passing)
+                        yield passing
                     return
                 content = answer.content
                 if zlib.crc32(content) != answer.crc32:
@@ -322,7 +333,7 @@ class _Answer:
         signed = SignedAddress.of(told.request) if told.HasField("request") else None
         return cls(told.chunk.content, told.chunk.crc32, address or signed, told.size_bytes)
 
-    def contents(self, connection: Connection, offset: int, end: int | None) -> Iterator[bytes] | None:
+    def contents(self, connection: Connection, offset: int, end: int | None) -> Iterator[bytes | memoryview] | None:
         """Yield the bytes of a range from the store itself; None if the message has bytes."""
         last = self.size_bytes if end is None else min(end, self.size_bytes)
         match self.address:
@@ -350,7 +361,7 @@ def download_file(
     """
     hasher = blake3(max_threads=blake3.AUTO)
     with target.open("wb") as file:
-        for content in download(connection, object_id, path):
+        for content in passing_bytes(connection, object_id, path):
             file.write(content)
             hasher.update(content)
             progress.update(len(content))

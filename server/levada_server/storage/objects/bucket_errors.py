@@ -64,7 +64,8 @@ def failed(store: str, text: str) -> LevadaError:
             f"The store `{store}` is full. Free some space, or ask its owner.", limit="store", store=store
         )
     return Unavailable(
-        f"The store `{store}` does not answer, or answers with an error; the server's log has it. Try again later.",
+        f"The store `{store}` does not answer, or answers with an error; the server's log has it. Try again later; "
+        "if that does not help, ask its owner whether it runs and has space.",
         store=store,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import asyncpg
 
@@ -19,13 +20,15 @@ from levada_server.storage.objects.object_rows import (
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from levada_server.model.table import Table
     from levada_server.storage.objects.object_rows import Upload
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("objects")
+
+_WINDOW = 16_384
+"""One statement looks at no more ids than these."""
+_LAST = UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,30 @@ async def list_objects(
         after: The id after which they begin.
         count: At most this many.
     """
-    rows = await connection.fetch(_SQL["list_objects"], after, store, schema, count)
+    rows = await _next(connection, "list_objects", after, count, store, schema)
     return [
         ListedObject(stored_object(row), row["schema"], row["state"] == "quarantined", tuple(row["tables"]))
         for row in rows
     ]
+
+
+async def _next(
+    connection: Connection, statement: str, after: UUID, count: int, store: str, schema: str
+) -> list[asyncpg.Record]:
+    """Return the next objects that a statement finds, by id.
+
+    The statement looks at one window of ids after the other; they grow while it finds too few. A single statement
+    would be slow after many objects have come at once: until PostgreSQL has counted the stores and the states, it
+    expects to find few objects, so it reads and sorts all of them for each page.
+    """
+    found: list[asyncpg.Record] = []
+    window = count
+    begin: UUID | None = after
+    while begin is not None and len(found) < count:
+        end: UUID | None = await connection.fetchval(_SQL["end_of_window"], begin, window - 1)
+        found += await connection.fetch(_SQL[statement], begin, end or _LAST, count - len(found), store, schema)
+        begin, window = end, min(2 * window, _WINDOW)
+    return found
 
 
 async def read_naming_rows(connection: Connection, table: Table, id_: UUID, count: int) -> list[NamingRow]:
@@ -95,7 +117,7 @@ async def read_naming_rows(connection: Connection, table: Table, id_: UUID, coun
 
 async def list_copyable(connection: Connection, *, store: str, schema: str, after: UUID, count: int) -> list[Copyable]:
     """Return the next objects of a store, by id; registered files are left out."""
-    rows = await connection.fetch(_SQL["list_copyable"], after, store, schema, count)
+    rows = await _next(connection, "list_copyable", after, count, store, schema)
     return [Copyable(stored_object(row), row["schema_id"], row["verified"]) for row in rows]
 
 

@@ -93,16 +93,22 @@ SELECT * FROM levada.object WHERE id = $1 AND state IN ('whole', 'quarantined');
 -- name: read_schema
 SELECT s.name FROM levada.object AS o JOIN levada.schema AS s ON s.id = o.schema_id WHERE o.id = $1;
 
+-- name: end_of_window
+-- The last of the next ids. Nothing else is asked for, so that the index gives them in order, whatever is known of the
+-- objects.
+SELECT id FROM levada.object WHERE id > $1 ORDER BY id OFFSET $2 LIMIT 1;
+
 -- name: list_objects
--- The next objects that rows may name, by id, with the tables whose rows name or named them.
+-- The first objects of a window of ids that rows may name, with the tables whose rows name or named them.
 SELECT o.*, coalesce(s.name, '') AS schema, ARRAY(
     SELECT n.name || '.' || t.name FROM levada.object_table h
     JOIN levada.table t ON t.id = h.table_id JOIN levada.schema n ON n.id = t.schema_id
     WHERE h.object_id = o.id ORDER BY 1
 ) AS tables
 FROM levada.object o LEFT JOIN levada.schema s ON s.id = o.schema_id
-WHERE o.id > $1 AND o.state IN ('whole', 'quarantined') AND ($2 = '' OR o.store = $2) AND ($3 = '' OR s.name = $3)
-ORDER BY o.id LIMIT $4;
+WHERE o.id > $1 AND o.id <= $2 AND o.state IN ('whole', 'quarantined') AND ($4 = '' OR o.store = $4)
+  AND ($5 = '' OR s.name = $5)
+ORDER BY o.id LIMIT $3;
 
 -- name: read_naming_rows
 -- The keys of rows that name an object; there is no index for it.
@@ -110,10 +116,11 @@ SELECT row_to_json(k)::text AS key
 FROM (SELECT {key} FROM {table} AS t WHERE t.{column} ->> 'id' = $1 LIMIT $2) AS k;
 
 -- name: list_copyable
--- The next objects of a store that a copy takes along.
+-- The first objects of a window of ids that a copy takes along from a store.
 SELECT o.* FROM levada.object o LEFT JOIN levada.schema s ON s.id = o.schema_id
-WHERE o.id > $1 AND o.state = 'whole' AND o.codec <> 'filepath' AND o.store = $2 AND ($3 = '' OR s.name = $3)
-ORDER BY o.id LIMIT $4;
+WHERE o.id > $1 AND o.id <= $2 AND o.state = 'whole' AND o.codec <> 'filepath' AND o.store = $4
+  AND ($5 = '' OR s.name = $5)
+ORDER BY o.id LIMIT $3;
 
 -- name: lock_copied
 -- Rows that are about to name the object wait until it is known where it lies.
@@ -239,7 +246,16 @@ RETURNING o.*;
 SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM levada.object WHERE state = 'doomed';
 
 -- name: read_doomed
-SELECT * FROM levada.object WHERE state = 'doomed' AND id > $1 ORDER BY id LIMIT $2;
+-- One step to the next id after the other: PostgreSQL, which has not seen yet that many objects are doomed, would read
+-- and sort all of them for each call.
+WITH RECURSIVE walk(id, number) AS (
+    (SELECT id, 1 FROM levada.object WHERE state = 'doomed' AND id > $1 ORDER BY id LIMIT 1)
+    UNION ALL
+    SELECT n.id, w.number + 1 FROM walk w, LATERAL (
+        SELECT o.id FROM levada.object o WHERE o.state = 'doomed' AND o.id > w.id ORDER BY o.id LIMIT 1
+    ) n WHERE w.number < $2
+)
+SELECT o.* FROM walk w JOIN levada.object o ON o.id = w.id ORDER BY w.number;
 
 -- name: delete_doomed
 DELETE FROM levada.object WHERE id = ANY($1::uuid[]) AND state = 'doomed';
