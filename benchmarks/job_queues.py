@@ -22,7 +22,7 @@ from benchmarks.timing import Line, at_least, at_most, interleaved, seconds
 from levada_api.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from benchmarks.place import Place
 
@@ -41,19 +41,30 @@ def queue(place: Place) -> Iterator[Line]:
     refresh_jobs(place, "queued")
     # Levada's jobs each leave a row and the record of the job; pgqueuer's leave a line in its log.
     took: dict[str, dict[str, float]] = {"pgqueuer": {}, "Levada": {}}
+    processor: dict[str, dict[str, str]] = {"pgqueuer": {}, "Levada": {}}
     for workers in WORKERS_TRIED:
         for batch in BATCHES_TRIED:
             way = f"{workers} workers, batches of {batch}"
-            took["pgqueuer"][way] = asyncio.run(_pgqueuer(place.dsn, workers, batch))
+            took["pgqueuer"][way], processor["pgqueuer"][way] = asyncio.run(_pgqueuer(place, workers, batch))
             ours().delete_quick()
             refresh_jobs(place, "queued")
+            before = place.processor_s()
             took["Levada"][way] = asyncio.run(drain(place.server.address, "queued", workers=workers, batch=batch))
+            processor["Levada"][way] = _each(before, place.processor_s())
             assert len(ours()) == JOBS
     best = {name: min(times, key=times.__getitem__) for name, times in took.items()}
     rates = {name: JOBS / took[name][best[name]] for name in took}
-    detail = ", ".join(f"{name} {rates[name]:.0f} jobs/s by {best[name]}" for name in took)
+    detail = ", ".join(
+        f"{name} {rates[name]:.0f} jobs/s by {best[name]} (a job: {processor[name][best[name]]})" for name in took
+    )
     work = "reserve and complete, both at their best settings"
     yield at_least(work, rates["Levada"] / rates["pgqueuer"], 2, "as fast as pgqueuer", detail)
+
+
+def _each(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    """Format the processor time that a job took on each side."""
+    taken = {name: (after[name] - before[name]) / JOBS for name in before}
+    return ", ".join(f"{name} {each * 1e6:.0f} µs" for name, each in taken.items())
 
 
 def reserve(place: Place) -> Iterator[Line]:
@@ -147,8 +158,9 @@ def _completion(name: schema_pb2.TableName, leases: Sequence[job_pb2.Lease]) -> 
     return job_service_pb2.CompleteFewJobsRequest(groups=[group])
 
 
-async def _pgqueuer(dsn: str, workers: int, batch: int) -> float:
-    """Fill a pgqueuer queue and drain it; return the seconds that draining took."""
+async def _pgqueuer(place: Place, workers: int, batch: int) -> tuple[float, str]:
+    """Fill a pgqueuer queue and drain it; return the seconds that draining took, and the processor time of a job."""
+    dsn = place.dsn
     connection = await asyncpg.connect(dsn)
     queries = Queries(AsyncpgDriver(connection))
     await queries.install()
@@ -166,13 +178,15 @@ async def _pgqueuer(dsn: str, workers: int, batch: int) -> float:
 
         await worker.qm.run(batch_size=batch, mode=QueueExecutionMode.drain)
 
+    before = place.processor_s()
     began = time.perf_counter()
     await asyncio.gather(*map(work, connections))
     took = time.perf_counter() - began
+    processor = _each(before, place.processor_s())
     await queries.uninstall()
     for opened in (connection, *connections):
         await opened.close()
-    return took
+    return took, processor
 
 
 def refresh_jobs(place: Place, schema: str) -> None:

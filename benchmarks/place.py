@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +107,17 @@ class Place:
         dj.conn()
         return dj
 
+    def processor_s(self) -> dict[str, float]:
+        """The processor time that each side has taken so far, in seconds; PostgreSQL must be on this machine."""
+        root = psutil.Process(self.server.process.pid)
+        postmaster = psutil.Process(self.postgres.info.backend_pid).parent()
+        assert postmaster is not None
+        return {
+            "client": time.process_time(),
+            "server": _processor_s(root, *root.children(recursive=True)),
+            "PostgreSQL": _processor_s(postmaster, *postmaster.children()) + sum(postmaster.cpu_times()[2:4]),
+        }
+
     def execute(self, statement: str) -> None:
         """Run a statement in PostgreSQL."""
         self.postgres.execute(statement.encode())
@@ -116,6 +127,14 @@ class Place:
         if "levada" in self.__dict__:
             self.levada.close()
         self._opened.close()
+
+
+def _processor_s(*processes: psutil.Process) -> float:
+    total = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it has just ended, and counts to its parent
+            total += sum(process.cpu_times()[:2])
+    return total
 
 
 @contextmanager

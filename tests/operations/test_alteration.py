@@ -274,7 +274,7 @@ async def test_lineage_and_jobs_survive_the_renames_of_a_key_and_its_tables(
     wanted = WantedTable(named("Stat"), definition, {}, {"mouse": "subject_id"}, "Statistics", Tier.IMPORTED)
     stat = (await alteration.alter_table(engine, ME, wanted, "")).table
     assert (stat.name, stat.tier, stat.heading.primary_key) == (named("Statistics"), Tier.IMPORTED, ("mouse",))
-    lease = replace(lease, table=named("Statistics"))
+    lease = lease._replace(table=named("Statistics"))
     await make.complete(engine, lease, {"Statistics": [{"mouse": lease.key[0][1], "mean": 1.0}]})
     assert (await make.refresh(engine, "Statistics")).added == 0
     assert await connection.fetch("SELECT mouse FROM lab.statistics")

@@ -145,7 +145,7 @@ async def _complete(engine: Engine, caller: Caller) -> object:
 async def _replace(engine: Engine, caller: Caller) -> object:
     await _complete(engine, ME)
     (lease,) = await recomputation.lease_results(engine, ME, named("Stat"), None, after=0, limit=1)
-    again = replace(make.completed(lease, {"Stat": [{**dict(lease.key), "rate": 2}]}), replaces=lease.replaces)
+    again = make.completed(lease, {"Stat": [{**dict(lease.key), "rate": 2}]})._replace(replaces=lease.replaces)
     return await recomputation.replace_results(engine, caller, [again])
 
 
@@ -316,7 +316,7 @@ async def test_completed_jobs_are_named(lab: Engine) -> None:
     caller = calling("Complete")
     await results.complete(lab, caller, done[:1])
     options = InsertOptions(skip_duplicates=True)  # PostgreSQL counts these, so each way is the longer one
-    longer = [replace(job, inserts=tuple(replace(i, options=options) for i in job.inserts)) for job in done[1:3]]
+    longer = [job._replace(inserts=tuple(i._replace(options=options) for i in job.inserts)) for job in done[1:3]]
     await results.complete(lab, caller, longer)
     under = replace(caller, job=lease_content(leases[3]))
     async with open_transaction_session(lab) as opened:

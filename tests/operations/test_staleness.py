@@ -89,7 +89,7 @@ async def leases_of(engine: Engine, name: str = "Stat") -> dict[int, Lease]:
 async def complete(engine: Engine, lease: Lease, inputs: Inputs, rows: Mapping[str, object] | None = None) -> None:
     own = lease.table.table
     job = make.completed(lease, {own: [{**dict(lease.key), **(rows or {"rate": 1})}]})
-    (error,) = (await results.complete(engine, ME, [replace(job, reads=inputs, code_version=CODE)])).outcomes
+    (error,) = (await results.complete(engine, ME, [job._replace(reads=inputs, code_version=CODE)])).outcomes
     assert error is None
 
 

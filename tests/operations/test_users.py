@@ -391,8 +391,8 @@ async def test_a_worker_writes_into_other_tables_only_by_further_roles(lab: Engi
 
     async def complete(options: InsertOptions, **tables: list[dict[str, object]]) -> LevadaError | None:
         job = make.completed(lease, tables)
-        inserted = tuple(replace(one, options=options) for one in job.inserts)
-        return (await results.complete(lab, wes, [replace(job, inserts=inserted)])).outcomes[0]
+        inserted = tuple(one._replace(options=options) for one in job.inserts)
+        return (await results.complete(lab, wes, [job._replace(inserts=inserted)])).outcomes[0]
 
     other: list[dict[str, object]] = [{"subject": 2, "name": "x"}]
     assert isinstance(await complete(InsertOptions(), Stat=[result], Subject=other), PermissionDenied)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
@@ -63,7 +62,7 @@ def completion(lab: Lab, lease: Lease) -> list[Message]:
 
 def replacement(lab: Lab, lease: Lease) -> list[Message]:
     """Return the messages that replace the result of a completed job of `Stat` by the same."""
-    again = replace(lease, token=UUID(int=lease.job_id), replaces=lease.token)
+    again = lease._replace(token=UUID(int=lease.job_id), replaces=lease.token)
     header = header_of_job(lab, again)
     header.unchanged = True
     return [job.ReplaceResultsRequest(job=header)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from levada_server.errors import InvalidRequest
 
@@ -48,8 +48,7 @@ class WorkerSession:
     user_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to compute one entity until it is completed or taken over.
 
     Args:

@@ -23,7 +23,7 @@ MAX_REPLACED = 10_000
 MAX_INPUTS = 1_000
 """The most reads of one job that are kept, to see later whether they changed."""
 
-COMPLETION_JOBS = 64
+COMPLETION_JOBS = 256
 COMPLETION_BYTES = 16 * 2**20
 """How many jobs, or bytes of their rows, share one transaction: beyond this a commit costs little in comparison."""
 FEW_JOBS_BYTES = 2**20

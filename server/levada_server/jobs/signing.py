@@ -8,8 +8,9 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from levada_server.errors import InvalidRequest
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
 
 _MAC_BYTES = 16
 _SALT_BYTES = 16
-_LEASE = b"lease "
+_LEASE = b"leased "
 _RECEIPT = b"receipt "
 _LOGIN = b"login "
 """The purpose of a text: one cannot be passed off as another."""
 _REMEMBERED = 4096
 """How many leases that were just issued are known without reading their tokens: each comes back within moments."""
+_BETWEEN = "\0"
+"""The mark between the parts of a lease's token: neither names nor values of PostgreSQL contain it."""
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseContent:
+class LeaseContent(NamedTuple):
     """The content of a lease's token.
 
     Args:
@@ -163,7 +165,7 @@ class Signer:
     def __init__(self, secret: bytes, user_id: int | None = None) -> None:
         self._secret = secret
         self._salt = b"" if user_id is None else user_id.to_bytes(_SALT_BYTES, "big")
-        self._issued: dict[tuple[bytes, str], LeaseContent] = {}
+        self._issued: OrderedDict[tuple[bytes, str], LeaseContent] = OrderedDict()
 
     def of(self, user_id: int | None) -> Signer:
         """Return the signer of another user."""
@@ -178,11 +180,11 @@ class Signer:
 
     def lease(self, lease: LeaseContent) -> str:
         """Write the token of a lease."""
-        replaces = None if lease.replaces is None else lease.replaces.hex
-        said = [lease.table_id, lease.job_id, lease.attempt, lease.token.hex, dict(lease.key), replaces]
-        text = self._sign(_LEASE, said).decode()
+        replaces = "" if lease.replaces is None else lease.replaces.hex
+        said = (str(lease.table_id), str(lease.job_id), str(lease.attempt), lease.token.hex, replaces)
+        text = self._sign(_LEASE, _BETWEEN.join((*said, *lease.key, *lease.key.values())).encode()).decode()
         if len(self._issued) >= _REMEMBERED:
-            del self._issued[next(iter(self._issued))]
+            self._issued.popitem(last=False)
         self._issued[self._salt, text] = lease
         return text
 
@@ -194,14 +196,19 @@ class Signer:
         """
         if issued := self._issued.get((self._salt, text)):
             return issued
-        table_id, job_id, attempt, token, key, replaces = self._read(_LEASE, text.encode(), "lease_token")
-        earlier = None if replaces is None else UUID(replaces)
-        return LeaseContent(table_id, job_id, attempt, UUID(token), key, earlier)
+        said = self._read(_LEASE, text.encode(), "lease_token").decode().split(_BETWEEN)
+        table_id, job_id, attempt, token, replaces, *key = said
+        names, values = key[: len(key) // 2], key[len(key) // 2 :]
+        earlier = UUID(replaces) if replaces else None
+        return LeaseContent(
+            int(table_id), int(job_id), int(attempt), UUID(token), dict(zip(names, values, strict=True)), earlier
+        )
 
     def receipt(self, receipt: Receipt) -> bytes:
         """Write a receipt."""
         reads = {table: [read.rows, read.key_restricted] for table, read in receipt.reads.items()}
-        return self._sign(_RECEIPT, [receipt.token.hex, reads, [_told_input(read) for read in receipt.inputs]])
+        said = [receipt.token.hex, reads, [_told_input(read) for read in receipt.inputs]]
+        return self._sign(_RECEIPT, _JSON.encode(said).encode())
 
     def read_receipt(self, content: bytes, token: UUID) -> Receipt:
         """Read a receipt that was issued under a lease.
@@ -209,7 +216,7 @@ class Signer:
         Raises:
             InvalidRequest: No server of this database wrote it, or it belongs to another lease.
         """
-        under, reads, inputs = self._read(_RECEIPT, content, "read_receipt")
+        under, reads, inputs = json.loads(self._read(_RECEIPT, content, "read_receipt"))
         if under != token.hex:
             raise InvalidRequest("`read_receipt` belongs to another lease.", field="read_receipt")
         counts = {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()}
@@ -217,7 +224,8 @@ class Signer:
 
     def login(self, login: Login) -> str:
         """Write a login."""
-        return self._sign(_LOGIN, [login.device_code, login.nonce, login.interval_s]).decode()
+        said = [login.device_code, login.nonce, login.interval_s]
+        return self._sign(_LOGIN, _JSON.encode(said).encode()).decode()
 
     def read_login(self, text: str) -> Login:
         """Read a login.
@@ -225,13 +233,12 @@ class Signer:
         Raises:
             InvalidRequest: No server of this database wrote it.
         """
-        return Login(*self._read(_LOGIN, text.encode(), "login"))
+        return Login(*json.loads(self._read(_LOGIN, text.encode(), "login")))
 
-    def _sign(self, purpose: bytes, said: object) -> bytes:
-        payload = _JSON.encode(said).encode()
+    def _sign(self, purpose: bytes, payload: bytes) -> bytes:
         return base64.urlsafe_b64encode(self._mac(purpose, payload) + payload)
 
-    def _read(self, purpose: bytes, signed: bytes, field: str) -> list:  # type: ignore[type-arg]  # as `_sign` was given
+    def _read(self, purpose: bytes, signed: bytes, field: str) -> bytes:
         try:
             content = base64.urlsafe_b64decode(signed)
         except (binascii.Error, ValueError):
@@ -239,8 +246,7 @@ class Signer:
         mac, payload = content[:_MAC_BYTES], content[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(purpose, payload)):
             raise InvalidRequest(f"`{field}` was not issued by this server.", field=field)
-        said: list = json.loads(payload.decode())  # type: ignore[type-arg]  # as above
-        return said
+        return payload
 
     def _mac(self, purpose: bytes, payload: bytes) -> bytes:
         # A keyed BLAKE2 is an authentication code by itself, at half the cost of an HMAC.

@@ -162,15 +162,19 @@ def counts(source: Iterable[tuple[TableName, int]]) -> list[schema_pb2.TableCoun
     return [schema_pb2.TableCount(name=table_name(name), entity_count=count) for name, count in source]
 
 
-def lease(source: Lease, signer: Signer) -> job_pb2.Lease:
-    """Write a lease."""
-    return job_pb2.Lease(
-        table=table_name(source.table),
-        job_id=source.job_id,
-        key=[value_pb2.AttributeValue(name=name, value=value(v)) for name, v in source.key],
-        lease_token=signer.lease(lease_content(source)),
-        attempt=source.attempt,
-    )
+def leases(source: Iterable[Lease], signer: Signer) -> list[job_pb2.Lease]:
+    """Write leases."""
+    names = {table: table_name(table) for table in {lease.table for lease in source}}
+    return [
+        job_pb2.Lease(
+            table=names[lease.table],
+            job_id=lease.job_id,
+            key=[value_pb2.AttributeValue(name=name, value=value(v)) for name, v in lease.key],
+            lease_token=signer.lease(lease_content(lease)),
+            attempt=lease.attempt,
+        )
+        for lease in source
+    ]
 
 
 def job_state(state: str) -> str:

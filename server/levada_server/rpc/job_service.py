@@ -115,7 +115,7 @@ class JobService:
             else None,
             except_unready=request.except_unready,
         )
-        return pb.ReserveJobsResponse(leases=[encode.lease(lease, call.engine.signer) for lease in leases])
+        return pb.ReserveJobsResponse(leases=encode.leases(leases, call.engine.signer))
 
     async def CompleteJobs(
         self, request_iterator: AsyncIterator[pb.CompleteJobsRequest], call: Call
@@ -144,7 +144,7 @@ class JobService:
             after=request.after_job_id,
             limit=request.max_results or LISTED_JOBS,
         )
-        return pb.LeaseResultsResponse(leases=[encode.lease(lease, call.engine.signer) for lease in leases])
+        return pb.LeaseResultsResponse(leases=encode.leases(leases, call.engine.signer))
 
     async def ReplaceResults(
         self, request_iterator: AsyncIterator[pb.ReplaceResultsRequest], call: Call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
@@ -184,8 +184,7 @@ def _memory_bytes(size: BatchSize) -> int:
     return size.bytes + size.dictionary_bytes + 2 * min(part, PART_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """The part of a stream to read: its first row, its number of rows, and the number of rows in the stream."""
 
     first_row: int

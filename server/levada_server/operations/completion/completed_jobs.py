@@ -7,8 +7,9 @@ import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from io import SEEK_END
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.spool import Spooled
 
 _JSON = json.JSONEncoder()
+_COUNTS = 1_000
+"""How many counts of rows are kept as JSON: most jobs of a table write as many rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class BufferedInsert:
+class BufferedInsert(NamedTuple):
     """One insert that `make` did.
 
     Args:
@@ -64,8 +66,7 @@ class BufferedInsert:
         return self.content.tell()
 
 
-@dataclass(frozen=True, slots=True)
-class CompletedJob:
+class CompletedJob(NamedTuple):
     """A job whose `make` has run.
 
     Args:
@@ -113,12 +114,17 @@ class CompletedJob:
             self.duration.total_seconds(),
             self.code_version,
             self.code_commit,
-            _JSON.encode(reads),
-            _JSON.encode(written),
+            _JSON.encode(reads) if reads else "{}",
+            _counts_text(tuple(written.items())),
             self.reads.text,
             self.reads.tables,
             self.output,
         )
+
+
+@lru_cache(maxsize=_COUNTS)
+def _counts_text(counts: tuple[tuple[str, int], ...]) -> str:
+    return _JSON.encode(dict(counts))
 
 
 def shapes_of(jobs: Iterable[CompletedJob]) -> dict[str, str]:
@@ -173,7 +179,9 @@ def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
             # A large insert should not be in memory whole; shared inserts came in one message.
             together = not counted and (insert.share is not None or insert.byte_count <= MERGED_BYTES)
             kind = (insert.table, options, None if together else id(insert))
-            groups.setdefault(kind, AlikeInserts(insert.table, options, [], together)).inserts.append((number, insert))
+            if (alike := groups.get(kind)) is None:
+                alike = groups[kind] = AlikeInserts(insert.table, options, [], together)
+            alike.inserts.append((number, insert))
     return list(groups.values())
 
 
@@ -186,7 +194,10 @@ def of_completion(caller: Caller, table: Table, jobs: Sequence[CompletedJob], wr
         jobs: The jobs.
         written: How many rows each wrote, by table.
     """
-    rows = sum(written, Counter())
+    rows: Counter[str] = Counter()
+    for counts in written:
+        rows.update(counts)
+    rows = +rows  # without tables that got none
     ids = {str(table.name): sorted(job.job_id for job in jobs)}
     return entry(caller, table.name, rows.total(), jobs=ids, tables=dict(rows) if len(rows) > 1 else None)
 

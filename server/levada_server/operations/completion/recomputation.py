@@ -160,7 +160,7 @@ async def _replace_rows(
         await recomputation.places_of_rows(connection, table, target, key_columns(catalog, table, target), ids)
         for target in own
     ]
-    inserts = [dataclasses.replace(job, inserts=tuple(_over(table, i) for i in job.inserts)) for job in jobs]
+    inserts = [job._replace(inserts=tuple(_over(table, i) for i in job.inserts)) for job in jobs]
     told = check_targets(view, table, inserts)
     inserting = Inserting(engine, connection, view, table, keys, told)
     counts = {job.token: await inserting.in_order(job) for job in inserts}
@@ -190,4 +190,4 @@ def _over(table: Table, insert: BufferedInsert) -> BufferedInsert:
             table=insert.table,
         )
     options = dataclasses.replace(insert.options, replace=True, skip_duplicates=False)
-    return dataclasses.replace(insert, options=options)
+    return insert._replace(options=options)

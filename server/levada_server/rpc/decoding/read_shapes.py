@@ -17,16 +17,19 @@ from levada_server.rpc.decoding.relations import received_relation
 from levada_server.storage.jobs.inputs import NOT_REPEATABLE, Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from levada_server.jobs.signing import Input, Receipt
 
 _KEY_BYTES = 16
 _JSON = json.JSONEncoder(separators=(",", ":"))
+_NOTHING_READ = Inputs("[]")
 
 
-def stored_inputs(receipts: Iterable[Receipt]) -> Inputs:
+def stored_inputs(receipts: Collection[Receipt]) -> Inputs:
     """Return the reads of a job as they are stored."""
+    if not receipts:
+        return _NOTHING_READ
     reads = dict.fromkeys(read for receipt in receipts for read in _hashable(receipt.inputs))
     if len(reads) > MAX_INPUTS or not all(read[2] for read in reads):
         return NOT_REPEATABLE

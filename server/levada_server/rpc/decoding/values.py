@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -32,6 +33,9 @@ PAGE_SIZE_LIMIT = 1_000
 MAX_CODECS = 1_000
 _ENVIRONMENT_LETTERS = 2**20
 MAX_DURATION = dt.timedelta(days=36_525)
+_MAX_DURATION_S = MAX_DURATION.total_seconds()
+_NAMES = 1_000
+"""How many names of tables are kept: a message may repeat the same one for each of many jobs."""
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1)
 
@@ -77,7 +81,10 @@ def table_name(field: str, message: schema_pb2.TableName) -> TableName:
     """Read the name of a table."""
     if not message.schema or not message.table:
         raise InvalidRequest(f"`{field}` needs a schema and a table.", field=field)
-    return TableName(message.schema, message.table)
+    return _table_name(message.schema, message.table)
+
+
+_table_name = lru_cache(maxsize=_NAMES)(TableName)
 
 
 def chosen(field: str, value: int, meanings: Mapping[int, _Meaning]) -> _Meaning:
@@ -137,7 +144,7 @@ def uuid(field: str, text: str) -> UUID:
 
 def duration(message: Duration) -> dt.timedelta:
     """Read a span of time, from 0 to a century."""
-    if abs(message.seconds) > MAX_DURATION.total_seconds():
+    if abs(message.seconds) > _MAX_DURATION_S:
         raise InvalidRequest("A duration is longer than 100 years.", field="duration")
     span = dt.timedelta(seconds=message.seconds, microseconds=message.nanos / 1000)
     if span < dt.timedelta(0):

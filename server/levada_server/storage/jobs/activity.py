@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada_server.jobs.state import ERROR, SUCCESS
 from levada_server.query.ddl import job_table_name
 from levada_server.query.sql import quote_text
-from levada_server.storage.jobs.tables import in_one_statement, job_statement, key_of, restricted
+from levada_server.storage.jobs.tables import in_one_statement, job_keys, job_statement, restricted
 from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ async def tables_held(connection: Connection, tables: Sequence[Table]) -> list[T
 async def held_jobs(connection: Connection, table: Table, jobs: sql.Select | None) -> dict[UUID, HeldJobs]:
     """Return the jobs of a table that workers hold, by session; only jobs whose key a query has."""
     statement, values = restricted(_FILE, "held_jobs", table, jobs)
+    rows = await connection.fetch(statement, *values)
     return {
-        row["session_id"]: HeldJobs(table, row["count"], row["reserved_time"], key_of(table, row))
-        for row in await connection.fetch(statement, *values)
+        row["session_id"]: HeldJobs(table, row["count"], row["reserved_time"], key)
+        for row, key in zip(rows, job_keys(table, rows), strict=True)
     }

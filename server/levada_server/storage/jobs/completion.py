@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.storage.catalog.stored_catalog import current
 from levada_server.storage.jobs.job_rows import columns_of
-from levada_server.storage.jobs.tables import job_statement, key_names, key_of
+from levada_server.storage.jobs.tables import job_keys, job_statement, key_names
 from levada_server.storage.postgres.audit import auditing, entry_values
 from levada_server.storage.postgres.failures import committed_alone
 from levada_server.storage.rows.bound_rows import bound_rows
@@ -75,4 +75,4 @@ async def complete_jobs(
     )
     with committed_alone():
         rows = await connection.fetch(statement, *values)
-    return [key_of(table, row) for row in rows] if rows else None
+    return job_keys(table, rows) if rows else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from levada_server.errors import UnknownJob
 from levada_server.jobs.lease import Lease, WorkerSession
@@ -12,7 +12,7 @@ from levada_server.jobs.retry import lost_attempts
 from levada_server.jobs.state import ERROR, NOTHING_INSERTED, SUCCESS, Standing
 from levada_server.model.job_table import STATES
 from levada_server.query.sql import quote_text
-from levada_server.storage.jobs.tables import count_of, in_one_statement, job_statement, key_of, restricted
+from levada_server.storage.jobs.tables import count_of, in_one_statement, job_keys, job_statement, restricted
 from levada_server.storage.jobs.worker_sessions import check_session
 
 if TYPE_CHECKING:
@@ -126,18 +126,15 @@ async def reserve(
         await check_session(connection, session)
     first = next((row for row in rows if row["waited"]), None)
     reached = None if first is None else Place(first["_priority"], first["_scheduled_time"], first["_job_id"])
-    leases = [
-        Lease(
-            table=table.name,
-            table_id=table.id,
-            job_id=row["_job_id"],
-            key=key_of(table, row),
-            token=row["_lease_token"],
-            attempt=row["_attempt"],
-        )
-        for row in rows
+    return leases_of(table, rows), reached
+
+
+def leases_of(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Lease]:  # Any: values of many columns
+    """Return the leases of the jobs in some rows."""
+    return [
+        Lease(table.name, table.id, row["_job_id"], key, row["_lease_token"], row["_attempt"])
+        for row, key in zip(rows, job_keys(table, rows), strict=True)
     ]
-    return leases, reached
 
 
 async def mark_started(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> None:
@@ -175,9 +172,9 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
                 row["_error_type"],
                 row["_unready"],
             ),
-            key_of(table, row),
+            key,
         )
-        for row in rows
+        for row, key in zip(rows, job_keys(table, rows), strict=True)
     }
     for job_id in job_ids:
         if job_id not in locked:
@@ -205,8 +202,7 @@ async def absent_results(connection: Connection, table: Table, job_ids: Sequence
     return [row["_job_id"] for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """The record of a job whose `make` has run.
 
     Args:
@@ -307,13 +303,8 @@ async def cancel_jobs(
 ) -> list[tuple[Lease, UUID]]:
     """Set reserved jobs to error; return the leases that ended, each with the session that held it."""
     statement, values = restricted(_FILE, "cancel_jobs", table, jobs, message)
-    return [
-        (
-            Lease(table.name, table.id, row["_job_id"], key_of(table, row), row["_lease_token"], row["_attempt"]),
-            row["_session_id"],
-        )
-        for row in await connection.fetch(statement, *values)
-    ]
+    rows = await connection.fetch(statement, *values)
+    return list(zip(leases_of(table, rows), [row["_session_id"] for row in rows], strict=True))
 
 
 async def list_jobs(
@@ -322,7 +313,7 @@ async def list_jobs(
     """List jobs of some states, or of all, by id, with all their columns; only jobs whose key a query has."""
     statement, values = restricted(_FILE, "list_jobs", table, jobs, after, list(states), limit)
     rows = await connection.fetch(statement, *values)
-    return [{**row, **dict(key_of(table, row))} for row in rows]
+    return [{**row, **dict(key)} for row, key in zip(rows, job_keys(table, rows), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from levada_server.jobs.lease import Lease
 from levada_server.query.ddl import qualified
 from levada_server.query.sql import quote_name
-from levada_server.storage.jobs.job_rows import columns_of
-from levada_server.storage.jobs.tables import job_statement, key_of, restricted
+from levada_server.storage.jobs.job_rows import columns_of, leases_of
+from levada_server.storage.jobs.tables import job_statement, restricted
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from levada_server.jobs.lease import Lease
     from levada_server.model.table import Table
     from levada_server.query import sql
     from levada_server.storage.jobs.job_rows import Finished
@@ -29,10 +29,8 @@ async def results_to_lease(
 ) -> list[Lease]:
     """Return new leases on results of jobs, by the id of the job; only those whose key a query has."""
     statement, values = restricted(_FILE, "results_to_lease", table, results, after, limit)
-    return [
-        Lease(table.name, table.id, row["_job_id"], key_of(table, row), uuid4(), row["_attempt"], row["_lease_token"])
-        for row in await connection.fetch(statement, *values)
-    ]
+    leases = leases_of(table, await connection.fetch(statement, *values))
+    return [lease._replace(token=uuid4(), replaces=lease.token) for lease in leases]
 
 
 async def places_of_rows(

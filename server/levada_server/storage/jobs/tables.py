@@ -12,9 +12,7 @@ from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import asyncpg
+    from collections.abc import Callable, Mapping, Sequence
 
     from levada_server.model.heading import Key
     from levada_server.model.table import Table
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 _PARTS = statements("jobs")
 PEND = fill(_PARTS["pend"], now=_PARTS["now"])
 """The changes of an UPDATE that make a job wait for its first attempt."""
+_READ: dict[Kind, Callable[[Any], object]] = {Kind.UINT64: int, Kind.DURATION: span_of}  # Any: as for `job_keys`
+"""How a value of a key is read: the driver has whole numbers past int64 as decimals, and spans as microseconds."""
 _SUCCEED = fill(_PARTS["succeed"], now=_PARTS["now"])
 
 
@@ -84,17 +84,12 @@ def count_of(tag: str) -> int:
     return int(tag.rsplit(" ", 1)[1])
 
 
-def key_of(table: Table, row: asyncpg.Record) -> Key:
-    """Return the key of a job from its row."""
-    return tuple((name, _value(table.heading[name].type.kind, row[name])) for name in table.job_key)
-
-
-def _value(kind: Kind, read: Any) -> object:  # noqa: ANN401  # the driver's class for the kind
-    """Return a value of a key as the driver read it: whole numbers past int64 as decimals, spans as microseconds."""
-    match kind:
-        case Kind.UINT64:
-            return int(read)
-        case Kind.DURATION:
-            return span_of(read)
-        case _:
-            return read
+def job_keys(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Key]:  # Any: the driver's class for each kind
+    """Return the keys of jobs from their rows."""
+    names = table.job_key
+    columns = []
+    for name in names:
+        values = [row[name] for row in rows]
+        read = _READ.get(table.heading[name].type.kind)
+        columns.append(values if read is None else map(read, values))
+    return [tuple(zip(names, key, strict=True)) for key in zip(*columns, strict=True)] if names else [()] * len(rows)

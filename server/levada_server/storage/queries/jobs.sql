@@ -186,8 +186,8 @@ WHERE _job_id = ANY($1::bigint[]) ORDER BY _job_id FOR UPDATE;
 
 -- name: still_held
 -- A part of other statements: a job with its token still belongs to its holder; if it was given up, nobody took it
--- over.
-(j._state = 'reserved' OR (j._state = 'error' AND j._error_type = 'WorkerLost'))
+-- over. As a CASE it is no reason to search the indexes of states, where entries of many former holders may still be.
+CASE j._state WHEN 'reserved' THEN true WHEN 'error' THEN j._error_type = 'WorkerLost' ELSE false END
 
 -- name: is_held
 -- Whether a lease is still its job's current one. No lock: others can take the job over while its `make` writes.
@@ -195,20 +195,24 @@ SELECT true FROM {jobs} AS j WHERE j._job_id = $1 AND j._lease_token = $2 AND {s
 
 -- name: complete_jobs
 -- Finish jobs with few rows, together with the rows. The jobs are locked first, in the fixed order. Nothing is done
--- unless each job still belongs to its holder, and the catalog is the one for which the statement was made.
+-- unless each job still belongs to its holder, and the catalog is the one for which the statement was made. Jobs are
+-- looked up by id, one by one and by all ids: PostgreSQL would rather read all of a table of some thousands.
 WITH done AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[], $7::text[],
                          $8::text[], $9::text[], $10::text[])
         AS d(job_id, token, duration, code_version, code_commit, reads, writes, inputs, input_tables, output)
 ),
 held AS MATERIALIZED (
-    SELECT j._job_id FROM {jobs} AS j JOIN done ON done.job_id = j._job_id AND done.token = j._lease_token
-    WHERE {still_held} ORDER BY j._job_id FOR UPDATE OF j
+    SELECT h._job_id FROM (SELECT job_id, token FROM done ORDER BY job_id) AS d CROSS JOIN LATERAL (
+        SELECT j._job_id FROM {jobs} AS j
+        WHERE j._job_id = d.job_id AND j._lease_token = d.token AND {still_held} FOR UPDATE
+    ) AS h
 ),
 ready AS MATERIALIZED (
     SELECT FROM {here} WHERE (SELECT count(*) FROM held) = cardinality($1::bigint[])
 ){inserts}
-UPDATE {jobs} AS j SET {succeed} FROM done AS d CROSS JOIN ready WHERE j._job_id = d.job_id RETURNING {key};
+UPDATE {jobs} AS j SET {succeed} FROM done AS d CROSS JOIN ready
+WHERE j._job_id = d.job_id AND j._job_id = ANY($1::bigint[]) RETURNING {key};
 
 -- name: is_renewed
 -- Whether a worker holds a job under a lease that expired at most $3 ago.
