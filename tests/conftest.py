@@ -59,6 +59,9 @@ _URL = "LEVADA_TEST_DATABASE_URL"
 _SERVER_PYTHON = "LEVADA_TEST_SERVER_PYTHON"
 """The interpreter whose server the clients call; `.ci/last-client` names that of a newer tree."""
 _TEMPLATE = "levada_template"
+_MEMORY = Path("/dev/shm")
+"""A database is cloned there in a third of the time."""
+_ROOM_BYTES = 8 * 2**30
 
 settings.register_profile("levada", deadline=None)  # a busy machine makes no test fail
 settings.load_profile("levada")
@@ -76,16 +79,25 @@ def pytest_configure(config: pytest.Config) -> None:
     temporary = folder / "t"
     temporary.mkdir(mode=0o711)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
-    postgres = embedded.start(folder)
+    data = Path(tempfile.mkdtemp(prefix="lv-", dir=_MEMORY)) if _has_room(_MEMORY) else folder
+    data.chmod(0o711)
+    postgres = embedded.start(data)
     os.environ[_URL] = postgres.dsn
 
     def clean_up() -> None:
         postgres.stop()
+        shutil.rmtree(data)
         shutil.rmtree(folder, ignore_errors=True)  # a process that is about to end may still write there
         del os.environ[_URL]
 
     config.add_cleanup(clean_up)
     asyncio.run(_make_template(postgres.dsn))
+
+
+def pytest_unconfigure() -> None:
+    """Leave the run's PostgreSQL, which is about to stop."""
+    if _maintenance.cache_info().currsize:
+        _maintenance().close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -104,6 +116,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "direct_url" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.skip(reason="no server runs on Windows"))
+
+
+def _has_room(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free > _ROOM_BYTES
 
 
 async def _make_template(url: str) -> None:
@@ -169,26 +185,39 @@ def cloned(url: str | None = None) -> Iterator[str]:
     """Clone a database without connections for the length of the block; by default the one with an empty catalog."""
     template = _TEMPLATE if url is None else urlsplit(url).path.removeprefix("/")
     name = f"test_{uuid4().hex}"
-    _execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    _maintenance().execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield _with_database(os.environ[_URL], name)
     finally:
-        _execute(f"DROP DATABASE {name} WITH (FORCE)")
+        _maintenance().execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _execute(statement: str) -> None:
-    """Execute a statement of the run's PostgreSQL."""
+class _Maintenance:
+    """A connection to the run's PostgreSQL, which makes and drops databases."""
 
-    async def run() -> None:
-        connection = await asyncpg.connect(os.environ[_URL])
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+    def __init__(self) -> None:
+        # A thread of its own: in that of the tests, a browser that Playwright drives has a loop.
+        self._thread = ThreadPoolExecutor(1)
+        self._runner = asyncio.Runner()
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
-    # Not in this thread: there, a browser that Playwright drives has a loop.
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(asyncio.run, run()).result()
+    def execute(self, statement: str) -> None:
+        self._thread.submit(self._runner.run, self._execute(statement)).result()
+
+    async def _execute(self, statement: str) -> None:
+        if self._connection is None:
+            self._connection = await asyncpg.connect(os.environ[_URL])
+        await self._connection.execute(statement)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._thread.submit(self._runner.run, self._connection.close()).result()
+        self._thread.submit(self._runner.close).result()
+
+
+@cache
+def _maintenance() -> _Maintenance:
+    return _Maintenance()
 
 
 @pytest_asyncio.fixture
