@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 PAGE_FOLDER = Path(__file__).parent / "page"
@@ -28,21 +29,27 @@ MISSING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageFile:
     """A file of the page.
 
     Args:
         content: Its bytes.
-        compressed: The same by gzip; None if that saves nothing.
         content_type: Its media type.
+        compressible: Whether gzip may make files of its kind smaller.
         lasting: Whether browsers may keep it for ever.
     """
 
     content: bytes
-    compressed: bytes | None
     content_type: str
+    compressible: bool
     lasting: bool
+
+    @cached_property
+    def compressed(self) -> bytes | None:
+        """Its bytes by gzip, None if that saves nothing; most servers are asked for few files, if any."""
+        compressed = gzip.compress(self.content, mtime=0) if self.compressible else self.content
+        return compressed if len(compressed) < len(self.content) else None
 
 
 def read_page(folder: Path = PAGE_FOLDER) -> dict[str, PageFile]:
@@ -53,12 +60,11 @@ def read_page(folder: Path = PAGE_FOLDER) -> dict[str, PageFile]:
         if file.is_file() and file.suffix in _TYPES
     }
     page = {path: _read(path, file) for path, file in files.items()}
-    missing = PageFile(MISSING.encode(), None, _TYPES[".txt"], lasting=False)
+    missing = PageFile(MISSING.encode(), _TYPES[".txt"], compressible=False, lasting=False)
     return {**page, "/": page.get("/index.html", missing)}
 
 
 def _read(path: str, file: Path) -> PageFile:
-    content = file.read_bytes()
-    compressed = gzip.compress(content, mtime=0) if file.suffix in _COMPRESSED else None
-    smaller = compressed if compressed is not None and len(compressed) < len(content) else None
-    return PageFile(content, smaller, _TYPES[file.suffix], path.startswith(_HASHED))
+    return PageFile(
+        file.read_bytes(), _TYPES[file.suffix], file.suffix in _COMPRESSED, lasting=path.startswith(_HASHED)
+    )
