@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from graphlib import TopologicalSorter
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import networkx as nx
 
@@ -15,12 +17,16 @@ from levada_server.model.near_names import meant
 from levada_server.model.table import PartIntegrity, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from levada_server.model.table import ForeignKey, Ownership, Table
 
+    _Tables: TypeAlias = Mapping[TableName, Table]
+    _Named: TypeAlias = dict[tuple[str, str], Table]
+    _Groups: TypeAlias = dict[TableName, frozenset[TableName]]
+    _Precedence: TypeAlias = dict[TableName, tuple[str, ...]]
 
-"""How many names of tables a message shows."""
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,8 @@ class Belonging:
 class Catalog:
     """All tables at one version, and how they depend on each other.
 
-    The graph, the order and the indexes of the tables are made when first asked for; `prepare` makes them before, since
-    for thousands of tables they take long.
+    The indexes of the tables are made when first asked for; `prepare` makes them before, since for thousands of tables
+    they take long. A catalog in which some tables changed makes its own from the ones of the catalog before.
 
     Args:
         version: Increases with every change.
@@ -121,27 +127,45 @@ class Catalog:
         return {}
 
     def prepare(self) -> Catalog:
-        """Make the graph, the order and the indexes of the tables, and return the catalog; it may run in a thread."""
-        _ = self.graph, self.schema_graph, self._places, self._by_stored_name, self._families
-        _ = self.attribute_names, self.by_id
+        """Make the indexes of the tables, and return the catalog; it may run in a thread."""
+        _ = self._children, self._schema_references, self._places, self._by_stored_name, self._families
+        _ = self._attribute_counts, self.by_id
         return self
 
     def at_version(self, version: int) -> Catalog:
         """Return the same tables at another version."""
-        other = copy(self)  # with the graph and the order, if they are made
+        other = copy(self)  # with the indexes that are made
         object.__setattr__(other, "version", version)
         vars(other).pop("_bases", None)
         return other
 
     def with_table(self, table: Table) -> Catalog:
         """Return the catalog at the same version with one table added or replaced."""
-        return Catalog(self.version, self.schemas, {**self.tables, table.name: table}, self.confidential)
+        return self.with_changes((), (table,))
 
     def without_tables(self, names: Iterable[TableName]) -> Catalog:
         """Return the catalog at the same version without some tables, to which no other refers."""
-        gone = frozenset(names)
-        tables = {name: table for name, table in self.tables.items() if name not in gone}
-        return Catalog(self.version, self.schemas, tables, self.confidential)
+        return self.with_changes(names, ())
+
+    def with_changes(self, gone: Iterable[TableName], new: Iterable[Table]) -> Catalog:
+        """Return the catalog at the same version without some tables and then with others, added or replaced."""
+        added = {table.name: table for table in new}
+        lost = {name: self.tables[name] for name in {*gone, *added} if name in self.tables}
+        tables = self.tables.copy()
+        for name in lost.keys() - added.keys():
+            del tables[name]
+        tables.update(added)
+        other = Catalog(self.version, self.schemas, tables, self.confidential)
+        for index, changed in _INDEXES.items():
+            if index in vars(self):
+                vars(other)[index] = changed(vars(self)[index], lost, added)
+        if "_places" in vars(self):
+            moved = self.descendants(*lost) | other.descendants(*added) | added.keys()
+            left = self._places.copy()
+            for name in lost:
+                del left[name]
+            vars(other)["_places"] = _precedence(other, left, moved & tables.keys())
+        return other
 
     def renamed(self, ids: Mapping[str, int]) -> Catalog:
         """Return a catalog in which some tables also have the names that they had, by their id.
@@ -165,35 +189,39 @@ class Catalog:
 
     @cached_property
     def _by_stored_name(self) -> dict[tuple[str, str], Table]:
-        return {(name.schema, name.stored): table for name, table in self.tables.items()}
+        return _stored_names({}, {}, self.tables)
+
+    @property
+    def attribute_names(self) -> Collection[str]:
+        """Names of the attributes of all tables."""
+        return self._attribute_counts.keys()
 
     @cached_property
-    def attribute_names(self) -> frozenset[str]:
-        """Names of the attributes of all tables."""
-        return frozenset(name for table in self.tables.values() for name in table.heading.names)
+    def _attribute_counts(self) -> dict[str, int]:
+        return _attribute_counts({}, {}, self.tables)
 
     @cached_property
     def by_id(self) -> dict[int, Table]:
         """All tables by their id."""
-        return {table.id: table for table in self.tables.values()}
+        return _by_id({}, {}, self.tables)
 
     @cached_property
-    def graph(self) -> nx.DiGraph[TableName]:
-        """Edges go from parent to child."""
-        graph: nx.DiGraph[TableName] = nx.DiGraph()
-        for name, table in self.tables.items():
-            graph.add_node(name)
-            for key in table.foreign_keys:
-                graph.add_edge(key.parent, name)
-        return graph
+    def _children(self) -> dict[TableName, frozenset[TableName]]:
+        return _children({}, {}, self.tables)
 
     @cached_property
-    def schema_graph(self) -> nx.DiGraph[str]:
-        """Edges go from the schema of a parent to that of its child."""
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        graph.add_nodes_from(self.schemas)
-        graph.add_edges_from((p.schema, c.schema) for p, c in self.graph.edges if p.schema != c.schema)
-        return graph
+    def _schema_references(self) -> dict[tuple[str, str], int]:
+        return _schema_references({}, {}, self.tables)
+
+    def next_below(self, name: TableName) -> frozenset[TableName]:
+        """The tables that refer to a table."""
+        return self._children.get(name, frozenset())
+
+    def next_above(self, name: TableName) -> frozenset[TableName]:
+        """The tables that a table refers to."""
+        table = self.tables.get(name)
+        keys = () if table is None else table.foreign_keys
+        return frozenset(key.parent for key in keys if key.parent in self.tables)
 
     def check_reference(self, child: TableName, parent: TableName, shown: Catalog) -> None:
         """Refuse a foreign key that would close a cycle, of tables or of schemas.
@@ -211,10 +239,12 @@ class Catalog:
                 f"`{child}` cannot refer to `{parent}`, which depends on it",
                 expected="a table that does not depend on this one",
             )
-        below = nx.descendants(self.schema_graph, child.schema) if child.schema in self.schema_graph else ()
-        if parent.schema in below:
-            path = nx.shortest_path(self.schema_graph, child.schema, parent.schema)
-            references = ((p, c) for p, c in shown.graph.edges if [p.schema, c.schema] == path[:2])
+        schemas: nx.DiGraph[str] = nx.DiGraph(self._schema_references.keys())  # edges from parent to child
+        if child.schema in schemas and parent.schema in nx.descendants(schemas, child.schema):
+            path = nx.shortest_path(schemas, child.schema, parent.schema)
+            references = (
+                (p, c) for p, below in shown._children.items() for c in below if [p.schema, c.schema] == path[:2]
+            )
             example = next((f": `{c}` refers to `{p}`" for p, c in references), "")
             way = f" ({' → '.join(path)}{example})" if set(path) <= shown.schemas else ""
             raise InvalidDefinition(
@@ -226,42 +256,39 @@ class Catalog:
     @cached_property
     def order(self) -> tuple[TableName, ...]:
         """All tables, parents before children, by name if the graph leaves it open."""
-        return tuple(nx.lexicographical_topological_sort(self.graph, key=str))
+        return self.sorted(self.tables)
 
     def sorted(self, names: Iterable[TableName]) -> tuple[TableName, ...]:
         """Order some tables so that parents come first."""
         return tuple(sorted(set(names), key=self._places.__getitem__))
 
     @cached_property
-    def _places(self) -> dict[TableName, int]:
-        return {name: place for place, name in enumerate(self.order)}
+    def _places(self) -> _Precedence:
+        return _precedence(self, {}, self.tables)
 
     def children(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
         """Tables that refer to this one, with the foreign key; a table occurs once per foreign key."""
-        successors = self.sorted(self.graph.successors(name)) if name in self.graph else ()
         return tuple(
             (self.tables[child], key)
-            for child in successors
+            for child in self.sorted(self.next_below(name))
             for key in self.tables[child].foreign_keys
             if key.parent == name
         )
 
     def descendants(self, *names: TableName) -> frozenset[TableName]:
         """All tables downstream of some; one of these itself only if it depends on another."""
-        known = (name for name in names if name in self.graph)
-        return _reached((child for name in known for child in self.graph.successors(name)), self.graph.successors)
+        return _reached((child for name in names for child in self.next_below(name)), self.next_below)
 
     def ancestors(self, *names: TableName) -> frozenset[TableName]:
         """All tables upstream of some; one of these itself only if another depends on it."""
-        above = (parent for name in names for parent in self.graph.predecessors(name))
-        return _reached(above, self.graph.predecessors)
+        return _reached((parent for name in names for parent in self.next_above(name)), self.next_above)
 
     def reached_by_delete(self, name: TableName, part_integrity: PartIntegrity) -> frozenset[TableName]:
         """The tables that may lose rows with a table: all that depend on it, and masters that parts take along."""
 
         def next_to(table: TableName) -> Iterable[TableName]:
             lifted = table.master if part_integrity is PartIntegrity.CASCADE else None
-            return (*self.graph.successors(table), *(() if lifted is None else (lifted,)))
+            return (*self.next_below(table), *(() if lifted is None else (lifted,)))
 
         return _reached((name,), next_to)
 
@@ -287,7 +314,7 @@ class Catalog:
 
     def own_tables(self, name: TableName) -> frozenset[TableName]:
         """A table and its parts, which its `make` writes."""
-        return self._families.get(name, frozenset())
+        return self._families[name] if name in self.tables else frozenset()
 
     def cone(self, name: TableName) -> frozenset[TableName]:
         """The tables that the `make` of a table reads: its own, all that these depend on, and the parts of those."""
@@ -306,11 +333,7 @@ class Catalog:
     @cached_property
     def _families(self) -> dict[TableName, frozenset[TableName]]:
         """Each table with its parts, and the parts of those."""
-        families: defaultdict[TableName, set[TableName]] = defaultdict(set)
-        for name in self.tables:
-            for master in self._with_masters(name):
-                families[master].add(name)
-        return {master: frozenset(family) for master, family in families.items()}
+        return _families({}, {}, self.tables)
 
     def ids_with_masters(self, table: Table) -> tuple[int, ...]:
         """Return the ids of a table, of its master if it is a part, and so on."""
@@ -364,11 +387,129 @@ class Catalog:
 
     def _with_masters(self, name: TableName) -> Iterable[TableName]:
         """Yield a table, its master, and so on."""
-        above: TableName | None = name
-        while above is not None:
-            if above in self.tables:
-                yield above
-            above = above.master
+        return (above for above in _and_masters(name) if above in self.tables)
+
+
+# Each index below is made from the one before, the tables that the catalog lost, and the tables that it got.
+
+
+def _stored_names(before: _Named, lost: _Tables, added: _Tables) -> _Named:
+    now = before.copy()
+    for name in lost:
+        del now[name.schema, name.stored]
+    now.update({(name.schema, name.stored): table for name, table in added.items()})
+    return now
+
+
+def _by_id(before: dict[int, Table], lost: _Tables, added: _Tables) -> dict[int, Table]:
+    now = before.copy()
+    for table in lost.values():
+        del now[table.id]
+    now.update({table.id: table for table in added.values()})
+    return now
+
+
+def _attribute_counts(before: dict[str, int], lost: _Tables, added: _Tables) -> dict[str, int]:
+    def names(tables: _Tables) -> Counter[str]:
+        return Counter(name for table in tables.values() for name in table.heading.names)
+
+    return _counted(before, names(lost), names(added))
+
+
+def _schema_references(before: dict[tuple[str, str], int], lost: _Tables, added: _Tables) -> dict[tuple[str, str], int]:
+    """Count the references between tables of two schemas, by the parent's and the child's."""
+
+    def pairs(tables: _Tables) -> Counter[tuple[str, str]]:
+        references = ((key.parent, name) for name, table in tables.items() for key in table.foreign_keys)
+        return Counter((p.schema, c.schema) for p, c in references if p.schema != c.schema)
+
+    return _counted(before, pairs(lost), pairs(added))
+
+
+def _children(before: _Groups, lost: _Tables, added: _Tables) -> _Groups:
+    def pairs(tables: _Tables) -> Iterator[tuple[TableName, TableName]]:
+        return ((key.parent, name) for name, table in tables.items() for key in table.foreign_keys)
+
+    return _regrouped(before, pairs(lost), pairs(added))
+
+
+def _families(before: _Groups, lost: _Tables, added: _Tables) -> _Groups:
+    def pairs(tables: _Tables) -> Iterator[tuple[TableName, TableName]]:
+        return ((master, name) for name in tables for master in _and_masters(name))
+
+    return _regrouped(before, pairs(lost), pairs(added))
+
+
+def _regrouped(
+    before: _Groups, lost: Iterable[tuple[TableName, TableName]], added: Iterable[tuple[TableName, TableName]]
+) -> _Groups:
+    """Take pairs out of groups by the first of each, and put others in; no group is empty."""
+    now = before.copy()
+    for key, members in _grouped(lost).items():
+        left = now.pop(key) - members
+        if left:
+            now[key] = left
+    for key, members in _grouped(added).items():
+        now[key] = now[key] | members if key in now else frozenset(members)
+    return now
+
+
+def _grouped(pairs: Iterable[tuple[TableName, TableName]]) -> dict[TableName, set[TableName]]:
+    groups: defaultdict[TableName, set[TableName]] = defaultdict(set)
+    for key, member in pairs:
+        groups[key].add(member)
+    return groups
+
+
+def _counted(before: dict[_Key, int], lost: Counter[_Key], added: Counter[_Key]) -> dict[_Key, int]:
+    """Change counts, and leave out those of nothing."""
+    now = before.copy()
+    for key in lost.keys() | added.keys():
+        now[key] = now.get(key, 0) - lost[key] + added[key]
+        if not now[key]:
+            del now[key]
+    return now
+
+
+_INDEXES: Mapping[str, Callable[[Any, _Tables, _Tables], Any]] = {  # Any: the kind of the index
+    "_by_stored_name": _stored_names,
+    "by_id": _by_id,
+    "_attribute_counts": _attribute_counts,
+    "_schema_references": _schema_references,
+    "_children": _children,
+    "_families": _families,
+}
+"""How each index of a catalog changes."""
+
+
+def _precedence(catalog: Catalog, before: _Precedence, names: Iterable[TableName]) -> _Precedence:
+    """Find the places of some tables in the order of all, from those of the tables above them.
+
+    In the order each table comes as soon as its parents have come and no other that could come has a lower name. So a
+    table follows its last parent, after whatever that one had kept waiting and before the next higher name: its place
+    is the place of that parent, without the lower names at its end, and then its own name.
+
+    Args:
+        catalog: The catalog.
+        before: The places of the other tables.
+        names: The tables, with all below them.
+    """
+    now = before.copy()
+    above = {name: catalog.next_above(name) for name in names}
+    for name in TopologicalSorter(above).static_order():
+        if name in above:
+            own = str(name)
+            last = max((now[parent] for parent in above[name]), default=())
+            now[name] = (*takewhile(own.__lt__, last), own)
+    return now
+
+
+def _and_masters(name: TableName) -> Iterator[TableName]:
+    """Yield a table, its master, and so on."""
+    above: TableName | None = name
+    while above is not None:
+        yield above
+        above = above.master
 
 
 def _reached(start: Iterable[TableName], next_to: Callable[[TableName], Iterable[TableName]]) -> frozenset[TableName]:

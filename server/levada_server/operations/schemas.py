@@ -324,9 +324,8 @@ async def get_graph(
 
 def _widen(catalog: Catalog, start: set[TableName], steps: int, *, upstream: bool) -> set[TableName]:
     reached, edge = set(start), set(start)
-    graph = catalog.graph
     while edge and steps != 0:
-        neighbours = graph.predecessors if upstream else graph.successors
+        neighbours = catalog.next_above if upstream else catalog.next_below
         edge = {other for name in edge for other in neighbours(name)} - reached
         reached |= edge
         steps -= 1

@@ -71,7 +71,7 @@ def test_a_large_download_takes_the_memory_of_a_few_ranges(
         handle = things.to_dicts()[0]["file"]
         assert handle.download(tmp_path / "out").read_bytes() == file.read_bytes()
         assert len(buffers) == 22
-        assert len(set(map(id, buffers))) <= direct.STREAMS + 1
+        assert len(set(map(id, buffers))) <= 2 * direct.STREAMS + 1
         assert handle.read_bytes() == file.read_bytes()  # the pieces are kept until the last one is there
 
 

@@ -275,8 +275,8 @@ def ranges(request: SignedAddress, size: int, offset: int, end: int) -> Iterator
         return _Range(content, buffer)
 
     try:
-        # One range is with the caller while as many as there are threads are on their way.
-        for start in islice(starts, STREAMS + 1):
+        # One range is with the caller. A thread that is held up for a while lets each of the others go one range ahead.
+        for start in islice(starts, 2 * STREAMS + 1):
             waiting.append(pool.submit(read, start, bytearray(min(_RANGE_BYTES, end - offset))))
         while waiting:
             arrived = waiting.popleft().result()

@@ -84,8 +84,10 @@ async def read_catalog(connection: Connection) -> Catalog:
 
 async def read_table(connection: Connection, catalog: Catalog, table_id: int) -> Table:
     """Read one table whose parents are in a catalog, which is less work than to read all tables."""
-    names = {table.id: name for name, table in catalog.tables.items()}
-    (table,) = _tables(await _read_stored(connection, table_id), names).values()
+    stored = await _read_stored(connection, table_id)
+    _, _, foreign_keys, _ = stored
+    parents = {row["parent_id"]: catalog.by_id[row["parent_id"]].name for row in foreign_keys}
+    (table,) = _tables(stored, parents).values()
     return table
 
 
