@@ -1,4 +1,4 @@
-"""Decisions as the plan takes them: those that fit nothing, lone answers, and tables that are here already."""
+"""Decisions as the plan takes them: misfits, lone answers, and tables that are here already."""
 
 from __future__ import annotations
 
@@ -115,6 +115,16 @@ def test_a_table_here_with_another_definition_stops_the_import_before_it_writes(
     assert told["present"]["lab.Mark"] == 2
     assert bring(lab_0_14.url, "--yes", "--decisions", decisions)[0] == 1
     assert "loop_again" not in lv.list_schemas(connection)
+
+
+@pytest.mark.usefixtures("imported_0_14")
+def test_a_table_that_an_earlier_import_made_otherwise_asks_for_its_decisions(
+    bring: Bring, lab_0_14: MariaDB, decisions: Path
+) -> None:
+    with_lines(decisions, "attributes", '"lab.mark.flags" = "signs"')
+    (problem,) = bring(lab_0_14.url, "--plan", "--decisions", decisions)[1]["problems"]
+    assert problem.startswith("`lab.Mark` exists here with another definition.")
+    assert "An earlier import made it: repeat its decisions and names in the file of decisions" in problem
 
 
 @pytest.mark.usefixtures("imported_0_14")

@@ -103,8 +103,10 @@ class _Look:
         schema = before.partition(".")[0]
         if schema and schema != table.schema:
             way = f'An earlier import made it `{before}`: write "{table.place.schema}" = "{schema}" under [schemas]'
-        elif line := self._fitting(table, differing):
-            way = f"It was made by another decision: write {line} under [decisions]"
+        elif lines := self._fitting(table, differing):
+            way = f"It was made by other decisions: write {lines} under [decisions]"
+        elif before:
+            way = "An earlier import made it: repeat its decisions and names"
         else:
             way = f'Write another name for the schema under [schemas], "{table.place.schema}" = "…"'
         return (
@@ -125,16 +127,18 @@ class _Look:
         ]
 
     def _fitting(self, table: PlannedTable, differing: Mapping[Place, Sequence[str]]) -> str:
-        """Find the answer to a question about a table with which it would be as it is here."""
+        """Find the answers to questions about a table with which it would be as it is here."""
         prefix = f"{table.place}."
-        asked = [one for one in self.decisions.asked.values() if one.id.partition(":")[2].startswith(prefix)]
-        for question in asked:
+        decisions, least = self.decisions, len(differing[table.place])
+        lines: dict[str, str] = {}
+        for question in [one for one in decisions.asked.values() if one.id.partition(":")[2].startswith(prefix)]:
             for answer in question.answers:
-                other = self.plan_with(self.decisions.answering(question.id, answer))
-                again = other.by_place()[table.place]
-                if len(self.differences(again, other)) < len(differing[table.place]):
-                    return f'"{question.id}" = "{answer}"'
-        return ""
+                tried = decisions.answering(question.id, answer)
+                plan = self.plan_with(tried)
+                count = len(self.differences(plan.by_place()[table.place], plan))
+                if count < least:
+                    decisions, least, lines[question.id] = tried, count, answer
+        return "" if least else " and ".join(f'"{id_}" = "{answer}"' for id_, answer in lines.items())
 
     def _names_before(self) -> dict[str, str]:
         """Return the name here of each table that was brought from the same database, by its place there."""

@@ -1,4 +1,4 @@
-"""Decisions that fit nothing in the database: mistyped ones, and those that nothing asked for."""
+"""Decisions that fit nothing in the database, as they are mistyped, and others that nothing asked for."""
 
 from __future__ import annotations
 
