@@ -122,7 +122,10 @@ def connection(server: str) -> Iterator[lv.Connection]:
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory, stores: StoreFolders) -> Path:
-    """A file of decisions that answers every question of both; `ext` is copied, and `raw` is a store here already."""
+    """A file of decisions that answers every question of 0.14; `ext` is copied, and `raw` is a store here already.
+
+    Its stores are those of 2.3, too, which asks nothing.
+    """
     folder = tmp_path_factory.mktemp("decisions")
     for version in ("0_14", "2_3"):
         there = SAMPLES / f"stores_{version}"
@@ -167,7 +170,10 @@ def imported_0_14(bring: Callable[..., tuple[int, Any]], lab_0_14: MariaDB, answ
 @pytest.fixture(scope="module")
 def imported_2_3(bring: Callable[..., tuple[int, Any]], lab_2_3: str, answered: Path) -> dict[str, Any]:
     """The report of the import of 2.3."""
-    code, told = bring(lab_2_3, "--decisions", answered, "--yes")
+    text = answered.read_text(encoding="utf-8")
+    stores = answered.with_name("stores.toml")
+    stores.write_text(text[text.index("[stores]") :], encoding="utf-8")
+    code, told = bring(lab_2_3, "--decisions", stores, "--yes")
     assert "report" in told, told
     assert (code, told["report"]["equal"]) == (0, True)
     return dict(told)

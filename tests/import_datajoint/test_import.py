@@ -309,9 +309,9 @@ def test_a_table_that_differs_says_so_in_the_report_and_with_the_data(
         (animals & "animal_id = 8").delete(prompt=False)
     told = capsys.readouterr().out
     assert (
-        "a_animal.Animal: 0 new rows, 3 rows, DIFFERENT: 1 row only here, as rows that were deleted there stay here; "
-        "1 row with other values, as rows that changed there are not changed here; such as (animal_id=3) and "
-        "(animal_id=8)\n"
+        "a_animal.Animal: 0 new rows, 3 rows there and 4 here, DIFFERENT: 1 row only here: inserted here, or deleted "
+        "there; 1 row with other values: to have those of there, delete it here and import again; such as "
+        "(animal_id=3) and (animal_id=8)\n"
     ) in told
     assert told.endswith(": 1 table different.\n")
     assert {name: noted[name] for name in ("equal", "rows_there", "rows_here", "only_there", "only_here")} == {
@@ -344,8 +344,9 @@ def test_a_terminal_is_asked_for_decisions(
     server: str, lab_0_14: MariaDB, decisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = decisions.read_text(encoding="utf-8").replace('"set:lab.*" = "json"\n', "")
-    decisions.write_text(text.replace('"default:lab.mark.flags" = "none"\n', ""), encoding="utf-8")
-    answers = iter(["somehow", "text", "no"])
+    text = text.replace('"default:lab.mark.flags" = "none"\n', "") + '[schemas]\nlab = "typed_lab"\n'
+    decisions.write_text(text, encoding="utf-8")
+    answers = iter(["somehow", "t", "n"])
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
@@ -353,8 +354,11 @@ def test_a_terminal_is_asked_for_decisions(
     told = capsys.readouterr().out
     assert '"set:lab.mark.flags" = "text"' in told
     # The list can be copied into the file of decisions.
-    listed = tomllib.loads(told.partition("You decided:\n")[2].partition("\nThese")[0])
-    assert listed["set:lab.mark.flags"] == "text"
+    listed = tomllib.loads(told.partition("You decided:\n")[2].partition("\nThese grants")[0])
+    assert listed["decisions"]["set:lab.mark.flags"] == "text"
+    assert listed["schemas"] == {"lab": "typed_lab"}
+    assert listed["stores"] == tomllib.loads(text)["stores"]
+    assert "Write one of: text, json, leave out.\n" in told
 
 
 def test_an_import_that_was_killed_goes_on(

@@ -70,14 +70,16 @@ def test_every_odd_column_is_asked_for(bring: Callable[..., tuple[int, Any]], od
     _, told = bring(odd.url, "odd", "--plan")
     assert {question["id"] for question in told["questions"]} == {
         "blob:odd.mixed.b",
-        "default:odd.many.n",
         "foreign-key:odd.child.to_boss",
-        "foreign-key:odd.child.to_code",
-        "label:odd.many.e",
         "orphans:odd.child.to_parent",
         "timestamp-zone",
         "type:odd.many.big",
-        "type:odd.many.k",
+    }
+    assert told["lone"] == {
+        "default:odd.many.n": "null",
+        "foreign-key:odd.child.to_code": "plain",
+        "label:odd.many.e": "label",
+        "type:odd.many.k": "hex",
     }
     assert any("'xmin'" in problem and "[attributes]" in problem for problem in told["problems"])
     answers = {**ANSWERS, "blob:odd.mixed.b": "perhaps"}

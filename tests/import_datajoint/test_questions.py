@@ -74,7 +74,7 @@ def test_a_store_for_files_that_stay_comes_with_the_lines_that_add_it(
     typed: Callable[..., tuple[str, str]], stores_alone: Path, tmp_path: Path
 ) -> None:
     lines = stores_alone.read_text(encoding="utf-8").splitlines()
-    added = f'[stores.{{0}}]\nfolder = "{tmp_path}"\n[stores.{{0}}.register]\n"*" = [""]\n'
+    added = f'[stores.{{0}}]\nfolder = "{tmp_path}"\n[stores.{{0}}.register]\n"*" = [""]  # every schema'
     for to, then in (("main", ', and write `to = "raw"` into the file of decisions'), ("nowhere", "")):
         lines[2] = f'raw = {{ folder = "{tmp_path}", to = "{to}" }}'
         stores_alone.write_text("\n".join(lines), encoding="utf-8")

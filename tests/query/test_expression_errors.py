@@ -131,6 +131,9 @@ TYPES = [
     ("if(flag, number, 'none')", WrongValue, 18, "'none' is not a valid number"),
     ("greatest(car, car)", InvalidExpression, 10, "no order"),
     ("CAST(day AS signed)", InvalidExpression, 6, "whole number"),
+    ("find_in_set('a', car)", InvalidExpression, 18, "x LIKE '%\"word\"%'"),
+    ("find_in_set(car, 'a,b') > 0", InvalidExpression, 13, "takes a text apart, and this is a json"),
+    ("substring_index(car, ',', 1) = 'a'", InvalidExpression, 17, "takes a text apart"),
     ("length(image) LIKE image", InvalidExpression, 20, "has no text"),
 ]
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import shlex
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection", "h11", "prometheus_client")
 _WHEREVER = "THE-WHEEL-OR-REPOSITORY"
@@ -20,6 +25,22 @@ def install_command(extra: str) -> str:
         return f"python -m pip install --editable {shlex.quote(f'{folder}[{extra}]' if extra else folder)}"
     # The name alone is not at the package index.
     return f"python -m pip install {shlex.quote(f'{named} @ {url or _WHEREVER}')}"
+
+
+@contextmanager
+def needing(package: str) -> Iterator[None]:
+    """Say how to install a package whose import fails within the block; an extra has its name.
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        text = f"This needs {package}, which is not installed: `{install_command(package)}`."
+        raise ModuleNotFoundError(text, name=package) from None
 
 
 def missing_server_modules() -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: str | None = None) -> str:
-    """Ask until the answer is one of the choices; an empty answer is the default.
+    """Ask until the answer is one of the choices, or its first letter; an empty answer is the default.
 
     Returns:
         The choice, in lower case.
@@ -31,14 +31,23 @@ def choose(prompt: str, choices: Sequence[str], default: str | None, otherwise: 
     Args:
         otherwise: How to go on without an answer, in a sentence.
     """
+    if len(choices) == 1:
+        default = choices[0]
     shown = ", ".join(choice.title() if choice == default else choice for choice in choices)
     while True:
         try:
-            answer = input(f"{prompt} [{shown}]: ").strip().lower() or (default or "")
+            answer = input(f"{prompt} [{shown}]: ").strip().lower()
         except (EOFError, NotImplementedError):  # the latter where a kernel runs a notebook that nobody reads
             raise _no_answer(prompt, otherwise) from None
         if answer in choices:
             return answer
+        if not answer and default is not None:
+            return default
+        begun = [choice for choice in choices if len(answer) == 1 and choice.startswith(answer)]
+        if len(begun) == 1:
+            return begun[0]
+        enter = "" if default is None else f", or press Enter for {default}"
+        sys.stdout.write(f"Write one of: {', '.join(choices)}{enter}.\n")
 
 
 def type_secret(prompt: str, otherwise: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from levada._base.config import config
-from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.errors import LevadaError
 from levada._from_datajoint.source import Selected
 from levada._from_datajoint.stored_types import Way
 from levada._from_datajoint.values import READ_WHOLE, Undecodable, converter, same, stored_size
@@ -282,16 +282,3 @@ def _advice(table: PlannedTable, error: LevadaError) -> str:
         return ""
     ids = " or ".join(f'"undecodable:{table.place}.{column.source}"' for column in blobs if name in ("", column.name))
     return f' To keep blobs that cannot be decoded as bytes, decide {ids} = "bytes".' if ids else ""
-
-
-def check_definition(differences: Sequence[str], table: PlannedTable) -> None:
-    """Refuse a table that exists here with another definition.
-
-    Raises:
-        InvalidRequest: It does.
-    """
-    if differences:
-        raise InvalidRequest(
-            f"`{table.name}` exists here with another definition: {'; '.join(differences)}. Import the schema under "
-            "another name ([schemas] in the file of decisions), or alter the table."
-        )

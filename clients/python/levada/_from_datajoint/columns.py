@@ -29,7 +29,7 @@ class ColumnPlanner:
     Args:
         planned: The tables planned so far, parents first.
         attribute: Returns the name here of a column.
-        stores: The stores here, each with its folder if this machine sees it.
+        here: The stores here, each with its folder if this machine sees it.
         problems, changes: Collect sentences about the whole import.
     """
 
@@ -39,7 +39,7 @@ class ColumnPlanner:
         decisions: Decisions,
         planned: Mapping[Place, PlannedTable],
         attribute: Callable[[Place, str], str],
-        stores: Mapping[str, Path | None],
+        here: Mapping[str, Path | None],
         problems: list[str],
         changes: list[str],
     ) -> None:
@@ -47,7 +47,11 @@ class ColumnPlanner:
         self._decisions = decisions
         self._planned = planned
         self._attribute = attribute
-        self._stores = stores
+        self._here = here
+        self.stores: dict[str, None] = {}
+        """The stores that columns name."""
+        self.blanks: list[str] = []
+        """Lines of [stores] in the file of decisions, to fill."""
         self._problems = problems
         self._changes = changes
 
@@ -89,7 +93,7 @@ class ColumnPlanner:
         if column.character_set not in _UNICODE:
             changes.append(f"`{column.name}` was stored in {column.character_set}; here all text is UTF-8.")
         nullable = column.nullable or zeros
-        default = self._default(where, column, translation.type, nullable, changes)
+        default = self._default(where, column, translation.type, zeros=zeros)
         _, comment = split_comment(column.comment)
         return PlannedColumn(
             column.name,
@@ -104,7 +108,7 @@ class ColumnPlanner:
             hashes,
             zeros,
             column.auto_increment,
-            self._decisions.answer(f"undecodable:{where}") == "bytes",
+            translation.way is Way.BLOB and self._undecodable(where),
             self._nuls(where, table, column),
         )
 
@@ -185,7 +189,13 @@ class ColumnPlanner:
         if column.name in table.primary_key:
             self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
             return False
-        return self._decisions.ask(Question(f"zero-date:{where}", text, {"null": "bring these as NULL"})) == "null"
+        question = Question(f"zero-date:{where}", text, {"null": "bring these as NULL"}, by_hand=True)
+        return self._decisions.ask(question) == "null"
+
+    def _undecodable(self, where: str) -> bool:
+        """Return the answer to a question that comes up only while blobs are decoded."""
+        question = Question(f"undecodable:{where}", "", {"bytes": "keep blobs that cannot be decoded as bytes"})
+        return self._decisions.offer(question) == "bytes"
 
     def _nuls(self, where: str, table: StoredTable, column: Column) -> bool:
         seen = self._database.observations.get((table.place, column.name))
@@ -195,9 +205,10 @@ class ColumnPlanner:
         if column.name in table.primary_key:
             self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
             return False
-        return self._decisions.ask(Question(f"nul:{where}", text, {"strip": "leave these characters out"})) == "strip"
+        question = Question(f"nul:{where}", text, {"strip": "leave these characters out"}, by_hand=True)
+        return self._decisions.ask(question) == "strip"
 
-    def _default(self, where: str, column: Column, type_: str, nullable: bool, changes: list[str]) -> str:
+    def _default(self, where: str, column: Column, type_: str, *, zeros: bool) -> str:
         if column.default is None:
             return ""
         written = write_default(column.default, type_)
@@ -205,10 +216,12 @@ class ColumnPlanner:
             text = f"{where}: {written.fault}."
             self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
             return ""
-        if nullable:
+        if column.nullable or zeros:
+            why = "" if column.nullable else " for its days that do not exist"
             question = Question(
                 f"default:{where}",
-                f"{where} may be NULL and has the default {column.default.text!r}; here it has one of the two.",
+                f"{where} may be NULL here{why}, and has the default {column.default.text!r}; an attribute has one of "
+                "the two.",
                 {"null": "it may be NULL, which is its default"},
             )
             self._decisions.ask(question)
@@ -218,27 +231,29 @@ class ColumnPlanner:
     def _with_store(self, translation: Translation) -> str:
         if "{store}" not in translation.type:
             return translation.type
+        self.stores[translation.store] = None
         place = self._decisions.stores.get(translation.store)
         if place is None:
             if translation.way is Way.STORED_PATH:
                 question, to = "its files stay there, so which store here has the same folder", "…"
             else:
-                question, to = "which store here takes it", next(iter(self._stores), "main")
+                question, to = "which store here takes it", next(iter(self._here), "main")
             problem = (
                 f"Where is the content of the store {translation.store!r}, and {question}? Write both into the file of "
-                f'decisions, under [stores]: {translation.store} = {{ folder = "…", to = "{to}" }}'
+                "decisions, under [stores]."
             )
-            self._refuse(problem)
+            if self._refuse(problem):
+                self.blanks.append(f'{translation.store} = {{ folder = "…", to = "{to}" }}')
             return translation.type.replace("{store}", translation.store)
-        if place.to not in self._stores:
-            known = f"the stores here are {', '.join(self._stores)}" if self._stores else "no store is here"
+        if place.to not in self._here:
+            known = f"the stores here are {', '.join(self._here)}" if self._here else "no store is here"
             self._refuse(f"There is no store {place.to!r}; {known}. {self._how_to_add(translation, place)}")
         if not Path(place.folder).is_dir():
             self._refuse(
                 f"The store {translation.store!r} has the folder {place.folder} in the file of decisions, and there is "
                 "no such folder on this machine."
             )
-        folder = self._stores.get(place.to)
+        folder = self._here.get(place.to)
         if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
             self._refuse(
                 f"Files of the store {translation.store!r} stay where they are, in {place.folder}, but the store "
@@ -251,17 +266,21 @@ class ColumnPlanner:
         if translation.way is not Way.STORED_PATH:
             return "Name one of them, or add it to the server's stores.toml."
         name, then = place.to, ""
-        if place.to in self._stores:
+        if place.to in self._here:
             name = translation.store
             then = f', and write `to = "{name}"` into the file of decisions'
         return (
             "Add these lines to the server's stores.toml (of your own server: .levada/stores.toml, then `levada "
-            f'stop`){then}:\n[stores.{name}]\nfolder = "{place.folder}"\n[stores.{name}.register]\n"*" = [""]'
+            f'stop`){then}:\n[stores.{name}]\nfolder = "{place.folder}"\n[stores.{name}.register]\n"*" = [""]  '
+            "# every schema (*) may name files in any folder of the store"
         )
 
-    def _refuse(self, problem: str) -> None:
-        if problem not in self._problems:
+    def _refuse(self, problem: str) -> bool:
+        """Note a problem; return whether it is a new one."""
+        new = problem not in self._problems
+        if new:
             self._problems.append(problem)
+        return new
 
 
 def _same_folder(folder: Path, other: str) -> bool:

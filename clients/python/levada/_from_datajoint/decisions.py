@@ -36,11 +36,18 @@ class Question:
         id: Its subject and place: `set:lab.animal.flags`.
         text: The question, with what is known.
         answers: The effect of each answer.
+        by_hand: Somebody must give even the only answer, as it loses data, or as there is a way out beside it.
     """
 
     id: str
     text: str
     answers: Mapping[str, str]
+    by_hand: bool = False
+
+    @property
+    def lone(self) -> bool:
+        """Whether its only answer needs nobody."""
+        return len(self.answers) == 1 and not self.by_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,18 @@ class StorePlace:
 
 @dataclass(slots=True)
 class Decisions:
-    """All answers so far, and the questions that lack one.
+    """All answers so far, and what the plan made of them.
 
     Args:
         schemas: Our name of each schema, where it is not the nearest one.
         attributes: Our name of each attribute, by `schema.table.column`.
         answers: By the id of the question, or a pattern of ids: `set:lab.*`.
         stores: By the name of the store in DataJoint.
+        open: The questions that lack an answer.
+        asked: The questions that came up.
+        taken: The answers to these that somebody gave.
+        lone: The questions with only one answer, which nobody needs to give.
+        used: The names and patterns in `answers` that fitted a question.
     """
 
     schemas: dict[str, str] = field(default_factory=dict)
@@ -72,7 +84,19 @@ class Decisions:
     answers: dict[str, str] = field(default_factory=dict)
     stores: dict[str, StorePlace] = field(default_factory=dict)
     open: dict[str, Question] = field(default_factory=dict)
+    asked: dict[str, Question] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    lone: dict[str, Question] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Forget what an earlier plan made of the answers."""
+        for noted in (self.open, self.asked, self.taken, self.lone, self.used):
+            noted.clear()
+
+    def answering(self, id_: str, answer: str) -> Decisions:
+        """Return the same decisions but for one answer."""
+        return Decisions(self.schemas, self.attributes, {**self.answers, id_: answer}, self.stores)
 
     def ask(self, question: Question) -> str | None:
         """Return the answer to a question; None if there is none yet, which is noted.
@@ -80,10 +104,25 @@ class Decisions:
         Raises:
             InvalidRequest: The answer is not one of the possible ones.
         """
+        answer = self.offer(question)
+        if answer is not None:
+            return answer
+        if question.lone:
+            self.lone[question.id] = question
+            return next(iter(question.answers))
+        self.open[question.id] = question
+        return None
+
+    def offer(self, question: Question) -> str | None:
+        """Return the answer to a question that may stay without one; None if there is none.
+
+        Raises:
+            InvalidRequest: The answer is not one of the possible ones.
+        """
+        self.asked[question.id] = question
         answer = self.answer(question.id)
-        if answer is None:
-            self.open[question.id] = question
-            return None
+        if answer is None or (answer not in question.answers and question.lone and question.id not in self.answers):
+            return None  # as a pattern for others, which have that answer
         if answer not in question.answers:
             raise InvalidRequest(
                 f"The decision {question.id!r} is {answer!r}; it can be {' or '.join(map(repr, question.answers))}."
@@ -92,10 +131,10 @@ class Decisions:
         return answer
 
     def answer(self, id_: str) -> str | None:
-        """Return the answer to a question that may never come up; None if there is none."""
-        if id_ in self.answers:
-            return self.answers[id_]
-        found = {answer for pattern, answer in self.answers.items() if fnmatchcase(id_, pattern)}
+        """Return what is written for a question; None if nothing is."""
+        fitting = [id_] if id_ in self.answers else [one for one in self.answers if fnmatchcase(id_, one)]
+        self.used.update(fitting)
+        found = {self.answers[one] for one in fitting}
         if len(found) > 1:
             raise InvalidRequest(f"Several decisions are for {id_!r}; write one with exactly this name.")
         return found.pop() if found else None

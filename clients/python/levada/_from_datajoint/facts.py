@@ -194,6 +194,8 @@ class Database:
         observations: By table and column, for columns whose type leaves something open.
         strays: By table and the name of the foreign key.
         programs: Triggers and all else that no table has.
+        others: The schemas of the database that are not among these.
+        superusers: The users who may do everything, whose grants say nothing.
     """
 
     dialect: str
@@ -205,6 +207,8 @@ class Database:
     strays: dict[tuple[Place, str], Strays] = field(default_factory=dict)
     grants: tuple[Grant, ...] = ()
     programs: tuple[Program, ...] = ()
+    others: tuple[str, ...] = ()
+    superusers: tuple[str, ...] = ()
 
     def table(self, place: Place) -> StoredTable | None:
         """Return a table by its place; None if it is not among these."""

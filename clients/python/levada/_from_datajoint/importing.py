@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from levada._from_datajoint.bringing import Bringer, Brought, check_definition
+from levada._from_datajoint.bringing import Bringer, Brought
 from levada._from_datajoint.definitions import definition_of, has_master, references_of
+from levada._from_datajoint.existing import TIER_OF, check_definition, name_of, names_here
 from levada._from_datajoint.history import SCHEMA, History
 from levada._from_datajoint.mysql import MySQL
 from levada._from_datajoint.plan import Plan, PlannedTable, check_answered
@@ -17,10 +18,9 @@ from levada._moving.descriptions import schemas_of
 from levada._moving.rights import Rights
 from levada._net.pages import pages
 from levada._pipeline.schema import Schema
-from levada._pipeline.tiers import TIERS
 from levada._values.codecs import pass_stored
 from levada._values.types import parse_type
-from levada_api.v1 import object_service_pb2, schema_pb2, schema_service_pb2
+from levada_api.v1 import object_service_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from levada._from_datajoint.facts import Place
     from levada._from_datajoint.source import Source
     from levada._net.connection import Connection
-
-
-_TIERS = {base.__name__: tier for base, tier in TIERS.items()}
 
 
 @dataclass(slots=True)
@@ -99,13 +96,13 @@ def run(
         done: Called after each table.
 
     Raises:
-        InvalidRequest: The plan has open questions, or a table exists here with another definition.
+        InvalidRequest: The plan has problems or open questions.
         LevadaError: A row cannot come.
     """
     check_answered(plan)
     if plan.utc:
         source.show_moments_in_utc()
-    tables = plan.by_place()
+    tables, here = plan.by_place(), names_here(plan, connection)
     for name in plan.schemas.values():
         request = schema_service_pb2.CreateSchemaRequest(name=name, allow_existing=True, request_id=uuid4().hex)
         connection.call("SchemaService/CreateSchema", request, schema_service_pb2.CreateSchemaResponse)
@@ -113,7 +110,8 @@ def run(
         for column in table.columns:
             for codec in parse_type(column.type).codecs:
                 pass_stored(codec)
-        _declare(connection, table, tables)
+        if table.name not in here:  # those have their `make` and key source, which no definition says
+            _declare(connection, table, tables)
     history = History(connection, str(address))
     bringer = Bringer(source, connection, stores, tables)
     report = Report()
@@ -151,22 +149,18 @@ def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[Path
 
 def _raise_next_number(connection: Connection, table: PlannedTable) -> None:
     """Let the server go on counting where the source would have: numbers of rows that were deleted stay unused."""
-    request = schema_service_pb2.RaiseNextNumberRequest(name=_name(table), next_number=table.next_number)
+    request = schema_service_pb2.RaiseNextNumberRequest(name=name_of(table), next_number=table.next_number)
     connection.call("SchemaService/RaiseNextNumber", request, schema_service_pb2.RaiseNextNumberResponse)
 
 
 def _declare(connection: Connection, table: PlannedTable, tables: Mapping[Place, PlannedTable]) -> None:
     request = schema_service_pb2.DeclareTableRequest(
-        name=_name(table),
-        tier=_TIERS[table.tier],
+        name=name_of(table),
+        tier=TIER_OF[table.tier],
         definition=definition_of(table, tables),
         request_id=uuid4().hex,
         lone_part=table.tier == "Part" and not has_master(table, tables),
     )
     for written, parent in references_of(table, tables).items():
-        request.references[written].CopyFrom(_name(parent))
+        request.references[written].CopyFrom(name_of(parent))
     check_definition(declare(connection, request).differences, table)
-
-
-def _name(table: PlannedTable) -> schema_pb2.TableName:
-    return schema_pb2.TableName(schema=table.schema, table=table.class_path)

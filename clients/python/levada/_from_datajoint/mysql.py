@@ -104,6 +104,8 @@ class MySQL:
             },
             tuple(self._grants(chosen)),
             tuple(program for name in chosen if name in known for program in self._programs(name)),
+            tuple(name for name in known if name not in _SYSTEM and name not in chosen),
+            tuple(self._superusers()),
         )
 
     def _zone(self) -> str:
@@ -327,6 +329,13 @@ class MySQL:
         )
         count = len(pairs)
         return {tuple(row[:count]): tuple(row[count:]) for row in rows}
+
+    def _superusers(self) -> list[str]:
+        """Return the users who may do everything everywhere."""
+        rows = self._ask(
+            "SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type = 'SUPER' ORDER BY 1"
+        )
+        return list(dict.fromkeys(str(grantee).split("'")[1] for (grantee,) in rows))
 
     def _grants(self, schemas: Sequence[str]) -> Iterator[Grant]:
         rows = self._ask(

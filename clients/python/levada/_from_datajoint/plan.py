@@ -128,7 +128,11 @@ class Plan:
         jobs: The tables of jobs, which become history.
         problems: The faults that keep the import from running, with the way out.
         questions: Decisions that nobody has taken yet.
-        decided: The decisions that were taken.
+        blanks: Lines of [stores] in the file of decisions, to fill.
+        decided: The decisions that were taken, by section of the file of decisions.
+        lone: The only answer to each question that has one alone, which is taken without asking, and its effect.
+        needless: The decisions that nothing asked for.
+        present: How many rows the tables have that are here already, by their names here.
         grants: Commands that let the same people do the same here.
         utc: Moments of MySQL's `timestamp` are read in UTC, not in the session's zone.
     """
@@ -140,7 +144,11 @@ class Plan:
     changes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
-    decided: Mapping[str, str] = field(default_factory=dict)
+    blanks: tuple[str, ...] = ()
+    decided: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    lone: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    needless: tuple[str, ...] = ()
+    present: Mapping[str, int] = field(default_factory=dict)
     grants: tuple[str, ...] = ()
     utc: bool = True
 
@@ -161,13 +169,20 @@ def check_answered(plan: Plan) -> None:
         InvalidRequest: It has problems or open questions; the message lists them.
     """
     if not plan.ready:
-        missing = ["Decisions are missing.", how_to_decide(plan.questions)] if plan.questions else []
-        raise InvalidRequest("\n".join([*plan.problems, *missing]))
+        missing = ["Decisions are missing."] if plan.questions else []
+        how = [how_to_decide(plan.questions, plan.blanks)] if plan.questions or plan.blanks else []
+        raise InvalidRequest("\n".join([*plan.problems, *missing, *how]))
 
 
-def how_to_decide(questions: Sequence[Question]) -> str:
-    """Write how to answer questions in a file."""
-    lines = ["Write them into a file, one answer for each, and pass it with --decisions:", "[decisions]"]
+def how_to_decide(questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:
+    """Write how to answer questions in a file.
+
+    Args:
+        blanks: Lines about stores, to fill.
+    """
+    lines = ["Write them into a file, one answer for each, and pass it with --decisions:"]
+    lines += ["[stores]", *blanks] if blanks else []
+    lines += ["[decisions]"] if questions else []
     for question in questions:
         lines.append(f"# {question.text}")
         lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]

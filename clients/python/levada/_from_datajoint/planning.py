@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
@@ -9,6 +10,7 @@ from levada._from_datajoint import naming
 from levada._from_datajoint.columns import ColumnPlanner, one_line
 from levada._from_datajoint.decisions import Question
 from levada._from_datajoint.facts import Place
+from levada._from_datajoint.misfits import Misfits
 from levada._from_datajoint.ordering import order
 from levada._from_datajoint.plan import NotBrought, Plan, PlannedColumn, PlannedKey, PlannedTable
 
@@ -33,6 +35,7 @@ def make_plan(
         spellings: The classes' names by stored names, as the code has them.
         stores: The stores here, each with its folder if this machine sees it.
     """
+    decisions.begin()
     return _Planner(database, decisions, spellings, stores).plan()
 
 
@@ -71,6 +74,8 @@ class _Planner:
         self._check_names()
         self._tell_of_text()
         utc = self._zone()
+        misfits = Misfits(self._database, self._decisions, self._columns.stores)
+        self._problems += misfits.problems()
         return Plan(
             self._schemas,
             tuple(self._planned[place] for place in ordered.places),
@@ -79,10 +84,25 @@ class _Planner:
             tuple(self._changes),
             tuple(self._problems),
             tuple(self._decisions.open.values()),
-            dict(self._decisions.taken),
-            tuple(self._grants()),
-            utc,
+            tuple(self._columns.blanks),
+            self._decided(),
+            {question.id: next(iter(question.answers.items())) for question in self._decisions.lone.values()},
+            tuple(misfits.needless()),
+            grants=tuple(self._grants()),
+            utc=utc,
         )
+
+    def _decided(self) -> dict[str, Mapping[str, object]]:
+        """Return the decisions that had an effect, by section of the file of decisions."""
+        decisions = self._decisions
+        places = {f"{table.place}.{column.source}" for table in self._planned.values() for column in table.columns}
+        sections: dict[str, Mapping[str, object]] = {
+            "schemas": {there: here for there, here in decisions.schemas.items() if there in self._schemas},
+            "attributes": {where: name for where, name in decisions.attributes.items() if where in places},
+            "decisions": dict(decisions.taken),
+            "stores": {name: asdict(one) for name, one in decisions.stores.items() if name in self._columns.stores},
+        }
+        return {name: lines for name, lines in sections.items() if lines}
 
     # ---------------------------------------------------------------------------------------------- names
 
@@ -189,8 +209,8 @@ class _Planner:
             )
             self._decisions.ask(question)
             return False
-        if self._decisions.answer(id_) == _PLAIN:
-            self._decisions.taken[id_] = _PLAIN
+        given_up = Question(id_, f"{where} refers to {key.parent}.", {_PLAIN: "bring the column without it"})
+        if self._decisions.offer(given_up) == _PLAIN:
             self._changes.append(f"{where} is brought without its foreign key to {key.parent}.")
             return False
         return self._fits_parents(table, key, where)
@@ -205,6 +225,7 @@ class _Planner:
                 f"{plural(strays.orphans, 'row')} of {where} without a parent in {key.parent}. Mend them in DataJoint, "
                 "or give the foreign key up.",
                 {_PLAIN: "bring the rows, and the column without the foreign key"},
+                by_hand=True,
             )
             self._decisions.ask(question)
             return False
@@ -230,6 +251,7 @@ class _Planner:
                 f"{' → '.join(map(str, [*circle, circle[0]]))} refer to each other in a circle, which is refused here. "
                 f"Give up one of the foreign keys: {ids}.",
                 {_PLAIN: "bring its column without the foreign key"},
+                by_hand=True,
             )
         )
 
@@ -336,9 +358,12 @@ class _Planner:
 
     def _grants(self) -> list[str]:
         commands: dict[str, None] = {}
+        superusers = self._database.superusers
+        if superusers:
+            commands[f"# {', '.join(superusers)} may do everything there, as an administrator here"] = None
         for grant in self._database.grants:
             role = _role(grant.privileges)
-            if not role:
+            if not role or grant.user in superusers:
                 continue
             privileges = ", ".join(sorted(grant.privileges))
             if grant.table:

@@ -137,7 +137,8 @@ class PostgreSQL:
             for schema in chosen
             for name, what in self._ask(_PROGRAMS, *[_quoted(schema)] * 2)
         )
-        return Database(POSTGRESQL, version, "", chosen, tables, observations, strays, grants, programs)
+        others = tuple(name for name in known if name not in chosen)
+        return Database(POSTGRESQL, version, "", chosen, tables, observations, strays, grants, programs, others)
 
     def _tables(self, schema: str) -> Iterator[StoredTable]:
         for oid, name, view, comment, partitions, checks in self._ask(_TABLES, schema):

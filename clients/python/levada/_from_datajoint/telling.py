@@ -6,21 +6,24 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
+from levada._from_datajoint.defaults import quoted
 from levada._from_datajoint.definitions import definition_of
 from levada._moving.copy_telling import told_of_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from levada._from_datajoint.bringing import Brought
     from levada._from_datajoint.importing import Report
     from levada._from_datajoint.plan import Plan, PlannedTable
 
+_COMPUTED = frozenset({"Imported", "Computed"})
+
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """Write a plan: what comes, what changes, what cannot come and why, and which decisions are open."""
     rows = sum(table.row_count for table in plan.tables)
-    yield f"{plural(len(plan.tables), 'table')} with {plural(rows, 'row')} come, in this order:"
+    yield f"{plural(len(plan.tables), 'table')} with {plural(rows, 'row')} come, in this order{_present(plan)}:"
     for table in plan.tables:
         there = "" if str(table.place) == table.name.lower() else f"  from {table.place}"
         number = f", its next number is {table.next_number}" if table.next_number is not None else ""
@@ -42,7 +45,12 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         "These jobs go to `from_datajoint`, as history:",
         (f"{jobs.place} ({plural(jobs.row_count, 'job')})" for jobs in plan.jobs),
     )
-    yield from _section("You decided:", (f'"{id_}" = "{answer}"' for id_, answer in plan.decided.items()))
+    yield from _section(
+        "One answer fits each of these, and is taken:",
+        (f"{_line(id_, answer)}  # {effect}" for id_, (answer, effect) in plan.lone.items()),
+    )
+    yield from _section("You decided:", _sections(plan.decided))
+    yield from _section("Nothing asked for these decisions:", plan.needless)
     yield from _section("These grants have this effect here; they are not made:", plan.grants)
     yield from _section("These keep it from running:", plan.problems)
     for question in plan.questions:
@@ -61,6 +69,9 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "not_brought": [{"place": one.place, "why": one.why, "rows": one.row_count} for one in plan.not_brought],
         "jobs": [{"place": str(jobs.place), "jobs": jobs.row_count} for jobs in plan.jobs],
         "decided": dict(plan.decided),
+        "lone": {id_: answer for id_, (answer, _) in plan.lone.items()},
+        "needless": list(plan.needless),
+        "present": dict(plan.present),
         "grants": list(plan.grants),
         "problems": list(plan.problems),
         "questions": [
@@ -73,7 +84,9 @@ def brought_line(brought: Brought) -> str:
     """Write what became of a table."""
     verdict = "equal on both sides" if brought.equal else _difference(brought)
     kept = "".join(f", {n} of `{name}` kept as bytes" for name, n in brought.kept_bytes.items())
-    new, rows = plural(brought.inserted, "new row"), plural(brought.there.count, "row")
+    new = plural(brought.inserted, "new row")
+    there, here = brought.there.count, brought.here.count
+    rows = plural(here, "row") if there == here else f"{plural(there, 'row')} there and {here} here"
     return f"{brought.table.name}: {new}, {rows}, {verdict}{kept}"
 
 
@@ -127,16 +140,39 @@ def _table_facts(table: PlannedTable, definition: str) -> dict[str, object]:
 
 def _difference(brought: Brought) -> str:
     difference = brought.difference
+    made = "computed" if brought.table.tier in _COMPUTED else "inserted"
     parts = [
         f"{plural(count, 'row')} {why}"
         for count, why in (
-            (difference.only_here, "only here, as rows that were deleted there stay here"),
-            (difference.other_values, "with other values, as rows that changed there are not changed here"),
+            (difference.only_here, f"only here: {made} here, or deleted there"),
+            (difference.other_values, "with other values: to have those of there, delete it here and import again"),
             (difference.only_there, "only there"),
         )
         if count
     ]
     return f"DIFFERENT: {'; '.join(parts)}; such as {' and '.join(f'({one})' for one in difference.examples)}"
+
+
+def _present(plan: Plan) -> str:
+    """Say how much of a plan is here already."""
+    if not plan.present:
+        return ""
+    tables, rows = plural(len(plan.present), "table"), plural(sum(plan.present.values()), "row")
+    return f"; {tables} with {rows} are here already, so only missing rows come"
+
+
+def _sections(decided: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Write decisions as the file of them has them."""
+    for section, entries in decided.items():
+        yield f"[{section}]"
+        yield from (_line(name, value) for name, value in entries.items())
+
+
+def _line(name: str, value: object) -> str:
+    """Write a line of TOML."""
+    if isinstance(value, dict):
+        return f"{quoted(name)} = {{ {', '.join(f'{key} = {quoted(text)}' for key, text in value.items())} }}"
+    return f"{quoted(name)} = {quoted(str(value))}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from levada._base.installation import install_command
+from levada._base.installation import needing
 from levada._base.names import class_path
 from levada._moving.sql_tables import DUCKDB, comments, create_table, plain_column, quoted, table_name
 
@@ -26,10 +26,8 @@ class DuckDBFile:
     """
 
     def __init__(self, file: Path, schemas: Collection[str]) -> None:
-        try:
+        with needing("duckdb"):
             duckdb = import_module("duckdb")
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(f"A database of DuckDB needs duckdb; {install_command('duckdb')}.") from error
         self._database: Any = duckdb.connect(str(file))  # Any: duckdb may be missing
         self._present: set[str] = set()
         for name in sorted(schemas):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.installation import needing
 from levada._base.names import full_name
 from levada._base.text import shown, text_of
 from levada._jobs import job_calls
@@ -79,7 +80,8 @@ class Recomputation:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the differences as a DataFrame, with the columns of `to_dicts`."""
-        import pandas as pd
+        with needing("pandas"):
+            import pandas as pd
 
         return pd.DataFrame(self.to_dicts())
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from levada._base.config import config
 from levada._base.errors import Unsupported, WrongValue
+from levada._base.installation import needing
 from levada._objects.fetched_handles import HANDLES, Opener
 from levada._query.flattening import relation_message
 from levada._values.admitted import check_schema
@@ -340,7 +341,8 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
     with NaN for NULL; bool becomes bool or boolean; dates and moments datetime64[us]; enums categories; the rest
     objects or text.
     """
-    import pandas as pd
+    with needing("pandas"):
+        import pandas as pd
 
     def column_of(column: pa.ChunkedArray, field: pa.Field) -> object:
         type_ = type_read(field)
@@ -367,7 +369,8 @@ def to_frame(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES
 
 
 def _frame(table: pa.Table, column_of: Callable[[pa.ChunkedArray, pa.Field], object]) -> pd.DataFrame:
-    import pandas as pd
+    with needing("pandas"):
+        import pandas as pd
 
     columns = {field.name: column_of(table.column(index), field) for index, field in enumerate(table.schema)}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), columns=table.schema.names)
@@ -400,7 +403,8 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
 
     UUIDs become text; enums polars' Enum; JSON and blobs objects; fixed-shape arrays polars' own arrays.
     """
-    import polars as pl
+    with needing("polars"):
+        import polars as pl
 
     series: list[pl.Series] = []
     for index, field in enumerate(table.schema):

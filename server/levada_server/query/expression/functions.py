@@ -356,7 +356,7 @@ _TABLE = (
         "The text before separator number `n`, or after number `-n` from the end; all of it if there are fewer.",
         3,
         3,
-        passed_on("before_separator", (_TEXT, _TEXT, _WHOLE), _TEXT),
+        passed_on("before_separator", (_TEXT, _TEXT, _WHOLE), _TEXT, splits=True),
     ),
     Function(
         ("find_in_set",),
@@ -364,7 +364,7 @@ _TABLE = (
         "The place of `x`, from 1, in a text of parts with commas between them; 0 if it is not there.",
         2,
         2,
-        passed_on("place_in_list", (_TEXT, _TEXT), _WHOLE, Extent(1, 2**31)),
+        passed_on("place_in_list", (_TEXT, _TEXT), _WHOLE, Extent(1, 2**31), splits=True),
     ),
     Function(
         ("strcmp",),

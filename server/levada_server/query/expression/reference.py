@@ -103,6 +103,7 @@ type, or is past its range, becomes NULL.
 | `json_value(car, '$.length' RETURNING float)` | the same |
 | `car->>'$.length'` | the part as text; JSON's null is the text `null` |
 | `car->'$.wheels'`, `json_extract(car, '$.wheels')` | the part as JSON |
+| `flags LIKE '%"word"%'` | whether a list of texts has `word`; `find_in_set` takes text with commas, and refuses JSON |
 
 A part becomes a number, bool or date if its context needs one: `car.length > 20`, `car.checked = TRUE`,
 `car.length * 2`.

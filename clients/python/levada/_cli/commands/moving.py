@@ -13,7 +13,7 @@ from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.output import print_json
 from levada._from_datajoint import check_code as checking
-from levada._from_datajoint import importing, telling
+from levada._from_datajoint import existing, importing, telling
 from levada._from_datajoint.addresses import Address, read_address
 from levada._from_datajoint.decisions import Decisions, read_decisions
 from levada._from_datajoint.plan import Plan, check_answered, how_to_decide
@@ -34,7 +34,7 @@ def import_datajoint(connection: Connection, options: argparse.Namespace) -> int
     decisions = _decisions(options)
     source = _open(address)
     try:
-        plan = _plan(source, connection, decisions, options)
+        plan = _plan(source, connection, address, decisions, options)
         if options.plan:
             _print_plan(plan, options)
             return 0 if plan.ready else 1
@@ -84,7 +84,9 @@ def _open(address: Address) -> Source:
         raise Unavailable(f"{error}. There was no password; LEVADA_SOURCE_PASSWORD may have it.") from None
 
 
-def _plan(source: Source, connection: Connection, decisions: Decisions, options: argparse.Namespace) -> Plan:
+def _plan(
+    source: Source, connection: Connection, address: Address, decisions: Decisions, options: argparse.Namespace
+) -> Plan:
     """Make the plan; at a terminal, ask for decisions."""
     facts = source.facts(options.schemas)
     if missing := [name for name in options.schemas if name not in facts.schemas]:
@@ -102,11 +104,15 @@ def _plan(source: Source, connection: Connection, decisions: Decisions, options:
         if plan.problems:
             # They need no answers, so nobody answers in vain.
             later = f"Mend this first; then {plural(len(plan.questions), 'question')} will be asked."
-            raise InvalidRequest("\n".join([*plan.problems, later]))
+            how = [how_to_decide((), plan.blanks)] if plan.blanks else []
+            raise InvalidRequest("\n".join([*plan.problems, *how, later]))
         _ask(plan, decisions)
-        decisions.open.clear()
         plan = make()
-    return plan
+    if not plan.ready:
+        return plan
+    return existing.compared(
+        plan, connection, str(address), decisions, lambda other: make_plan(facts, other, spellings, stores)
+    )
 
 
 def _ask(plan: Plan, decisions: Decisions) -> None:
