@@ -107,7 +107,7 @@ def assert_agreement(held: Held, pipeline: Pipeline, relation: Relation) -> None
                 problem, relation = part_problem, part
                 break
     try:
-        statement: object = compile_relation(relation, held.catalog).fetch()
+        statement: object = compile_relation(relation, held.catalog, insight=held.insight).fetch()
     except LevadaError as error:
         statement = error
     raise AssertionError(f"{problem}\n\n{relation}\n\n{statement}\n{pipeline!r}")

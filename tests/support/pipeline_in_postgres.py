@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Heading
     from levada_server.query.algebra import Relation
+    from levada_server.query.ownership import Insight
     from levada_server.query.sql import Statement
     from tests.support.pipelines import Pipeline
 
@@ -65,14 +66,15 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Held:
-    """A pipeline that is in PostgreSQL."""
+    """A pipeline that is in PostgreSQL, read by somebody who may not read all its rows if there is an insight."""
 
     postgres: Postgres
     catalog: Catalog
+    insight: Insight | None = None
 
     def fetch(self, relation: Relation) -> tuple[Heading, list[tuple[object, ...]]]:
         """Compile a relation and fetch its rows."""
-        query = compile_relation(relation, self.catalog)
+        query = compile_relation(relation, self.catalog, insight=self.insight)
         types = [attribute.type for attribute in query.heading]
         return query.heading, [tuple(map(read, row, types)) for row in self._run(query.fetch())]
 

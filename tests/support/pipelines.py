@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from random import Random
 
 SCHEMA = "lab"
+TEAM = "team"
+"""Begins the names of attributes that may name a team."""
 
 _NAN = math.nan
 
@@ -125,12 +127,14 @@ def declare_table(text: str, definition: str, tables: dict[str, Table]) -> None:
     tables[text] = replace(table, id=len(tables) + 1, heading=Heading(attributes))
 
 
-def random_pipeline(chance: Random) -> Pipeline:
-    """Make two to five tables with foreign keys, and rows that respect them."""
+def random_pipeline(chance: Random, *, teams: bool = False) -> Pipeline:
+    """Make two to five tables with foreign keys, and rows that respect them; some may name a team."""
     definitions: dict[str, str] = {}
     tables: dict[str, Table] = {}
     for letter in "ABCDE"[: chance.randint(2, 5)]:
         name, definition = _definition(chance, letter, tables)
+        if teams and "." not in name and chance.randint(0, 1):
+            definition += f"\n{TEAM}_{letter.lower()} = null : varchar(8)"
         definitions[name] = definition
         declare_table(name, definition, tables)
     filled: dict[TableName, Entities] = {}

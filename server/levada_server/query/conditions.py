@@ -78,7 +78,7 @@ def _lower(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Ex
         case Match():
             return _lower_match(condition, operand, lowering)
         case ExpressionText(text, values):
-            return expression_condition(text, values, operand.scope())
+            return operand.fenced(expression_condition(text, values, operand.scope()))
         case EntitySet(names, columns):
             return _lower_entity_set(names, columns, operand, lowering)
 
@@ -174,7 +174,7 @@ def _lower_part_equality(path: str, value: object, operand: Lowered) -> sql.Expr
     alternatives = [f"{path} = ?"] * len(present) + [f"{path} IS NULL"] * (None in values)
     if not alternatives:
         return sql.FALSE
-    return expression_condition(" OR ".join(alternatives), present, operand.scope())
+    return operand.fenced(expression_condition(" OR ".join(alternatives), present, operand.scope()))
 
 
 def _comparable(value: object, attribute: Attribute) -> object | None:

@@ -26,16 +26,30 @@ MAX_LOWERED_NODES = 10_000
 _ORDER = "(order) "
 """Begins the names of columns that a query is ordered by and does not return; no attribute can have such a name."""
 
+_VISIBLE = "(visible)"
+"""Names the column by which a subquery tells whether the caller may read a row; no attribute can have this name."""
+
+_COUNTED = sql.Operation(">=", (sql.Call("count", (sql.STAR,)), sql.Keyword("0")))
+"""Holds for every group, and is known only once there are groups."""
+
 MAX_WEIGHT = 50_000
 """The most nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A relation as SQL: one output column per attribute of the heading, in the same order."""
+    """A relation as SQL: one output column per attribute of the heading, in the same order.
+
+    Args:
+        select: The query.
+        heading: Its attributes.
+        visible: Conditions, never NULL, that hold for the rows of its sources that the caller may read: the query has
+            no others, but PostgreSQL may compute its expressions before it leaves them out.
+    """
 
     select: sql.Select
     heading: Heading
+    visible: tuple[sql.Expression, ...] = ()
 
     def scope(self, names: Container[str] | None = None) -> Scope:
         """Return the meaning of all or some attributes' names in an expression over this relation."""
@@ -46,6 +60,15 @@ class Lowered:
                 if names is None or name in names
             }
         )
+
+    def fenced(self, expression: sql.Expression) -> sql.Expression:
+        """Return an expression that is not computed for rows that the caller may not read, so no error tells of them.
+
+        PostgreSQL forms groups of other rows alone.
+        """
+        if not self.visible or self.select.grouped or sql.infallible(expression):
+            return expression
+        return sql.Case(((sql.conjunction(self.visible), expression),), sql.NULL)
 
 
 @dataclass(slots=True)
@@ -142,17 +165,51 @@ class Lowering:
             self._weights[column] = weight
 
 
+def read(
+    columns: tuple[tuple[str, sql.Expression], ...],
+    source: sql.Source,
+    heading: Heading,
+    reached: Iterable[sql.Expression],
+) -> Lowered:
+    """Return the rows of a stored table, or of its jobs, that the caller may read.
+
+    Args:
+        columns: The columns.
+        source: The table.
+        heading: The attributes.
+        reached: The condition on rows that the caller may read; none if that is all of them.
+    """
+    where = tuple(reached)
+    return Lowered(sql.Select(columns, source, where), heading, tuple(sql.Test(one, "IS TRUE") for one in where))
+
+
 def wrap(lowered: Lowered, lowering: Lowering) -> Lowered:
     """Put a query into FROM, so that its columns are plain columns; its rows keep their order."""
     alias = lowering.alias()
-    select, order = _with_order_columns(lowered.select, alias)
+    told, visible = _with_visible_column(lowered, alias)
+    select, order = _with_order_columns(told, alias)
     columns = tuple((name, sql.Column(alias, name)) for name, _ in select.columns)
     if select.plain:
         for (_, column), (_, meaning) in zip(columns, select.columns, strict=True):
             lowering.remember(column, meaning)
         select = replace(select, order_by=())
-    visible = columns[: len(lowered.select.columns)]
-    return replace(lowered, select=sql.Select(visible, sql.SubquerySource(select, alias), order_by=order))
+    shown = columns[: len(lowered.select.columns)]
+    return replace(
+        lowered, select=sql.Select(shown, sql.SubquerySource(select, alias), order_by=order), visible=visible
+    )
+
+
+def _with_visible_column(lowered: Lowered, alias: str) -> tuple[sql.Select, tuple[sql.Expression, ...]]:
+    """Let a query tell which of its rows the caller may read; return the conditions on them for a query around it."""
+    select = lowered.select
+    if not lowered.visible or select.limited:
+        return select, ()
+    if select.distinct:  # a further column would make more rows
+        return replace(select, fence=True), ()
+    told = _COUNTED if select.grouped else sql.conjunction(lowered.visible)
+    # An outer join has NULL there, where it has no row.
+    visible = sql.Test(sql.Column(alias, _VISIBLE), "IS NOT FALSE")
+    return replace(select, columns=(*select.columns, (_VISIBLE, told))), (visible,)
 
 
 def _with_order_columns(select: sql.Select, alias: str) -> tuple[sql.Select, tuple[sql.Order, ...]]:

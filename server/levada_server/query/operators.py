@@ -35,7 +35,7 @@ from levada_server.query.headings import (
     shared_names,
     union_heading,
 )
-from levada_server.query.lowered import Lowered, Lowering, as_source, matches, opened, with_columns, wrap
+from levada_server.query.lowered import Lowered, Lowering, as_source, matches, opened, read, with_columns, wrap
 from levada_server.query.ownership import owned
 from levada_server.query.projection import Projection, work_out
 from levada_server.query.staleness import lower_staleness
@@ -94,7 +94,7 @@ def _lower_table(table_operand: TableOperand, lowering: Lowering) -> Lowered:
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, name)) for name in table.heading.names)
     source = sql.TableSource(table.name.schema, table.name.stored, alias)
-    return Lowered(sql.Select(columns, source, _reached(table, dict(columns), lowering)), table.heading)
+    return read(columns, source, table.heading, _reached(table, dict(columns), lowering))
 
 
 def _reached(table: Table, columns: Mapping[str, sql.Expression], lowering: Lowering) -> tuple[sql.Expression, ...]:
@@ -116,7 +116,7 @@ def _lower_jobs(job_operand: JobOperand, lowering: Lowering) -> Lowered:
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, stored_column(name, table))) for name in heading.names)
     source = sql.TableSource(JOB_SCHEMA, stored_name(table), alias)
-    return Lowered(sql.Select(columns, source, _reached(table, dict(columns), lowering)), heading)
+    return read(columns, source, heading, _reached(table, dict(columns), lowering))
 
 
 def _lower_restrict(restrict: Restrict, lowering: Lowering) -> Lowered:
@@ -136,21 +136,23 @@ def _lower_project(project: Project, lowering: Lowering) -> Lowered:
     if projection.computed:
         # An expression inside another would be written out at each use.
         operand = with_columns(operand, lowering)
-    return _projected(operand.select, projection, operand.scope(), lowering)
+    return _projected(operand, projection, operand.scope(), lowering)
 
 
-def _projected(select: sql.Select, projection: Projection, scope: Scope, lowering: Lowering) -> Lowered:
+def _projected(operand: Lowered, projection: Projection, scope: Scope, lowering: Lowering) -> Lowered:
     """Replace the columns of a SELECT by the results of a projection, in the order of its heading."""
+    select = operand.select
     results = [(name, compute(text.text, text.values, scope)) for name, text in projection.computed]
-    columns = {attribute.name: select.column(old) for attribute, old in projection.kept}
-    columns |= {name: result.sql for name, result in results}
-    for _, result in results:
-        lowering.spend(result.sql)
+    computed = {name: operand.fenced(result.sql) for name, result in results}
+    columns = {attribute.name: select.column(old) for attribute, old in projection.kept} | computed
+    for expression in computed.values():
+        lowering.spend(expression)
     attributes = [attribute for attribute, _ in projection.kept]
     key = [attribute.name for attribute in attributes if attribute.primary_key]
     attributes += [Attribute(name, result.type, nullable=True) for name, result in results]
     heading = ordered(attributes, key)
-    lowered = Lowered(replace(select, columns=tuple((name, columns[name]) for name in heading.names)), heading)
+    select = replace(select, columns=tuple((name, columns[name]) for name in heading.names))
+    lowered = replace(operand, select=select, heading=heading)
     # PostgreSQL computes a subquery's volatile columns once, and each use of the attribute has to see the same value.
     return wrap(lowered, lowering) if any(result.volatile for _, result in results) else lowered
 
@@ -169,7 +171,8 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     source = sql.JoinSource("LEFT" if join.left_join else "INNER", left.select.source, right.select.source, on)
     by_name = dict(right.select.columns) | dict(left.select.columns)
     columns = tuple((name, by_name[name]) for name in heading.names)
-    return Lowered(sql.Select(columns, source, where=left.select.where + right.select.where), heading)
+    select = sql.Select(columns, source, where=left.select.where + right.select.where)
+    return Lowered(select, heading, left.visible + right.visible)
 
 
 def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
@@ -177,7 +180,8 @@ def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lower
     lowered = opened(lower(operand, lowering), lowering)
     heading = promoted_heading(universal, lowered.heading)
     columns = tuple((name, lowered.select.column(name)) for name in heading.names)
-    return Lowered(replace(lowered.select, columns=columns, order_by=()), heading)  # a join has no order
+    select = replace(lowered.select, columns=columns, order_by=())  # a join has no order
+    return replace(lowered, select=select, heading=heading)
 
 
 def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
@@ -187,7 +191,7 @@ def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Loweri
     columns = tuple((name, inner.select.column(name)) for name in heading.names)
     if not columns:  # the one entity without attributes, if there is any row
         return Lowered(replace(inner.select, columns=(), order_by=(), limit=1), heading)
-    return Lowered(replace(inner.select, columns=columns, order_by=(), distinct=True), heading)
+    return replace(inner, select=replace(inner.select, columns=columns, order_by=(), distinct=True), heading=heading)
 
 
 def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lowering: Lowering) -> Lowered:
@@ -198,7 +202,7 @@ def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lo
     scope = Scope(group.scope().columns, aggregates=True, grouped=names)
     group_by = tuple(group.select.column(name) for name in universal.names) or (_EVERYTHING,)
     select = replace(group.select, group_by=group_by, grouped=True, order_by=())
-    return _projected(select, projection, scope, lowering)
+    return _projected(replace(group, select=select), projection, scope, lowering)
 
 
 def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
@@ -238,7 +242,8 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
         group_by=tuple((kept | bare).values()) or (_ANYTHING,),
         grouped=True,
     )
-    return _projected(select, projection, scope, lowering)
+    grouped = replace(operand, select=select, visible=operand.visible + group.visible)
+    return _projected(grouped, projection, scope, lowering)
 
 
 def _group_source(
@@ -273,7 +278,8 @@ def _lower_union(union: Union, lowering: Lowering) -> Lowered:
         else (name, (left if name in left.heading else right).select.column(name))
         for name in heading.names
     )
-    return Lowered(sql.Select(columns, sql.JoinSource("FULL", left_source, right_source, on)), heading)
+    select = sql.Select(columns, sql.JoinSource("FULL", left_source, right_source, on))
+    return Lowered(select, heading, left.visible + right.visible)
 
 
 def _lower_top(top: Top, lowering: Lowering) -> Lowered:

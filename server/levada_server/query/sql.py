@@ -178,6 +178,7 @@ class Select:
         order_by: Order of the rows.
         limit: At most this many rows.
         offset: Skip this many rows.
+        fence: Nothing of a query around it is computed for other rows than its own.
     """
 
     columns: tuple[tuple[str, Expression], ...]
@@ -189,11 +190,17 @@ class Select:
     order_by: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    fence: bool = False
 
     @property
     def plain(self) -> bool:
         """Conditions can be added to this SELECT and its columns replaced without changing its meaning."""
-        return not (self.grouped or self.distinct or self.limit is not None or self.offset)
+        return not (self.grouped or self.distinct or self.limited)
+
+    @property
+    def limited(self) -> bool:
+        """PostgreSQL moves no condition of a query around it inside: its rows are chosen by number, or fenced."""
+        return self.limit is not None or self.offset > 0 or self.fence
 
     def column(self, name: str) -> Expression:
         """Return the expression of an output column."""
@@ -238,6 +245,20 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
         case Call(_, arguments, _, order_by, condition):
             ordered = (term.expression for term in order_by)
             return (*arguments, *ordered, *(() if condition is None else (condition,)))
+
+
+_INFALLIBLE = frozenset({"AND", "OR", "NOT", "=", "<>", "<", "<=", ">", ">=", "IS NOT DISTINCT FROM"})
+
+
+def infallible(expression: Expression) -> bool:
+    """Return whether computing an expression surely raises no error, whatever the values of its columns."""
+    match expression:
+        case Operation(operator):
+            return operator in _INFALLIBLE and all(map(infallible, parts(expression)))
+        case Column() | Value() | Keyword() | Test() | AnyOf() | Case():
+            return all(map(infallible, parts(expression)))
+        case _:
+            return False
 
 
 NULL = Keyword("NULL")
@@ -391,6 +412,8 @@ class _Writer:
             text += f" LIMIT {self.bind(Value(select.limit, 'bigint'))}"
         if select.offset:
             text += f" OFFSET {self.bind(Value(select.offset, 'bigint'))}"
+        elif select.fence:
+            text += " OFFSET 0"
         return text
 
 

@@ -6,15 +6,17 @@ upstream is stale. It is unknown, and never stale, for reasons that nobody can k
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
+from levada_server.model.heading import Heading
 from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.job_table import stored_name
 from levada_server.model.staleness import FRESH, STALE, UNKNOWN, staleness_heading
 from levada_server.model.table import Tier
 from levada_server.query import sql
-from levada_server.query.lowered import Lowered, Lowering
+from levada_server.query.lowered import Lowered, Lowering, read, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -65,11 +67,15 @@ class _Staleness:
     def of(self, table: Table) -> Lowered:
         heading = staleness_heading(table)
         results = self._results(table)
-        columns: Columns = {name: sql.Column(results.alias, name) for name in table.job_key}
+        columns: Columns = {name: results.select.column(name) for name in table.job_key}
+        assert results.select.source is not None
         jobs, code = self._lowering.alias(), self._lowering.alias()
         same = (sql.equal(sql.Column(jobs, name), column) for name, column in columns.items())
         source: sql.Source = sql.JoinSource(
-            "LEFT", results, _job_table(table, jobs), (*same, sql.equal(sql.Column(jobs, "_state"), _text(_SUCCESS)))
+            "LEFT",
+            results.select.source,
+            _job_table(table, jobs),
+            (*same, sql.equal(sql.Column(jobs, "_state"), _text(_SUCCESS))),
         )
         source = sql.JoinSource("LEFT", source, self._code_now(table, code), (sql.TRUE,))
         causes = [*self._causes(table, jobs, code), *self._upstream(table, columns)]
@@ -87,9 +93,9 @@ class _Staleness:
             (state, sql.Case(tuple(branches), _text(FRESH))),
             (told, sql.Call("coalesce", (reason, first_doubt))),
         )
-        return Lowered(sql.Select(output, source), heading)
+        return Lowered(sql.Select(output, source), heading, results.visible)
 
-    def _results(self, table: Table) -> sql.SubquerySource:
+    def _results(self, table: Table) -> Lowered:
         """Return the keys of the results that the caller may read, also of rows that were inserted by hand."""
         rows = self._lowering.alias()
         every = {name: sql.Column(rows, name) for name in table.heading.names}
@@ -97,10 +103,10 @@ class _Staleness:
         keys: tuple[tuple[str, sql.Expression], ...] = tuple((name, every[name]) for name in table.job_key)
         distinct = len(keys) < len(table.heading.primary_key)
         limit = 1 if distinct and not keys else None
-        select = sql.Select(
-            keys, source, self._reached(table, every, self._lowering), distinct=distinct and bool(keys), limit=limit
-        )
-        return sql.SubquerySource(select, self._lowering.alias())
+        heading = Heading(tuple(table.heading[name] for name in table.job_key))
+        rows_read = read(keys, source, heading, self._reached(table, every, self._lowering))
+        select = replace(rows_read.select, distinct=distinct and bool(keys), limit=limit)
+        return wrap(replace(rows_read, select=select), self._lowering)
 
     def _code_now(self, table: Table, alias: str) -> sql.Source:
         """Return the one row with the code that would run now: as the caller says, or as for the latest result."""
