@@ -297,12 +297,18 @@ def _bucket(file: Path, name: str, table: dict[str, Any]) -> BucketSettings:  # 
 
 
 def store_folders(settings: Settings) -> StoreFolders:
-    """Return the stores; a server with its own database has its own store, so that a notebook needs no settings."""
+    """Return the stores; a server with its own database has its own store, so that a notebook needs no settings.
+
+    That store's folder is open to the server's user alone: root's data folder lets others through.
+    """
     named = settings.stores
     if settings.database_url is not None or OWN_STORE in {*named.folders, *named.buckets}:
         return named
     folder = settings.data_folder / OBJECTS_FOLDER
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        folder.chmod(0o700)
     file = str(settings.data_folder.resolve() / STORES_FILE)
     return replace(
         named,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
-from levada_server.config import read_stores
+from levada_server.config import Settings, read_stores, store_folders
 from levada_server.errors import InvalidRequest
 from levada_server.storage.objects.bucket_settings import BucketKind
 
@@ -115,3 +116,14 @@ def test_a_file_with_a_key_that_others_can_read_is_refused(tmp_path: Path) -> No
         read_stores(file)
     file.chmod(0o600)
     assert read_stores(file).preferred == "a"
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_the_own_store_of_a_server_is_closed_to_other_users(tmp_path: Path, made_before: bool) -> None:
+    folder = tmp_path / "objects"
+    if made_before:
+        folder.mkdir()
+        folder.chmod(0o755)
+    stores = store_folders(Settings(None, tmp_path))
+    assert stores.folders == {"default": folder}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

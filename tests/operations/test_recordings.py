@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_api.v1 import relation_pb2, schema_pb2
-from levada_server.errors import InvalidRequest, LimitReached, NotFound
-from levada_server.operations import recordings
+from levada_server.errors import AlreadyExists, InvalidRequest, LimitReached, NotFound
+from levada_server.operations import recordings, users
 from levada_server.operations.make_contract import Repeatable
+from levada_server.permissions.roles import Role
 from levada_server.query.algebra import TableOperand
 from tests.support import make
 from tests.support.make import ME, named
-from tests.support.roles import make_caller, relation_of
+from tests.support.roles import make_caller, new_token, relation_of
 
 if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
@@ -66,6 +67,35 @@ async def test_nobody_sees_or_adds_to_the_recording_of_another_user(lab: Engine)
         await recordings.delete(lab, other, "paper")
     await recordings.create(lab, other, "paper")  # of the same name, and another
     assert await recordings.listed_reads(lab, other, "paper", after=0, limit=10) == []
+
+
+async def test_a_scoped_token_has_only_the_recordings_that_it_began(lab: Engine) -> None:
+    ann, _ = await make_caller(lab, "ann")
+    await users.grant_role(lab, ME, "ann", Role.OWNER, named(""))
+    scoped, _ = await new_token(lab, "ann", [(Role.VIEWER, named("Subject"))])
+    await recordings.create(lab, ann, "paper")
+    await keep(lab, ann, "paper")
+    assert await recordings.listed(lab, scoped) == []
+    for work in (
+        recordings.listed_reads(lab, scoped, "paper", after=0, limit=10),
+        keep(lab, scoped, "paper"),
+        recordings.delete(lab, scoped, "paper"),
+    ):
+        with pytest.raises(NotFound, match="You have no recording `paper`"):
+            await work
+    with pytest.raises(AlreadyExists, match="choose another name"):
+        await recordings.create(lab, scoped, "paper")
+    # Its own are its user's too, who takes them over to go on with them.
+    await recordings.create(lab, scoped, "poster")
+    await keep(lab, scoped, "poster")
+    assert [one.name for one in await recordings.listed(lab, scoped)] == ["poster"]
+    assert [one.name for one in await recordings.listed(lab, ann)] == ["paper", "poster"]
+    assert len(await recordings.listed_reads(lab, ann, "poster", after=0, limit=10)) == 1
+    with pytest.raises(NotFound):
+        await keep(lab, ann, "poster")
+    await recordings.create(lab, ann, "poster")
+    await keep(lab, ann, "poster")
+    assert await recordings.listed(lab, scoped) == []
 
 
 async def test_rows_that_a_user_may_not_read_any_more_are_not_compared(lab: Engine) -> None:

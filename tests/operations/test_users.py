@@ -30,7 +30,18 @@ from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import LeaseContent, Signer, lease_content
 from levada_server.model.request import Request
 from levada_server.model.table import PartIntegrity, TableName, Tier
-from levada_server.operations import alteration, declarations, deletes, inserts, job_refresh, jobs, schemas, users
+from levada_server.operations import (
+    alteration,
+    browsers,
+    declarations,
+    deletes,
+    inserts,
+    job_activity,
+    job_refresh,
+    jobs,
+    schemas,
+    users,
+)
 from levada_server.operations.caller import Caller
 from levada_server.operations.completion import results
 from levada_server.operations.inserts import InsertOptions
@@ -265,6 +276,62 @@ async def test_a_scoped_token_does_no_more_than_its_scope(lab: Engine) -> None:
         await users.create_token(lab, scoped, "", "", None, ())
 
 
+async def test_a_scoped_token_manages_and_sees_no_token_but_itself(lab: Engine) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    await users.create_user(lab, ME, "root", (), administrator=True)
+    for name, other in (("ann", ann), ("root", await calling(lab, "root"))):
+        scoped = await calling(lab, name, scopes=[(Role.VIEWER, named("Subject"))])
+        assert [token.id for token in await users.list_tokens(lab, scoped)] == [scoped.identity.token_id]
+        for id_ in (other.identity.token_id, ann.identity.token_id):
+            with pytest.raises(NotFound):
+                await users.revoke_tokens(lab, scoped, user="", id_=id_, everybody=False)
+        for whose, everybody in ((name, False), ("", True)):
+            with pytest.raises(PermissionDenied):
+                await users.revoke_tokens(lab, scoped, user=whose, id_=None, everybody=everybody)
+        assert await fetched(lab, other, TableOperand(named("Subject"))) == 2
+        assert await users.revoke_tokens(lab, scoped, user="", id_=scoped.identity.token_id, everybody=False) == 1
+
+
+async def test_a_scoped_token_learns_nothing_of_what_its_user_may_do_elsewhere(lab: Engine) -> None:
+    await schemas.create_schema(lab, ME, "secret", allow_existing=False)
+    roles = ((Role.OWNER, "secret"), (Role.VIEWER, "lab"), (Role.EDITOR, "lab.Subject"), (Role.EDITOR, "lab.Session"))
+    await user(lab, "ann", *roles)
+    await users.update_user(lab, ME, "ann", administrator=True, prefixes=("ann_",), disabled=None)
+    for scopes, told in (
+        ([], {("secret", ""), ("lab", ""), ("lab", "Subject"), ("lab", "Session")}),
+        ([(Role.VIEWER, named("Subject"))], {("lab", ""), ("lab", "Subject")}),
+        ([(Role.VIEWER, named(""))], {("lab", ""), ("lab", "Subject"), ("lab", "Session")}),
+    ):
+        known, grants, token = await users.get_caller(lab, await calling(lab, "ann", scopes=scopes))
+        assert {(grant.schema, grant.table) for grant in grants} == told
+        assert known is not None
+        assert (known.administrator, known.prefixes) == ((False, ()) if scopes else (True, ("ann_",)))
+        assert token is not None
+        assert bool(token.scopes) == bool(scopes)
+
+
+async def test_a_scoped_token_signs_no_other_browser_out(lab: Engine) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    scoped = await calling(lab, "ann", scopes=[(Role.VIEWER, named("Subject"))])
+    hers = await browsers.create_session(lab, ann)
+    for _ in range(browsers.MAX_SESSIONS + 1):
+        last = await browsers.create_session(lab, scoped)
+    known = lab.gate.permissions.current
+    assert not known.identify_session(hers, "", now()).scoped
+    assert known.identify_session(last, "", now()).scoped
+    assert len(known.sessions) == browsers.MAX_SESSIONS + 1
+
+
+async def test_a_scoped_token_sees_no_worker_of_another_token(lab: Engine) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    scoped = await calling(lab, "ann", scopes=[(Role.WORKER, named("Stat"))])
+    for caller, host in ((ann, "desk"), (scoped, "cluster")):
+        await jobs.create_session(lab, caller, Worker(host, 1, "ann"), None, "")
+    for caller, hosts in ((ann, ["cluster", "desk"]), (scoped, ["cluster"])):
+        workers = await job_activity.list_workers(lab, caller)
+        assert [worker.session.worker.host for worker in workers] == hosts
+
+
 @pytest.mark.parametrize("name", ["", "1a", "a b", "a\n", "ä", "a" * 65, "administrator", "server", "team:a"])
 async def test_names_that_no_user_has(engine: Engine, name: str) -> None:
     with pytest.raises(InvalidRequest):
@@ -298,21 +365,23 @@ async def test_a_worker_session_belongs_to_its_user(lab: Engine) -> None:
     assert (await refusal(jobs.renew_sessions(lab, ann, {session: None})))[0].__name__ == "UnknownWorkerSession"
 
 
-def test_another_users_lease_is_none() -> None:
-    signer = Signer(b"secret")
+def test_another_tokens_lease_is_none() -> None:
+    signer, token = Signer(b"secret"), uuid4()
     content = LeaseContent(1, 2, 1, uuid4(), {"subject": "1"})
-    text = signer.of(1).lease(content)
-    assert signer.of(1).read_lease(text) == content
-    for other in (signer, signer.of(2), signer.of(None)):
+    text = signer.of(token).lease(content)
+    assert signer.of(token).read_lease(text) == content
+    for other in (signer, signer.of(uuid4()), signer.of(None)):
         with pytest.raises(InvalidRequest):
             other.read_lease(text)
 
 
-def test_the_id_of_a_request_belongs_to_its_user() -> None:
-    mine, yours = (request_named("same", "Insert", Identity("x", id_)) for id_ in (1, 2))
-    assert mine is not None
-    assert yours is not None
-    assert mine.id != yours.id
+def test_the_id_of_a_request_belongs_to_its_user_or_scoped_token() -> None:
+    token = uuid4()
+    callers = (Identity("x", 1), Identity("y", 2), Identity("x", 1, token, scoped=True), Identity("x", 1, token))
+    first, *others, again = (request_named("i" * 64, "Insert", caller) for caller in callers)
+    assert first == again
+    assert first is not None
+    assert all(other is not None and other.id != first.id and len(other.id) <= 90 for other in others)
     assert request_named("same", "Insert", Identity("administrator")) == Request("same", "Insert")
 
 
@@ -538,6 +607,24 @@ async def test_a_key_source_is_read_by_its_definer(sourced_lab: Engine) -> None:
     # Nor does it act for a user who was disabled.
     await users.update_user(sourced_lab, ME, "eli", administrator=None, prefixes=None, disabled=True)
     assert (await refusal(refresh()))[0] is PreconditionFailed
+
+
+async def test_a_key_source_that_a_scoped_token_declares_reads_nothing_beyond_its_scope(sourced_lab: Engine) -> None:
+    await user(sourced_lab, "ann", (Role.EDITOR, "lab"), (Role.VIEWER, "other"))
+    scoped = await calling(sourced_lab, "ann", scopes=[(Role.EDITOR, named(""))])
+    stolen = sourced("Stolen", TableName("other", "Chosen"))
+    assert (await declarations.declare_table(sourced_lab, scoped, stolen)).key_source_error
+    for work in (
+        jobs.progress(sourced_lab, scoped, named("Stolen"), None),
+        job_refresh.refresh(
+            sourced_lab, scoped, named("Stolen"), None, priority=None, delay=timedelta(0), retry_errors=False
+        ),
+    ):
+        assert (await refusal(work))[0] in {InvalidRequest, PreconditionFailed}
+    # With a token for all that its user may do, the class is declared as it is written.
+    ann = await calling(sourced_lab, "ann")
+    assert not (await declarations.declare_table(sourced_lab, ann, stolen)).key_source_error
+    assert (await jobs.progress(sourced_lab, scoped, named("Stolen"), None)).total == 1
 
 
 async def test_a_key_source_that_its_definer_cannot_read_is_as_one_of_an_absent_table(sourced_lab: Engine) -> None:

@@ -1,4 +1,4 @@
-"""An id that carries a right is of use only to its user: each is sent again by others, and after its token's end."""
+"""An id that carries a right is of use only to its user and token: each is sent again by others, and after its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.minimal_requests import (
     header_of_rows,
     lease_name,
 )
-from tests.support.roles import make_caller, make_lab, make_tables, rows
+from tests.support.roles import make_caller, make_lab, make_tables, new_token, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -56,11 +56,18 @@ async def lab(engine: Engine) -> Lab:
 
 @pytest_asyncio.fixture
 async def others(lab: Lab) -> dict[str, str]:
-    """The tokens of an editor of the same schema, and of a user without any role."""
+    """The tokens of an editor of the same schema, of a user without any role, and of Ann, scoped to all she may do."""
     _, ben = await make_caller(lab.engine, "ben")
     _, eve = await make_caller(lab.engine, "eve")
     await users.grant_role(lab.engine, ME, "ben", Role.EDITOR, TableName(SCHEMA, ""))
-    return {"ben": ben, "eve": eve}
+    _, scoped = await new_token(lab.engine, "ann", [(Role.EDITOR, TableName(SCHEMA, ""))])
+    return {"ben": ben, "eve": eve, "scoped ann": scoped}
+
+
+@pytest_asyncio.fixture
+async def second(lab: Lab) -> str:
+    """Another token of Ann, with which she may do everything."""
+    return (await new_token(lab.engine, "ann"))[1]
 
 
 @pytest_asyncio.fixture
@@ -110,21 +117,31 @@ def of_sessions_and_objects(lab: Lab) -> Requests:
     return {name: MINIMAL[name](lab) for name in names}
 
 
+OF_SESSIONS = ("RenewWorkerSessions", "ReserveDiscovery", "CompleteDiscovery", "DeleteWorkerSession")
+OF_UPLOADS = ("UploadObject", "GetUpload", "CommitObject")
+REFUSED = {"INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED"}
+
+
+async def accepted_of(channel: grpc.aio.Channel, requests: Requests, secrets: dict[str, str]) -> list[str]:
+    """Return which requests are accepted with some tokens, or answered with anything."""
+    accepted = []
+    for name, request in requests.items():
+        for user, secret in secrets.items():
+            status, answers = await outcome(channel, BY_NAME[name], request, secret)
+            if code_of(status) not in REFUSED or any(answer.ListFields() for answer in answers if not status.code):
+                accepted.append(f"{name} by {user}: {status} {answers}")
+    return accepted
+
+
 @pytest.mark.parametrize("requests", [under_lease, of_sessions_and_objects])
-async def test_what_one_user_holds_is_nothing_to_another(
+async def test_what_one_token_holds_is_nothing_to_others_and_to_a_scoped_token(
     lab: Lab,
     others: dict[str, str],
     server: tuple[RpcServer, grpc.aio.Channel],
     requests: Callable[[Lab], Requests],
 ) -> None:
     _, channel = server
-    refused = {"INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED"}
-    accepted = []
-    for name, request in requests(lab).items():
-        for user, secret in others.items():
-            status, answers = await outcome(channel, BY_NAME[name], request, secret)
-            if code_of(status) not in refused or any(answer.ListFields() for answer in answers if not status.code):
-                accepted.append(f"{name} by {user}: {status} {answers}")
+    accepted = await accepted_of(channel, requests(lab), others)
     assert not accepted, "\n".join(accepted)
     # They are what they were, for their user.
     for name, request in requests(lab).items():
@@ -133,8 +150,21 @@ async def test_what_one_user_holds_is_nothing_to_another(
             assert not status.code, (name, status)
 
 
+async def test_what_a_worker_holds_is_nothing_to_another_token_of_its_user(
+    lab: Lab, second: str, server: tuple[RpcServer, grpc.aio.Channel]
+) -> None:
+    _, channel = server
+    of_sessions = {name: MINIMAL[name](lab) for name in OF_SESSIONS}
+    accepted = await accepted_of(channel, {**under_lease(lab), **of_sessions}, {"second": second})
+    assert not accepted, "\n".join(accepted)
+    # Her uploads are hers, with whichever token.
+    for name in OF_UPLOADS:
+        status, _ = await outcome(channel, BY_NAME[name], MINIMAL[name](lab), second)
+        assert not status.code, (name, status)
+
+
 async def test_nothing_is_left_of_a_token_that_was_revoked(
-    lab: Lab, others: dict[str, str], server: tuple[RpcServer, grpc.aio.Channel]
+    lab: Lab, others: dict[str, str], second: str, server: tuple[RpcServer, grpc.aio.Channel]
 ) -> None:
     _, channel = server
     token = lab.caller.identity.token_id
@@ -143,6 +173,10 @@ async def test_nothing_is_left_of_a_token_that_was_revoked(
     for name, request in {**under_lease(lab), **of_sessions_and_objects(lab)}.items():
         status, _ = await outcome(channel, BY_NAME[name], request, lab.secret)
         assert code_of(status) == "UNAUTHENTICATED", name
+    # Nor do its user's other tokens go on with it.
+    begun_with_it = {name: MINIMAL[name](lab) for name in (*OF_SESSIONS, *OF_UPLOADS)}
+    accepted = await accepted_of(channel, {**under_lease(lab), **begun_with_it}, {"second": second, **others})
+    assert not accepted, "\n".join(accepted)
     # Its worker session has ended, so others reserve the jobs at once.
     begin = MINIMAL["CreateWorkerSession"](lab)
     _, (begun_session,) = await outcome(channel, BY_NAME["CreateWorkerSession"], begin, others["ben"])
@@ -152,7 +186,7 @@ async def test_nothing_is_left_of_a_token_that_was_revoked(
 
 
 async def test_the_receipt_of_another_user_is_none(
-    lab: Lab, others: dict[str, str], server: tuple[RpcServer, grpc.aio.Channel]
+    lab: Lab, others: dict[str, str], second: str, server: tuple[RpcServer, grpc.aio.Channel]
 ) -> None:
     _, channel = server
     caller, secret = await make_caller(lab.engine, "wes")
@@ -166,12 +200,13 @@ async def test_the_receipt_of_another_user_is_none(
     assert answer.read_receipt
     status, _ = await outcome(channel, BY_NAME["CountRelation"], count(theirs, answer.read_receipt), secret)
     assert code_of(status) == "INVALID_ARGUMENT"
-    status, _ = await outcome(channel, BY_NAME["CountRelation"], count(lab, answer.read_receipt), others["ben"])
-    assert code_of(status) == "INVALID_ARGUMENT"
+    for other in (*others.values(), second):
+        status, _ = await outcome(channel, BY_NAME["CountRelation"], count(lab, answer.read_receipt), other)
+        assert code_of(status) == "INVALID_ARGUMENT"
 
 
 async def test_the_id_of_a_request_tells_others_nothing(
-    lab: Lab, others: dict[str, str], server: tuple[RpcServer, grpc.aio.Channel]
+    lab: Lab, others: dict[str, str], second: str, server: tuple[RpcServer, grpc.aio.Channel]
 ) -> None:
     _, channel = server
     header = row.InsertHeader(name=lab.name("Subject"), request_id="the-same")
@@ -181,7 +216,13 @@ async def test_the_id_of_a_request_tells_others_nothing(
         assert not status.code
         assert answer.row_count == 1
     codes = [code_of((await outcome(channel, BY_NAME["InsertFewRows"], request, others[u]))[0]) for u in others]
-    assert codes == ["ALREADY_EXISTS", "NOT_FOUND"]
+    assert codes == ["ALREADY_EXISTS", "NOT_FOUND", "ALREADY_EXISTS"]
+    _, narrow = await new_token(lab.engine, "ann", [(Role.VIEWER, TableName(SCHEMA, ""))])
+    status, _ = await outcome(channel, BY_NAME["InsertFewRows"], request, narrow)
+    assert code_of(status) == "PERMISSION_DENIED"
+    # It has one effect, also if the user has logged in again meanwhile.
+    _, (answer,) = await outcome(channel, BY_NAME["InsertFewRows"], request, second)
+    assert answer.row_count == 1
     begin, commit = (
         session.OpenSessionRequest(begin=session.Begin()),
         session.OpenSessionRequest(commit=session.Commit(request_id="a-commit")),

@@ -22,7 +22,6 @@ from levada_api.v1 import schema_service_pb2 as schema
 from levada_api.v1 import server_service_pb2 as server
 from levada_api.v1 import session_service_pb2 as session
 from levada_server.jobs.signing import Login
-from levada_server.operations.caller import NOBODY
 from tests.support.identity_provider import PENDING
 from tests.support.roles import CONTENT, MOVIE, rows
 
@@ -217,9 +216,7 @@ OTHERS: dict[str, Build] = {
     "CreateBrowserSession": lambda _: access.CreateBrowserSessionRequest(),
     "DeleteBrowserSession": lambda _: access.DeleteBrowserSessionRequest(),
     "StartLogin": lambda _: access.StartLoginRequest(),
-    "PollLogin": lambda lab: access.PollLoginRequest(
-        login=lab.engine.signer.of(NOBODY.user_id).login(Login(PENDING, "nonce", 0.0))
-    ),
+    "PollLogin": lambda lab: access.PollLoginRequest(login=lab.engine.signer.login(Login(PENDING, "nonce", 0.0))),
     "GetCaller": lambda _: access.GetCallerRequest(),
     "CreateUser": lambda lab: access.CreateUserRequest(name=f"another.{lab.schema}"),
     "UpdateUser": lambda lab: access.UpdateUserRequest(name=lab.caller.identity.user),

@@ -88,7 +88,7 @@ class Lab:
 
     def lease_token(self, lease: Lease) -> str:
         """Return the text of a lease as its holder got it."""
-        return self.engine.signer.of(self.caller.identity.user_id).lease(lease_content(lease))
+        return self.engine.signer.of(self.caller.identity.token_id).lease(lease_content(lease))
 
 
 def relation_of(name: schema_pb2.TableName) -> relation_pb2.Relation:

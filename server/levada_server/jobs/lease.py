@@ -37,15 +37,17 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSession:
-    """A worker session, as the caller names it: only the user who began it can use it.
+    """A worker session, as the caller names it: only the token that began it can use it.
 
     Args:
         id: The id.
         user_id: The caller; None for an administrator at the private socket.
+        token_id: The caller's token; None as well.
     """
 
     id: UUID
     user_id: int | None
+    token_id: UUID | None
 
 
 class Lease(NamedTuple):

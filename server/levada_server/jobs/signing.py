@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from levada_server.jobs.lease import Lease
 
 _MAC_BYTES = 16
-_SALT_BYTES = 16
 _LEASE = b"lease "
 _RECEIPT = b"receipt "
 _LOGIN = b"login "
@@ -153,21 +152,21 @@ def _input_told(said: list) -> Input:  # type: ignore[type-arg]  # as `_told_inp
 
 
 class Signer:
-    """Writes and reads the signed texts of one user; no other user's are accepted.
+    """Writes and reads the signed texts for one token; those for another one are not accepted, also of the same user.
 
     Args:
         secret: The same for all servers of a database, at most 64 bytes.
-        user_id: The user; None for administrators at the private socket.
+        token_id: The token; None for administrators at the private socket, and for the server's own use.
     """
 
-    def __init__(self, secret: bytes, user_id: int | None = None) -> None:
+    def __init__(self, secret: bytes, token_id: UUID | None = None) -> None:
         self._secret = secret
-        self._salt = b"" if user_id is None else user_id.to_bytes(_SALT_BYTES, "big")
+        self._salt = b"" if token_id is None else token_id.bytes
         self._issued: OrderedDict[tuple[bytes, str], LeaseContent] = OrderedDict()
 
-    def of(self, user_id: int | None) -> Signer:
-        """Return the signer of another user."""
-        other = Signer(self._secret, user_id)
+    def of(self, token_id: UUID | None) -> Signer:
+        """Return the signer for another token."""
+        other = Signer(self._secret, token_id)
         other._issued = self._issued
         return other
 

@@ -25,7 +25,7 @@ CODE_LIFETIME = timedelta(seconds=60)
 SESSION_LIFETIME = timedelta(hours=12)
 MAX_CODES = 10
 MAX_SESSIONS = 20
-"""The most codes and sessions of one user; the oldest give way to new ones."""
+"""The most codes and sessions of one user by one token; the oldest give way to new ones."""
 _SOCKET = "unix:"
 
 

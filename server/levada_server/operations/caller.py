@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from levada_server.jobs.lease import WorkerSession
 from levada_server.permissions.permissions import ADMINISTRATOR_NAME, Identity
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from levada_server.jobs.signing import LeaseContent
     from levada_server.model.audit import Entry
     from levada_server.model.request import Request
@@ -60,6 +63,10 @@ class Caller:
     def local(self) -> bool:
         """Whether it is a program of the server's own user, which may open all files of the server anyway."""
         return self.identity == ADMINISTRATOR
+
+    def worker_session(self, id_: UUID) -> WorkerSession:
+        """Return a worker session as the caller names it: it is of use only if the caller's token began it."""
+        return WorkerSession(id_, self.identity.user_id, self.identity.token_id)
 
 
 ADMINISTRATOR = Identity(ADMINISTRATOR_NAME)

@@ -269,6 +269,15 @@ async def _create_table(
     if table.tier.auto_populated:
         table, fault = await _with_source_key(engine.gate.view(view.caller, catalog.with_table(table)), table)
         await stored_catalog.create_job_table(connection, table)
+        if table.key_source != declaration.key_source:
+            await stored_catalog.update_make(
+                connection,
+                table,
+                has_make=table.has_make,
+                key_source=table.key_source,
+                retry=table.retry,
+                definer=table.definer,
+            )
     return table, fault
 
 
@@ -291,7 +300,7 @@ async def _update_jobs(
         await stored_catalog.update_source_key(connection, table)
     else:
         await stored_catalog.create_job_table(connection, table)
-    return declaration, view.caller.identity.user_id, fault
+    return replace(declaration, key_source=table.key_source), view.caller.identity.user_id, fault
 
 
 async def _with_source_key(view: View, table: Table) -> tuple[Table, str]:
@@ -299,7 +308,8 @@ async def _with_source_key(view: View, table: Table) -> tuple[Table, str]:
 
     Returns:
         The table with these attributes, and why the source cannot be used. That is not an error: the class may be
-        declared before what its source names, and whoever uses the source meets the error.
+        declared before what its source names, and whoever uses the source meets the error. A source that
+        a token with scopes may not read is not kept, because it is read later with all rights of the token's user.
     """
     table = replace(table, source_key=None)
     if not table.key_source:
@@ -307,7 +317,8 @@ async def _with_source_key(view: View, table: Table) -> tuple[Table, str]:
     try:
         heading = (await view.query(Action.FETCH, view.key_source(table))).heading
     except LevadaError as error:
-        return table, f"The key source of `{table.name}` cannot be used: {error}"
+        kept = table if view.rights.scope is None else replace(table, key_source=UNKNOWN_SOURCE)
+        return kept, f"The key source of `{table.name}` cannot be used: {error}"
     references = {name for key in table.foreign_keys for name in key.child_columns}
     given = [name for name in table.heading.primary_key if name in heading] or [
         name for name in table.heading.secondary if name in heading.primary_key and name in references

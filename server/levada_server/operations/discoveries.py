@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LeaseLost, LimitReached, NotFound
-from levada_server.jobs.lease import Failure, WorkerSession
+from levada_server.jobs.lease import Failure
 from levada_server.jobs.limits import MAX_DISCOVERIES
 from levada_server.jobs.retry import pause_of_discovery
 from levada_server.jobs.state import RESERVED
@@ -68,7 +68,7 @@ async def reserve(
     view = await engine.gate.open(caller)
     tables = [_discovering_table(view, name) for name in intervals]
     spans = list(intervals.values())
-    worker_session = WorkerSession(session, caller.identity.user_id)
+    worker_session = caller.worker_session(session)
     async with engine.scope.share("leases").transaction() as connection:
         await check_session(connection, worker_session)
         for n in await discoveries.due(connection, tables, spans, worker_session, held=held, at_once=at_once):
@@ -94,7 +94,7 @@ async def complete(
 
     Raises:
         LeaseLost: Another worker has it, or had it since.
-        NotFound: It is the lease of another user.
+        NotFound: It is the lease of another token.
     """
     view = await engine.gate.open(caller)
     table = _discovering_table(view, name)
@@ -106,7 +106,7 @@ async def complete(
                 "says how it ended.",
                 table=name,
             )
-        if held.user_id != caller.identity.user_id:
+        if (held.user_id, held.token_id) != (caller.identity.user_id, caller.identity.token_id):
             raise NotFound("There is no such lease of yours.")
         if held.state != RESERVED:
             return

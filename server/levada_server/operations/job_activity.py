@@ -141,8 +141,8 @@ class WorkerActivity:
 async def list_workers(engine: Engine, caller: Caller) -> list[WorkerActivity]:
     """Return the workers that the caller may see, by host, process and session, with the jobs that they hold.
 
-    These are the caller's own, and others that hold jobs of tables that the caller may fetch from; all for an
-    administrator.
+    These are the caller's own (those of a token with scopes if it has some), and others that hold jobs of tables that
+    the caller may fetch from; all for an administrator.
     """
     view = await engine.gate.open(caller)
     computed = [t for t in view.seen.tables.values() if t.has_make and view.may(Action.FETCH, t)]
@@ -154,5 +154,9 @@ async def list_workers(engine: Engine, caller: Caller) -> list[WorkerActivity]:
                 if session in workers:
                     workers[session].held.append(held)
                     view.note_read(table.name.schema, table.name)
-    own = caller.identity.user_id
-    return [w for w in workers.values() if view.rights.administers or w.session.user_id == own or w.held]
+    identity = caller.identity
+
+    def is_own(session: LivingSession) -> bool:
+        return session.user_id == identity.user_id and identity.confined_to in (None, session.token_id)
+
+    return [w for w in workers.values() if view.rights.administers or is_own(w.session) or w.held]

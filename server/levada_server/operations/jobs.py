@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PermissionDenied
-from levada_server.jobs.lease import Environment, Lease, Worker, WorkerSession, check_lease_duration
+from levada_server.jobs.lease import Environment, Lease, Worker, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
+    from levada_server.jobs.lease import WorkerSession
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
     from levada_server.operations.access.reading import Readable
@@ -85,9 +86,9 @@ async def renew_sessions(
             limit="sessions",
             value=MAX_SESSIONS,
         )
-    user_id = caller.identity.user_id
+    identity = caller.identity
     async with engine.scope.share("leases").transaction() as connection:
-        expires = await worker_sessions.renew_sessions(connection, sessions, user_id)
+        expires = await worker_sessions.renew_sessions(connection, sessions, identity.user_id, identity.token_id)
         cancelled = await worker_sessions.cancelled_leases(connection, list(sessions))
     signer = engine.signer.of(None)
     return expires, [engine.signer.lease(signer.read_lease(token)) for token in cancelled]
@@ -115,7 +116,7 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
     async with engine.scope.share("leases").transaction() as connection:
         for table, leases in tables:
             await job_rows.mark_started(connection, table, leases)
-        await worker_sessions.delete_session(connection, WorkerSession(session, caller.identity.user_id))
+        await worker_sessions.delete_session(connection, caller.worker_session(session))
 
 
 def computed_table(view: View, action: Action, name: TableName) -> Table:
@@ -199,7 +200,7 @@ async def reserve(
         raise LimitReached(f"A reserve can lease 1 to {MAX_JOBS} jobs.", limit="jobs", value=MAX_JOBS)
     if wait > MAX_WAIT:
         raise LimitReached(f"A reserve can wait at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
-    worker_session = WorkerSession(session, caller.identity.user_id)
+    worker_session = caller.worker_session(session)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:  # while it waits, the caller may lose the right
         view = await engine.gate.open(caller)
@@ -371,7 +372,7 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     async with engine.scope.transaction() as connection:
         cancelled = await job_rows.cancel_jobs(connection, table, selected, f"Cancelled by {caller.identity.user}.")
         if cancelled:
-            signer = engine.signer.of(None)  # the holder may be another user
+            signer = engine.signer.of(None)  # the holder may be another token
             tokens = [(session, signer.lease(lease_content(lease))) for lease, session in cancelled]
             await worker_sessions.add_cancelled_leases(connection, tokens)
         await _record(engine, connection, caller, table, len(cancelled))

@@ -1,4 +1,4 @@
-"""Keep what a user reads under a name, which nobody else sees."""
+"""Keep what a user reads under a name, which nobody else sees, nor another token with scopes of the same user."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LevadaError, LimitReached, NotFound
+from levada_server.errors import AlreadyExists, InvalidRequest, LevadaError, LimitReached, NotFound
 from levada_server.operations.make_contract import UNTRACKED, read_input
 from levada_server.permissions.roles import Action
 from levada_server.storage.jobs import recordings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
@@ -74,7 +75,7 @@ async def begin_kept_read(
     if len(names) > MAX_AT_ONCE:
         raise LimitReached(f"At most {MAX_AT_ONCE} recordings keep a read.", limit="recordings", value=MAX_AT_ONCE)
     async with engine.scope.outside.connection() as connection:
-        found = await recordings.find(connection, caller.identity.user_id, names)
+        found = await recordings.find_open(connection, *_holder(caller), names)
     if missing := [name for name in names if name not in found]:
         raise _no_recording(missing[0])
     view = await engine.gate.open(caller)
@@ -88,6 +89,7 @@ async def create(engine: Engine, caller: Caller, name: str) -> Recording:
     Raises:
         InvalidRequest: It cannot have such a name.
         LimitReached: The caller has too many.
+        AlreadyExists: The caller's token has scopes, and the user has one of this name by another token.
     """
     engine.gate.rights(caller)
     if _NAME.fullmatch(name) is None:
@@ -96,7 +98,12 @@ async def create(engine: Engine, caller: Caller, name: str) -> Recording:
             field="name",
         )
     async with engine.scope.transaction() as connection:
-        created = await recordings.create(connection, caller.identity.user_id, name, most=MAX_RECORDINGS)
+        created = await recordings.create(connection, *_holder(caller), name, most=MAX_RECORDINGS)
+        taken = created is None and await recordings.find(connection, caller.identity.user_id, None, name) is not None
+    if taken:
+        raise AlreadyExists(
+            f"You have a recording `{name}` that was not begun with this token, which has scopes; choose another name."
+        )
     if created is None:
         raise LimitReached(
             f"You have {MAX_RECORDINGS} recordings; delete some with `levada recordings delete`.",
@@ -110,7 +117,7 @@ async def listed(engine: Engine, caller: Caller) -> list[Recording]:
     """Return the recordings of the caller, by name."""
     engine.gate.rights(caller)
     async with engine.scope.connection() as connection:
-        return await recordings.read_all(connection, caller.identity.user_id)
+        return await recordings.read_all(connection, *_holder(caller))
 
 
 async def listed_reads(engine: Engine, caller: Caller, name: str, *, after: int, limit: int) -> list[RecordedRead]:
@@ -121,10 +128,10 @@ async def listed_reads(engine: Engine, caller: Caller, name: str, *, after: int,
     """
     engine.gate.rights(caller)
     async with engine.scope.connection() as connection:
-        found = await recordings.find(connection, caller.identity.user_id, [name])
-        if name not in found:
+        id_ = await recordings.find(connection, *_holder(caller), name)
+        if id_ is None:
             raise _no_recording(name)
-        return await recordings.read_reads(connection, found[name], after, limit)
+        return await recordings.read_reads(connection, id_, after, limit)
 
 
 async def present_digest(engine: Engine, caller: Caller, read: RecordedRead) -> str | None:
@@ -154,8 +161,13 @@ async def delete(engine: Engine, caller: Caller, name: str) -> None:
     """
     engine.gate.rights(caller)
     async with engine.scope.transaction() as connection:
-        if not await recordings.delete(connection, caller.identity.user_id, name):
+        if not await recordings.delete(connection, *_holder(caller), name):
             raise _no_recording(name)
+
+
+def _holder(caller: Caller) -> tuple[int | None, UUID | None]:
+    """Return the user, and the token if it has scopes: by such a one the user's other recordings are out of reach."""
+    return caller.identity.user_id, caller.identity.confined_to
 
 
 def _no_recording(name: str) -> NotFound:

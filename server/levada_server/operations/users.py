@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ async def get_caller(
 ) -> tuple[UserSummary | None, list[GrantSummary], TokenSummary | None]:
     """Return the caller as a user, the caller's grants, and the token of the call.
 
-    The user is None for an administrator who came by the private socket, and the token without one.
+    The user is None for an administrator who came by the private socket, and the token without one. A token with scopes
+    learns nothing of what its user may do beyond them.
     """
     identity = caller.identity
     engine.gate.rights(caller)
@@ -60,7 +62,18 @@ async def get_caller(
         users = await stored_users.list_users(connection, identity.user)
         grants = await stored_grants.list_grants(connection, user_id=identity.user_id)
         tokens = await stored_tokens.list_tokens(connection, identity.user_id, identity.token_id)
-    return users[0], grants, tokens[0] if tokens else None
+    token = tokens[0] if tokens else None
+    if token is None or token.scopes is None:
+        return users[0], grants, token
+    within = [grant for grant in grants if _overlaps(grant, token.scopes)]
+    return replace(users[0], administrator=False, prefixes=()), within, token
+
+
+def _overlaps(grant: GrantSummary, scopes: Sequence[tuple[Role, str, str]]) -> bool:
+    """Return whether a grant is on something that a token's scopes name, or on something around or within it."""
+    return any(
+        schema == grant.schema and (table == grant.table or "" in (table, grant.table)) for _, schema, table in scopes
+    )
 
 
 async def create_user(
@@ -226,10 +239,12 @@ def _lifetime(lifetime: timedelta | None, *, administers: bool) -> timedelta | N
 
 
 async def list_tokens(engine: Engine, caller: Caller) -> list[TokenSummary]:
-    """Return the valid tokens of the caller; those of all users for an administrator."""
+    """Return the valid tokens that the caller may revoke: one's own, and those of all users for an administrator."""
     rights = engine.gate.rights(caller)
     async with engine.scope.connection() as connection:
-        return await stored_tokens.list_tokens(connection, None if rights.administers else caller.identity.user_id)
+        return await stored_tokens.list_tokens(
+            connection, None if rights.administers else caller.identity.user_id, caller.identity.confined_to
+        )
 
 
 async def revoke_tokens(engine: Engine, caller: Caller, *, user: str, id_: UUID | None, everybody: bool) -> int:
@@ -238,19 +253,24 @@ async def revoke_tokens(engine: Engine, caller: Caller, *, user: str, id_: UUID 
     Raises:
         NotFound: There is no such user, or no such token of the caller.
         InvalidRequest: Nothing is chosen, or more than one thing.
-        PermissionDenied: They are not the caller's own, and the caller is not an administrator.
+        PermissionDenied: They are not the caller's own, and the caller is not an administrator; or the caller's token
+            has scopes, and so ends no token but itself.
     """
     if (user != "") + (id_ is not None) + everybody != 1:
         raise InvalidRequest("Choose one of `id`, `user` and `all`.")
     administers = engine.gate.rights(caller).administers
     if (everybody or user not in ("", caller.identity.user)) and not administers:
         raise PermissionDenied(f"{caller.identity.user} may not revoke tokens of others; only administrators may.")
+    confined_to = caller.identity.confined_to
+    if user and confined_to is not None:
+        raise PermissionDenied("A token with scopes revokes only itself, by its id; use one without.")
     async with engine.scope.transaction() as connection:
         if user:
             owner: int | None = await stored_users.find_user(connection, user)
         else:
             owner = None if administers else caller.identity.user_id
-        count = await stored_tokens.revoke_tokens(connection, owner, id_)
+        mine = id_ is None or confined_to in (None, id_)
+        count = await stored_tokens.revoke_tokens(connection, owner, id_) if mine else 0
         made = entry(caller, user or id_ or "everybody", tokens=count) if count else None
         await record(engine, connection, caller, made)
     if id_ is not None and count == 0:

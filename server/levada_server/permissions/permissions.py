@@ -90,6 +90,7 @@ class Identity:
         token_id: The token; None without one.
         address: The address from which the call came, as the log has it.
         session_id: The session of the browser that calls; None for other clients.
+        scoped: Whether the token has scopes.
     """
 
     user: str
@@ -97,6 +98,12 @@ class Identity:
     token_id: UUID | None = None
     address: str = ""
     session_id: UUID | None = None
+    scoped: bool = False
+
+    @property
+    def confined_to(self) -> UUID | None:
+        """Return the token if it has scopes: its caller has only what was made with it, and not all of the user's."""
+        return self.token_id if self.scoped else None
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,8 @@ class Permissions:
         token = None if digest is None else self.tokens.get(digest)
         if token is None or (token.expire_time is not None and token.expire_time <= now):
             raise Unauthenticated(REFUSED)
-        return Identity(self.users[token.user_id].name, token.user_id, token.id, address)
+        name = self.users[token.user_id].name
+        return Identity(name, token.user_id, token.id, address, scoped=token.scope is not None)
 
     def identify_session(self, secret: str, address: str, now: datetime) -> Identity:
         """Return who calls from a browser.
@@ -150,7 +158,9 @@ class Permissions:
         if session is None or session.expire_time <= now:
             raise Unauthenticated(NO_SESSION)
         name = ADMINISTRATOR_NAME if session.user_id is None else self.users[session.user_id].name
-        return Identity(name, session.user_id, session.token_id, address, session.id)
+        token = None if session.token_id is None else self._tokens_by_id[session.token_id]
+        scoped = token is not None and token.scope is not None
+        return Identity(name, session.user_id, session.token_id, address, session.id, scoped)
 
     def check(self, identity: Identity, now: datetime) -> None:
         """Check that a caller may still call.

@@ -6,12 +6,14 @@ It serves separate calls, small calls on a stream and the requests of a transact
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import logging
 import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import grpc
@@ -38,6 +40,7 @@ from levada_server.rpc.turns import Pauses, Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
+    from uuid import UUID
 
     from google.rpc import status_pb2
 
@@ -64,6 +67,8 @@ DIGEST_BYTES = 2**18
 """A larger request is digested in a thread, so that other calls are answered meanwhile."""
 COPIED_BYTES = 4 * 2**20
 """A larger message is read in a thread, however few elements it has: its bytes are copied."""
+MAX_ENGINES = 1000
+"""For how many tokens the parts to work with are kept."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG = logging.getLogger("levada.calls")
 
@@ -226,7 +231,7 @@ class Dispatcher(grpc.GenericRpcHandler):
             method.path: self._bound(method, getattr(by_name[method.service.rpartition(".")[2]], method.name))
             for method in METHODS.values()
         }
-        self._engines: dict[int, Engine] = {}
+        self._engine_of = lru_cache(MAX_ENGINES)(self._made_engine)
         self._streams: dict[Call, RunningCall] = {}
         self._turns = Turns()
         self._pauses = Pauses()
@@ -295,17 +300,12 @@ class Dispatcher(grpc.GenericRpcHandler):
         self.measures.changed_rows += traces.completed_count + (traces.changed.row_count if traces.changed else 0)
         _log(call, outcome, seconds)
 
-    def _engine_of(self, user_id: int | None) -> Engine:
-        """Return the parts to work with for a user, whose leases and receipts nobody else can use."""
+    def _made_engine(self, user_id: int | None, token_id: UUID | None) -> Engine:
+        """Return the parts to work with for a user's token, whose leases and receipts no other token can use."""
+        engine = self._engine
         if user_id is None:
-            return self._engine
-        found = self._engines.get(user_id)
-        if found is None:
-            engine = self._engine
-            found = self._engines[user_id] = replace(
-                engine, scope=engine.scope.of_user(user_id), signer=engine.signer.of(user_id)
-            )
-        return found
+            return engine
+        return replace(engine, scope=engine.scope.of_user(user_id), signer=engine.signer.of(token_id))
 
     async def _caller(self, context: Context, method: Method) -> Caller:
         """Return the caller.
@@ -438,7 +438,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         self.measures.begin(method.path)
         try:
             call.caller = await self._caller(context, method)
-            call.engine = self._engine_of(call.caller.identity.user_id)
+            call.engine = self._engine_of(call.caller.identity.user_id, call.caller.identity.token_id)
             answer = await work(call)
             version = await self._engine.gate.version()
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call, MAX_TOLD_BYTES)))
@@ -502,7 +502,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
 
 def request_named(id_: str, method: str, identity: Identity) -> Request | None:
-    """Return the request that an id identifies among those of a user; None if the id is empty.
+    """Return the request that an id identifies among those of a user, or of a token with scopes; None if it is empty.
 
     Raises:
         InvalidRequest: The id is too long, or has characters that ids may not have.
@@ -511,7 +511,14 @@ def request_named(id_: str, method: str, identity: Identity) -> Request | None:
         return None
     if _REQUEST_ID.fullmatch(id_) is None:
         raise InvalidRequest("`request_id` must be at most 64 letters, digits, - and _.", field="request_id")
-    return Request(id_ if identity.user_id is None else f"{id_}/{identity.user_id}", method)
+    if identity.user_id is None:
+        return Request(id_, method)
+    confined_to = identity.confined_to
+    # A number has at most 19 digits, so the two cannot be the same.
+    mine = (
+        identity.user_id if confined_to is None else base64.urlsafe_b64encode(confined_to.bytes).rstrip(b"=").decode()
+    )
+    return Request(f"{id_}/{mine}", method)
 
 
 async def _digest(request: Message) -> bytes:

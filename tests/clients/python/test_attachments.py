@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -153,3 +155,11 @@ def test_an_attachment_can_be_no_key_and_not_be_compared(connection: lv.Connecti
     assert len(notes & "file is null") == 0
     with pytest.raises(MissingAttribute):
         notes.insert1({"file": None})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+def test_copies_of_files_are_closed_to_other_users(notes: type[lv.Manual], tmp_path: Path, cache: Path) -> None:
+    notes.insert1((1, write(tmp_path, "a.txt", b"a")))
+    copy = Path(os.fspath(notes.to_dicts("file")[0]["file"]))
+    assert copy.is_relative_to(cache / "levada")
+    assert stat.S_IMODE((cache / "levada").stat().st_mode) == 0o700

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -240,6 +241,9 @@ def test_the_embedded_server_is_started_once_and_joined(scripts: Path) -> None:
     for line in started:
         assert line.startswith(f"levada: started a local server; its data are in {scripts / '.levada'}.")
         assert "levada.connect(" in line
+    # Nobody else on this machine lists the folder, or reads objects and errors.
+    modes = {name: stat.S_IMODE((scripts / ".levada" / name).stat().st_mode) for name in ("", "objects", "server.log")}
+    assert modes == {"": 0o711 if os.geteuid() == 0 else 0o700, "objects": 0o700, "server.log": 0o600}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no server runs on Windows")

@@ -127,8 +127,10 @@ def is_alive(pid: int) -> bool:
 def _start(folder: Path) -> str:
     log = folder / _LOG
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        log.touch()
+        # The PostgreSQL of root's server runs as another user, who must pass through.
+        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        log.touch(mode=0o600)
+        log.chmod(0o600)  # it may quote keys
     except OSError as error:
         raise PreconditionFailed(
             f"The local server keeps its data in {folder}, which cannot be written "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,12 +46,15 @@ def is_folder(path: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """Return the folder for copies that can be made again: the setting `cache`, or the user's own cache."""
+    """Return the folder for copies that can be made again: the setting `cache`, or the user's own, closed to others."""
     setting = config.get("cache")
     if setting:
         return Path(setting)
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "levada"
+    folder = (Path(home) if home else Path.home() / ".cache") / "levada"
+    with suppress(OSError):  # whoever writes there meets the error
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def put(target: Path, write: Callable[[Path], None]) -> Path:

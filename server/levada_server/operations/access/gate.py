@@ -285,7 +285,7 @@ class View:
             return True
         identity = self.caller.identity
         tokens = holders.tokens.get(identity.user_id, ()) if identity.user_id is not None else ()
-        return bool(tokens) and (self.rights.scope is None or identity.token_id in tokens)
+        return bool(tokens) and identity.confined_to in (None, *tokens)
 
     def entry(self, subject: object, row_count: int = 0, **details: object) -> Entry:
         """Make the entry of the audit for a change of rows; under a lease it names the job.

@@ -41,13 +41,17 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class HeldDiscovery:
-    """A locked discovery: its state, the number of its attempt, its interval, the token of its lease, and its user."""
+    """A locked discovery: its state, the number of its attempt, its interval, and the token of its lease.
+
+    The last two are who has it: the user, and the user's token.
+    """
 
     state: str
     attempt: int
     period: timedelta
     lease_token: UUID
     user_id: int | None
+    token_id: UUID | None
 
 
 async def due(
@@ -93,7 +97,8 @@ async def reserve(
     if attempts is None or not await due(connection, [table], [interval], session, held=held, at_once=at_once):
         return None
     pause = pause_of_discovery(interval, attempts)
-    row = await connection.fetchrow(_SQL["reserve"], table.id, session.id, session.user_id, interval, pause, attempts)
+    values = (table.id, session.id, session.user_id, interval, pause, attempts, session.token_id)
+    row = await connection.fetchrow(_SQL["reserve"], *values)
     if row is None:  # the session ended meanwhile
         await check_session(connection, session)
         return None

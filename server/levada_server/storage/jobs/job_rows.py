@@ -119,6 +119,7 @@ async def reserve(
         start == FIRST_PLACE,
         except_unready,
         session.user_id,
+        session.token_id,
     )
     statement, values = restricted(_FILE, "reserve", table, restriction, *before)
     rows = await connection.fetch(statement, *values)

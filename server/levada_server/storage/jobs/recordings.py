@@ -1,4 +1,7 @@
-"""Keep and read what users read, under names of their own."""
+"""Keep and read what users read, under names of their own.
+
+The functions take the user, and the user's token if it has scopes: such a token has only the recordings that it began.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from levada_server.storage.postgres.sql_files import statements
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from levada_server.storage.postgres.database import Connection
 
@@ -39,21 +43,42 @@ class RecordedRead:
     read_count: int
 
 
-async def create(connection: Connection, user_id: int | None, name: str, *, most: int) -> Recording | None:
-    """Begin a recording of a user, unless there is one; return it, or None if the user has too many."""
-    await connection.execute(_SQL["create"], user_id, name, most)
-    found = await read_all(connection, user_id, name)
+async def create(
+    connection: Connection, user_id: int | None, token_id: UUID | None, name: str, *, most: int
+) -> Recording | None:
+    """Begin a recording, or go on with one; return it.
+
+    Returns:
+        None if the user has too many, or one of this name that is not the token's.
+    """
+    await connection.execute(_SQL["create"], user_id, name, most, token_id)
+    if token_id is None:
+        await connection.execute(_SQL["take_over"], user_id, name)
+    found = await read_all(connection, user_id, token_id, name)
     return found[0] if found else None
 
 
-async def read_all(connection: Connection, user_id: int | None, name: str | None = None) -> list[Recording]:
-    """Return the recordings of a user by name, or only the named one."""
-    return [Recording(**row) for row in await connection.fetch(_SQL["list"], user_id, name)]
+async def read_all(
+    connection: Connection, user_id: int | None, token_id: UUID | None, name: str | None = None
+) -> list[Recording]:
+    """Return the recordings by name, or only the named one."""
+    return [Recording(**row) for row in await connection.fetch(_SQL["list"], user_id, name, token_id)]
 
 
-async def find(connection: Connection, user_id: int | None, names: Sequence[str]) -> dict[str, int]:
-    """Return the ids of the named recordings of a user, as far as they exist."""
-    return {row["name"]: row["id"] for row in await connection.fetch(_SQL["find"], user_id, names)}
+async def find(connection: Connection, user_id: int | None, token_id: UUID | None, name: str) -> int | None:
+    """Return the id of the named recording, which may be read; None if there is none."""
+    id_: int | None = await connection.fetchval(_SQL["find"], user_id, name, token_id)
+    return id_
+
+
+async def find_open(
+    connection: Connection, user_id: int | None, token_id: UUID | None, names: Sequence[str]
+) -> dict[str, int]:
+    """Return the ids of the named recordings to which reads may be added, as far as they exist.
+
+    To the recording of a token with scopes no other token adds, because it would show the other's reads.
+    """
+    return {row["name"]: row["id"] for row in await connection.fetch(_SQL["find_open"], user_id, names, token_id)}
 
 
 async def add_read(
@@ -77,6 +102,6 @@ async def read_reads(connection: Connection, id_: int, after: int, limit: int) -
     return [RecordedRead(**row) for row in await connection.fetch(_SQL["list_reads"], id_, after, limit)]
 
 
-async def delete(connection: Connection, user_id: int | None, name: str) -> bool:
-    """Delete a recording of a user; return whether there was one."""
-    return await connection.fetchval(_SQL["delete"], user_id, name) is not None
+async def delete(connection: Connection, user_id: int | None, token_id: UUID | None, name: str) -> bool:
+    """Delete a recording; return whether there was one."""
+    return await connection.fetchval(_SQL["delete"], user_id, name, token_id) is not None

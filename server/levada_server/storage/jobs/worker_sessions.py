@@ -56,8 +56,10 @@ async def create_session(
     return session
 
 
-async def renew_sessions(connection: Connection, sessions: Mapping[UUID, int | None], user_id: int | None) -> datetime:
-    """Renew sessions, each with the memory of its process in bytes, None if that is not known.
+async def renew_sessions(
+    connection: Connection, sessions: Mapping[UUID, int | None], user_id: int | None, token_id: UUID | None
+) -> datetime:
+    """Renew sessions of a token, each with the memory of its process in bytes, None if that is not known.
 
     Returns:
         The time, by the database's clock, at which the first of them expires.
@@ -65,7 +67,7 @@ async def renew_sessions(connection: Connection, sessions: Mapping[UUID, int | N
     Raises:
         UnknownWorkerSession: A session has ended.
     """
-    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions), user_id, list(sessions.values()))
+    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions), user_id, token_id, list(sessions.values()))
     missing = set(sessions) - {row["id"] for row in rows}
     if missing:
         raise _unknown_session(min(missing))
@@ -79,7 +81,7 @@ async def check_session(connection: Connection, session: WorkerSession) -> None:
     Raises:
         UnknownWorkerSession: The session has ended.
     """
-    if await connection.fetchval(_SQL["session_exists"], session.id, session.user_id) is None:
+    if await connection.fetchval(_SQL["session_exists"], session.id, session.user_id, session.token_id) is None:
         raise _unknown_session(session.id)
 
 
@@ -95,7 +97,7 @@ async def delete_session(connection: Connection, session: WorkerSession) -> None
     Raises:
         UnknownWorkerSession: The session has already ended.
     """
-    if await connection.fetchval(_SQL["delete_session"], session.id, session.user_id) is None:
+    if await connection.fetchval(_SQL["delete_session"], session.id, session.user_id, session.token_id) is None:
         raise _unknown_session(session.id)
 
 
@@ -111,6 +113,7 @@ class LivingSession:
         expire_time: Until when it is alive without another renewal.
         memory_bytes: The private memory of its process; None if that is not known.
         user_id: The user who began it; None for an administrator at the private socket.
+        token_id: The token that began it; None as well.
         user: The name of that user; None as well.
     """
 
@@ -121,6 +124,7 @@ class LivingSession:
     expire_time: datetime
     memory_bytes: int | None
     user_id: int | None
+    token_id: UUID | None
     user: str | None
 
 
@@ -135,6 +139,7 @@ async def living_sessions(connection: Connection) -> list[LivingSession]:
             row["expire_time"],
             row["memory_bytes"],
             row["user_id"],
+            row["token_id"],
             row["owner"],
         )
         for row in await connection.fetch(_SQL["living_sessions"])

@@ -32,9 +32,9 @@ async def insert_code(
         user_id: Its user; None for an administrator at the private socket.
         token_id: The token of the call that asked for it; None without one.
         lifetime: How long it is valid.
-        most: The most codes of the user; the oldest give way.
+        most: The most codes of the user by this token; the oldest give way.
     """
-    await connection.execute(_SQL["prune_codes"], user_id, most - 1)
+    await connection.execute(_SQL["prune_codes"], user_id, token_id, most - 1)
     await connection.execute(_SQL["insert_code"], digest, user_id, token_id, lifetime)
 
 
@@ -57,7 +57,7 @@ async def insert_session(
     Returns:
         None, and there is no session, if the user was disabled or the token has ended.
     """
-    await connection.execute(_SQL["prune_browser_sessions"], user_id, most - 1)
+    await connection.execute(_SQL["prune_browser_sessions"], user_id, token_id, most - 1)
     row = await connection.fetchrow(_SQL["insert_browser_session"], digest, user_id, token_id, lifetime)
     return None if row is None else row["name"] or ADMINISTRATOR_NAME
 

@@ -79,7 +79,7 @@ async def list_tokens(connection: Connection, user_id: int | None, id_: UUID | N
 
 
 async def revoke_tokens(connection: Connection, user_id: int | None, id_: UUID | None) -> int:
-    """Revoke all tokens, those of a user, or one, and end their sessions; return their number.
+    """Revoke all tokens, those of a user, or one, and end their sessions and uploads; return their number.
 
     All of them end every session of a browser.
     """

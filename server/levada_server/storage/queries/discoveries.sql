@@ -24,11 +24,11 @@ FROM levada.discovery WHERE table_id = $1 FOR UPDATE SKIP LOCKED;
 -- The lock on the session prevents its end while it takes the discovery.
 WITH holder AS (
     SELECT id, host, pid, username FROM levada.worker_session
-    WHERE id = $2 AND user_id IS NOT DISTINCT FROM $3 FOR KEY SHARE
+    WHERE id = $2 AND (user_id, token_id) IS NOT DISTINCT FROM ($3::bigint, $7::uuid) FOR KEY SHARE
 )
 UPDATE levada.discovery AS d
 SET state = 'reserved', attempt = $6 + 1, lease_token = gen_random_uuid(), session_id = holder.id,
-    user_id = $3,
+    user_id = $3, token_id = $7,
     host = holder.host, pid = holder.pid, username = holder.username, reserved_time = clock_timestamp(),
     period = $4, scheduled_time = clock_timestamp() + $5::interval,
     error_type = NULL, error_message = NULL, error_stack = NULL
@@ -36,7 +36,7 @@ FROM holder WHERE d.table_id = $1
 RETURNING d.lease_token, d.attempt;
 
 -- name: held
-SELECT state, attempt, period, lease_token, user_id FROM levada.discovery WHERE table_id = $1 FOR UPDATE;
+SELECT state, attempt, period, lease_token, user_id, token_id FROM levada.discovery WHERE table_id = $1 FOR UPDATE;
 
 -- name: complete
 UPDATE levada.discovery

@@ -17,12 +17,13 @@ SELECT id FROM levada.environment WHERE digest = $1;
 -- A session that was silent too long is renewed if nobody ended it, and keeps the jobs that were not taken over.
 UPDATE levada.worker_session AS s
 SET expire_time = clock_timestamp() + s.lease_duration, memory_bytes = coalesce(m.memory_bytes, s.memory_bytes)
-FROM unnest($1::uuid[], $3::bigint[]) AS m(id, memory_bytes)
-WHERE s.id = m.id AND s.user_id IS NOT DISTINCT FROM $2
+FROM unnest($1::uuid[], $4::bigint[]) AS m(id, memory_bytes)
+WHERE s.id = m.id AND (s.user_id, s.token_id) IS NOT DISTINCT FROM ($2::bigint, $3::uuid)
 RETURNING s.id, s.expire_time;
 
 -- name: delete_session
-DELETE FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM $2 RETURNING id;
+DELETE FROM levada.worker_session
+WHERE id = $1 AND (user_id, token_id) IS NOT DISTINCT FROM ($2::bigint, $3::uuid) RETURNING id;
 
 -- name: prune_sessions
 -- Sessions that have been dead for a day; their jobs have been taken over long ago, or can be.
@@ -34,7 +35,8 @@ SELECT count(*) FILTER (WHERE expire_time > clock_timestamp()) AS alive,
 FROM levada.worker_session;
 
 -- name: session_exists
-SELECT true FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM $2;
+SELECT true FROM levada.worker_session
+WHERE id = $1 AND (user_id, token_id) IS NOT DISTINCT FROM ($2::bigint, $3::uuid);
 
 -- name: cancelled_leases
 SELECT lease_token FROM levada.cancelled_lease WHERE session_id = ANY($1::uuid[]);
@@ -111,7 +113,8 @@ WITH holder AS (
     -- The lock prevents the end of the session while it takes jobs. The leases of a batch need not survive a crash of
     -- PostgreSQL, for which a commit would wait long: its jobs are short, and are computed again.
     SELECT id, host, pid, username, environment_id, CASE WHEN $1 > 1 THEN set_config('synchronous_commit', 'off', true) END
-    FROM levada.worker_session WHERE id = $2 AND user_id IS NOT DISTINCT FROM $11 FOR KEY SHARE
+    FROM levada.worker_session
+    WHERE id = $2 AND (user_id, token_id) IS NOT DISTINCT FROM ($11::bigint, $12::uuid) FOR KEY SHARE
 ),
 due AS (
     SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect, true AS waited
@@ -350,6 +353,6 @@ ORDER BY j._session_id, j._reserved_time, j._job_id;
 
 -- name: living_sessions
 SELECT s.id, s.host, s.pid, s.username, s.code_version, s.create_time, s.expire_time, s.memory_bytes, s.user_id,
-    u.name AS owner
+    s.token_id, u.name AS owner
 FROM levada.worker_session AS s LEFT JOIN levada.user AS u ON u.id = s.user_id
 WHERE s.expire_time > clock_timestamp() ORDER BY s.host, s.pid, s.id;

@@ -89,14 +89,17 @@ FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id LEFT JOIN levada.
 WHERE g.token_id = ANY ($1::uuid[]) ORDER BY s.name, t.name, g.role;
 
 -- name: revoke_tokens
--- All, those of a user, or one, with the worker sessions that they began; with all of them also every browser, those of
--- administrators at the private socket included. Returns their number.
+-- All, those of a user, or one, with the worker sessions and the uploads that they began; with all of them also every
+-- browser, those of administrators at the private socket included. Returns their number.
 WITH revoked AS (
     UPDATE levada.token SET revoke_time = now()
     WHERE revoke_time IS NULL AND ($1::bigint IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR id = $2)
     RETURNING id
 ), ended AS (
     DELETE FROM levada.worker_session WHERE token_id IN (SELECT id FROM revoked)
+), dropped AS (
+    DELETE FROM levada.object_user AS u USING levada.object AS o
+    WHERE u.token_id IN (SELECT id FROM revoked) AND o.id = u.object_id AND o.state = 'uploading'
 ), signed_out AS (
     DELETE FROM levada.browser_session WHERE $1 IS NULL AND $2 IS NULL
 )
@@ -140,9 +143,10 @@ WHERE b.expire_time > now() AND u.disable_time IS NULL
     AND t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now());
 
 -- name: prune_codes
--- Expired ones, and all but the newest of one user.
+-- Expired ones, and all but the newest of one user by one token.
 DELETE FROM levada.browser_code WHERE expire_time <= now() OR digest IN (
-    SELECT digest FROM levada.browser_code WHERE user_id IS NOT DISTINCT FROM $1 ORDER BY create_time DESC OFFSET $2
+    SELECT digest FROM levada.browser_code
+    WHERE user_id IS NOT DISTINCT FROM $1 AND token_id IS NOT DISTINCT FROM $2 ORDER BY create_time DESC OFFSET $3
 );
 
 -- name: insert_code
@@ -153,9 +157,10 @@ INSERT INTO levada.browser_code (digest, user_id, token_id, expire_time) VALUES 
 DELETE FROM levada.browser_code WHERE digest = $1 RETURNING user_id, token_id, expire_time > now() AS valid;
 
 -- name: prune_browser_sessions
--- Expired ones, and all but the newest of one user.
+-- Expired ones, and all but the newest of one user by one token: a token with scopes must not sign out others.
 DELETE FROM levada.browser_session WHERE expire_time <= now() OR id IN (
-    SELECT id FROM levada.browser_session WHERE user_id IS NOT DISTINCT FROM $1 ORDER BY create_time DESC OFFSET $2
+    SELECT id FROM levada.browser_session
+    WHERE user_id IS NOT DISTINCT FROM $1 AND token_id IS NOT DISTINCT FROM $2 ORDER BY create_time DESC OFFSET $3
 );
 
 -- name: insert_browser_session

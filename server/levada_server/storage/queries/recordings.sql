@@ -1,17 +1,29 @@
 -- name: create
 -- Nothing if the user has $3 others.
-INSERT INTO levada.recording (user_id, name)
-SELECT $1, $2 WHERE (SELECT count(*) FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1) < $3
+INSERT INTO levada.recording (user_id, name, token_id)
+SELECT $1, $2, $4 WHERE (SELECT count(*) FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1) < $3
 ON CONFLICT DO NOTHING;
+
+-- name: take_over
+-- Whoever goes on with the recording of a token with scopes by a token without any adds what the other may not read.
+UPDATE levada.recording SET token_id = NULL
+WHERE user_id IS NOT DISTINCT FROM $1 AND name = $2 AND token_id IS NOT NULL;
 
 -- name: list
 SELECT r.name, r.create_time, count(d.id) AS read_count, max(d.last_time) AS last_read_time
 FROM levada.recording AS r LEFT JOIN levada.recorded_read AS d ON d.recording_id = r.id
-WHERE r.user_id IS NOT DISTINCT FROM $1 AND ($2::text IS NULL OR r.name = $2)
+WHERE r.user_id IS NOT DISTINCT FROM $1 AND ($2::text IS NULL OR r.name = $2) AND ($3::uuid IS NULL OR r.token_id = $3)
 GROUP BY r.id ORDER BY r.name;
 
 -- name: find
-SELECT name, id FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1 AND name = ANY($2::text[]);
+-- One that may be read.
+SELECT id FROM levada.recording
+WHERE user_id IS NOT DISTINCT FROM $1 AND name = $2 AND ($3::uuid IS NULL OR token_id = $3);
+
+-- name: find_open
+-- Those to which reads may be added.
+SELECT name, id FROM levada.recording
+WHERE user_id IS NOT DISTINCT FROM $1 AND name = ANY($2::text[]) AND token_id IS NOT DISTINCT FROM $3;
 
 -- name: add_read
 -- Nothing if a recording has $6 other reads or with this one more than $7 bytes of them, or was deleted meanwhile.
@@ -31,4 +43,5 @@ SELECT id, relation, kind, digest, first_time, last_time, read_count FROM levada
 WHERE recording_id = $1 AND id > $2 ORDER BY id LIMIT $3;
 
 -- name: delete
-DELETE FROM levada.recording WHERE user_id IS NOT DISTINCT FROM $1 AND name = $2 RETURNING id;
+DELETE FROM levada.recording
+WHERE user_id IS NOT DISTINCT FROM $1 AND name = $2 AND ($3::uuid IS NULL OR token_id = $3) RETURNING id;
