@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -244,9 +244,22 @@ def store_folders(request: pytest.FixtureRequest, bucket_of: SettingsOf, tmp_pat
 @pytest_asyncio.fixture
 async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterator[Engine]:
     """The parts that operations use, on the test's database."""
+    async with _opened(database_url, store_folders) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def other_engine(database_url: str, store_folders: StoreFolders) -> AsyncIterator[Engine]:
+    """The parts of another server, on the same database and stores."""
+    async with _opened(database_url, store_folders) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _opened(database_url: str, stores: StoreFolders) -> AsyncIterator[Engine]:
     database = await Database.connect(database_url)
     lookout = Lookout(database)
-    objects = ObjectStorage(database_url, store_folders)
+    objects = ObjectStorage(database_url, stores)
     signer, downstream = await read_signer(database), Downstream()
     permissions = PermissionsCache(database)
     await permissions.read()

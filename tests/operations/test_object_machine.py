@@ -1,11 +1,16 @@
-"""Objects are stored, named, copied, registered and collected in any order, with kills between any two steps."""
+"""Objects are stored, named, copied, registered and collected in any order, with kills between any two steps.
+
+Two servers work in turn, and commit uploads at the same time.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import os
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,10 +19,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from levada_server.errors import DamagedObject, UnknownObject
+from levada_server.errors import DamagedObject, Unavailable, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import deletes, updates
-from levada_server.operations.objects import copies, objects, registration
+from levada_server.operations.objects import copies, holds, objects, registration
 from levada_server.operations.objects.objects import Staged, Target
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from tests.support.make import ME, fetch, insert, make_table, named
@@ -25,6 +30,8 @@ from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file,
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
+
+    import pytest
 
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.storage import StoreFolders
@@ -39,6 +46,7 @@ CONTENTS = [b"one", b"two", b"three"]
 KEYS = st.integers(0, 3)
 CONTENT = st.sampled_from(CONTENTS)
 ATTRIBUTES = st.sampled_from(["data", "file", "folder", "movie"])
+SERVERS = st.integers(0, 1)
 FUSES = st.one_of(st.none(), st.integers(0, 14))
 """After how many touches of a store or of the table of objects the server is killed; None for never."""
 FILES = {"data": 1, "file": 1, "folder": 3, "movie": 0}
@@ -93,37 +101,51 @@ class BreakingStore:
 
 
 @pytest_asyncio.fixture
-async def fuse(engine: Engine) -> Fuse:
-    """The tables, and the fuse of the engine's stores."""
+async def servers(engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> tuple[Server, Server]:
+    """The tables, and two servers whose holds end after a moment, so that calls take over from others at work too."""
+    monkeypatch.setattr(holds, "HOLD", dt.timedelta(milliseconds=50))
+    monkeypatch.setattr(holds, "_PAUSE_S", 0.001)
     definition = (
         "id : int32\n---\ndata = null : <hash@main>\nfile = null : <attach@main>\n"
         "folder = null : <object@main>\nmovie = null : <filepath@raw>"
     )
     await make_table(engine, "Trace", definition)
-    made = Fuse()
-    storage = engine.objects
-    storage.stores = {name: BreakingStore(store, made) for name, store in storage.stores.items()}
-    connect = storage.connection
+    return Server.breaking(engine), Server.breaking(other_engine)
 
-    @asynccontextmanager
-    async def touching() -> AsyncIterator[Connection]:
-        made.touch()
-        async with connect() as connection:
-            yield connection
 
-    storage.connection = touching  # type: ignore[method-assign]  # a kill between any two statements
-    return made
+@dataclass(frozen=True)
+class Server:
+    """A server that can be killed."""
+
+    engine: Engine
+    fuse: Fuse
+
+    @classmethod
+    def breaking(cls, engine: Engine) -> Server:
+        """Put a fuse into the stores of a server."""
+        fuse, storage = Fuse(), engine.objects
+        storage.stores = {name: BreakingStore(store, fuse) for name, store in storage.stores.items()}
+        connect = storage.connection
+
+        @asynccontextmanager
+        async def touching() -> AsyncIterator[Connection]:
+            fuse.touch()
+            async with connect() as connection:
+                yield connection
+
+        storage.connection = touching  # type: ignore[method-assign]  # a kill between any two statements
+        return cls(engine, fuse)
 
 
 @EVERY_STORE
 async def test_no_row_loses_its_object_and_no_object_stays_for_ever(
-    engine: Engine, fuse: Fuse, store_folders: StoreFolders
+    servers: tuple[Server, Server], store_folders: StoreFolders
 ) -> None:
     loop = asyncio.get_running_loop()
 
     class Machine(ObjectMachine):
         def __init__(self) -> None:
-            super().__init__(engine, fuse, store_folders, loop)
+            super().__init__(servers, store_folders, loop)
 
     checks = settings(
         max_examples=max(1, STEPS // _AT_ONCE), stateful_step_count=_AT_ONCE, deadline=None, database=None
@@ -134,10 +156,10 @@ async def test_no_row_loses_its_object_and_no_object_stays_for_ever(
 class ObjectMachine(RuleBasedStateMachine):
     """The rows and what each of their attributes must contain, beside the real ones."""
 
-    def __init__(self, engine: Engine, fuse: Fuse, stores: StoreFolders, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, servers: tuple[Server, Server], stores: StoreFolders, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self.engine = engine
-        self.fuse = fuse
+        self.servers = servers
+        self.server = servers[0]
         self.stores = stores
         self.loop = loop
         self.rows: dict[int, dict[str, bytes]] = {}
@@ -145,15 +167,21 @@ class ObjectMachine(RuleBasedStateMachine):
 
     def run(self, work: Coroutine[Any, Any, Any], fuse: int | None = None) -> Any:  # noqa: ANN401  # its result
         """Run some work; return None if it was killed, and start again."""
-        self.fuse.left, self.fuse.burnt = fuse, False
+        burning = self.server.fuse
+        burning.left, burning.burnt = fuse, False
         result = None
         try:
             result = asyncio.run_coroutine_threadsafe(work, self.loop).result(_STALLED_SECONDS)
         except* Killed:  # alone, or in a group
             pass
         finally:
-            self.fuse.left, self.fuse.burnt = None, False
+            burning.left, burning.burnt = None, False
         return result
+
+    @property
+    def engine(self) -> Engine:
+        """The server that works now."""
+        return self.server.engine
 
     @initialize()
     def empty(self) -> None:
@@ -163,6 +191,17 @@ class ObjectMachine(RuleBasedStateMachine):
             put_file(self.stores, "raw", f"{content.decode()}.avi", content)
 
     # --------------------------------------------------------------------------------------- rules
+
+    @rule(number=SERVERS)
+    def turn(self, number: int) -> None:
+        self.server = self.servers[number]
+
+    @rule(attribute=st.sampled_from(["data", "file", "folder"]), content=CONTENT, fuse=FUSES)
+    def commit_twice(self, attribute: str, content: bytes, fuse: int | None) -> None:
+        """Two servers commit one upload at the same time; one of them may be killed."""
+        staged = self.run(self._stage(attribute, content))
+        for id_ in self.run(self._commit_twice(staged, content), fuse):
+            self.held = [*self.held[-5:], (attribute, id_, content)]
 
     @rule(attribute=ATTRIBUTES, content=CONTENT, fuse=FUSES)
     def store(self, attribute: str, content: bytes, fuse: int | None) -> None:
@@ -245,16 +284,30 @@ class ObjectMachine(RuleBasedStateMachine):
                 return (await registration.register(self.engine, ME, target, f"{content.decode()}.avi")).id
             if attribute != "folder":
                 return (await put(self.engine, "Trace", attribute, content)).id
-            staged = await objects.stage(self.engine, ME, target, key={}, file_name="run.zarr", folder=True, hash_="")
-            assert isinstance(staged, Staged)
-            upload = await objects.open_upload(self.engine, ME, staged.upload)
-            for path, part in (("a", b""), ("b/c", content)):
-                await upload.rewind(path, 0)
-                await upload.write(part)
-            await upload.flush()
-            return (await objects.commit(self.engine, ME, staged.upload, hash_="", size_bytes=len(content))).id
+            staged = await self._stage(attribute, content)
+            return (await objects.commit(self.engine, ME, staged, hash_="", size_bytes=len(content))).id
         except (UnknownObject, DamagedObject):  # it was killed in between, and days have passed
             return None
+
+    async def _stage(self, attribute: str, content: bytes) -> UUID:
+        target, folder = Target(named("Trace"), attribute), attribute == "folder"
+        name = "run.zarr" if folder else "a.bin"
+        staged = await objects.stage(self.engine, ME, target, key={}, file_name=name, folder=folder, hash_="")
+        assert isinstance(staged, Staged)
+        upload = await objects.open_upload(self.engine, ME, staged.upload)
+        for path, part in (("a", b""), ("b/c", content)) if folder else (("", content),):
+            await upload.rewind(path, 0)
+            await upload.write(part)
+        await upload.flush()
+        return staged.upload
+
+    async def _commit_twice(self, id_: UUID, content: bytes) -> set[UUID]:
+        """Return the objects; another one than the upload has the same content."""
+        commits = [objects.commit(server.engine, ME, id_, hash_="", size_bytes=len(content)) for server in self.servers]
+        outcomes = await asyncio.gather(*commits, return_exceptions=True)
+        failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert all(isinstance(one, (Killed, UnknownObject, DamagedObject, Unavailable)) for one in failed), failed
+        return {outcome.id for outcome in outcomes if not isinstance(outcome, BaseException)}
 
     async def _name(self, key: int, attribute: str, id_: UUID) -> None:
         try:

@@ -135,8 +135,9 @@ async def _is_there(engine: Engine, original: StoredObject) -> bool:
 
 async def _give_up(engine: Engine, copy: Upload) -> None:
     async with engine.objects.connection() as connection:
-        await object_rows.doom_upload(connection, copy.id)
-    await remove_doomed(engine, copy)
+        doomed = await object_rows.doom_upload(connection, copy.id)
+    if doomed is not None:
+        await remove_doomed(engine, doomed)
 
 
 async def _follow(engine: Engine, source: str, target: str) -> int:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
 from levada_server.model.kinds import Kind
 from levada_server.model.object_names import attachment_path, check_file_name, check_path, content_path, keyed_path
-from levada_server.operations.objects import part_uploads
+from levada_server.operations.objects import holds, part_uploads
 from levada_server.operations.objects.claims import readable
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import find_upload, open_file
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.operations.objects.holds import Held
     from levada_server.storage.objects.object_rows import StoredObject
     from levada_server.storage.objects.store import LocalFile, SignedRequest, Store
     from levada_server.storage.postgres.database import Connection
@@ -301,8 +302,9 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
         WrongValue: The file of an array is not an array.
     """
     try:
-        async with engine.objects.committing(id_):
-            return await _commit(engine, caller, await open_upload(engine, caller, id_), hash_, size_bytes)
+        store = (await open_upload(engine, caller, id_)).store
+        held = await holds.take(engine, id_)
+        return await engine.objects.finish(_commit(engine, caller, held, store, hash_, size_bytes))
     except UnknownObject:
         # It may be committed already, if the answer was lost and the client asks again.
         view = await engine.gate.open(caller)
@@ -314,8 +316,22 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
         return done.reference
 
 
-async def _commit(engine: Engine, caller: Caller, opened: OpenUpload, hash_: str, size_bytes: int) -> ObjectReference:
-    upload, store, id_ = opened.upload, opened.store, opened.upload.id
+async def _commit(
+    engine: Engine, caller: Caller, held: Held, store: Store, hash_: str, size_bytes: int
+) -> ObjectReference:
+    """Commit an upload that nobody else commits, to the end, even if the caller does not wait any more.
+
+    A request to a store cannot be taken back: if the hold ended with the caller, bytes of this call might come when the
+    next one has put others in their place.
+    """
+    async with holds.renewed(engine, held):
+        return await _commit_held(engine, caller, held, store, hash_, size_bytes)
+
+
+async def _commit_held(
+    engine: Engine, caller: Caller, held: Held, store: Store, hash_: str, size_bytes: int
+) -> ObjectReference:
+    upload, id_ = held.upload, held.upload.id
     header: NpyHeader | None = None
     try:
         content, verified = await _content(engine, upload, store)
@@ -328,27 +344,29 @@ async def _commit(engine: Engine, caller: Caller, opened: OpenUpload, hash_: str
         if upload.codec == "npy":
             header = await asyncio.to_thread(_npy_header, store, upload, verified)
     except (DamagedObject, WrongValue):
-        await _drop(engine, upload, store)
+        await _drop(engine, held, store, upload.path)
         raise
-    if upload.codec in BY_CONTENT and verified:
-        upload = replace(upload, path=content_path(upload.codec, content.hash, id_))
+    path = content_path(upload.codec, content.hash, id_) if upload.codec in BY_CONTENT and verified else upload.path
     same = await _claim_content(engine, caller, upload, content) if verified else None
-    if same is None:
-        if upload.path != opened.upload.path:
-            async with engine.objects.connection() as connection:
-                await object_rows.place_upload(connection, id_, upload.path)
-        await asyncio.to_thread(store.publish, id_, upload.path, content)
+    if same is None and await _place(engine, held, path):
+        await asyncio.to_thread(store.publish, id_, path, content)
         async with engine.objects.connection() as connection:
-            whole = await object_rows.commit_upload(connection, id_, content, header, verified=verified)
+            whole = await object_rows.commit_upload(connection, id_, held.holder, content, header, verified=verified)
         if whole is not None:
             return whole.reference
-        # Another client has just committed the same content, or the upload is gone.
+        # Another client has just committed the same content, or the upload is gone, or another call took over.
         same = await _claim_content(engine, caller, upload, content) if verified else None
-    await _drop(engine, upload, store)
+    await _drop(engine, held, store, path)
     if same is None:
         raise UnknownObject("The upload has expired; begin another.", object=id_)
     await _check_there(store, same)
     return same.reference
+
+
+async def _place(engine: Engine, held: Held, path: str) -> bool:
+    """Record where the bytes of an upload are about to go; return False if another call took over."""
+    async with engine.objects.connection() as connection:
+        return await object_rows.place_upload(connection, held.upload.id, held.holder, path)
 
 
 async def _content(engine: Engine, upload: Upload, store: Store) -> tuple[Content, bool]:
@@ -397,13 +415,22 @@ async def note_user(connection: Connection, caller: Caller, *ids: UUID) -> None:
         await object_rows.add_user(connection, ids, identity.user_id, identity.token_id)
 
 
-async def _drop(engine: Engine, upload: Upload, store: Store) -> None:
-    """Remove an upload, wherever its bytes are."""
+async def _drop(engine: Engine, held: Held, store: Store, path: str) -> None:
+    """Remove an upload, wherever its bytes are.
+
+    If another call took over, the upload and its bytes are that call's. Only what this call put at a path, so late that
+    nothing is recorded there any more, is removed.
+    """
     async with engine.objects.connection() as connection:
-        await object_rows.doom_upload(connection, upload.id)
-    await remove_bytes(engine, store, upload)
+        doomed = await object_rows.doom_upload(connection, held.upload.id, held.holder)
+        late = doomed is None and not await object_rows.is_named_path(connection, store.name, path)
+    if late:
+        await asyncio.to_thread(store.remove, path)
+    if doomed is None:
+        return
+    await remove_bytes(engine, store, doomed)
     async with engine.objects.connection() as connection:
-        await object_rows.delete_doomed(connection, [upload.id])
+        await object_rows.delete_doomed(connection, [doomed.id])
 
 
 async def _check_there(store: Store, found: StoredObject) -> None:

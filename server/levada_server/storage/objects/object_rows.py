@@ -128,9 +128,25 @@ async def renew_upload(connection: Connection, id_: UUID) -> Upload | None:
     return None if row is None else _upload(row)
 
 
-async def place_upload(connection: Connection, id_: UUID, path: str) -> None:
-    """Record the place to which the bytes of an upload are about to go."""
-    await connection.execute(_SQL["place_upload"], id_, path)
+async def hold_upload(connection: Connection, id_: UUID, holder: UUID, length: timedelta) -> Upload | None:
+    """Hold an upload for some time, and return it; None if it is gone, or another holds it."""
+    row = await connection.fetchrow(_SQL["hold_upload"], id_, holder, length, LIFETIME)
+    return None if row is None else _upload(row)
+
+
+async def renew_hold(connection: Connection, id_: UUID, holder: UUID, length: timedelta) -> None:
+    """Hold an upload for some more time, unless another holds it by now."""
+    await connection.execute(_SQL["renew_hold"], id_, holder, length)
+
+
+async def release_upload(connection: Connection, id_: UUID, holder: UUID) -> None:
+    """Hold an upload no longer."""
+    await connection.execute(_SQL["release_upload"], id_, holder)
+
+
+async def place_upload(connection: Connection, id_: UUID, holder: UUID, path: str) -> bool:
+    """Record the place to which the bytes of an upload are about to go; return False if the hold was lost."""
+    return await connection.fetchval(_SQL["place_upload"], id_, holder, path) is not None
 
 
 async def insert_sent_file(connection: Connection, id_: UUID, file: SentFile) -> bool:
@@ -160,20 +176,26 @@ async def known_tokens(connection: Connection, tokens: Sequence[str]) -> set[str
 
 
 async def commit_upload(
-    connection: Connection, id_: UUID, content: Content, header: NpyHeader | None, *, verified: bool
+    connection: Connection, id_: UUID, holder: UUID, content: Content, header: NpyHeader | None, *, verified: bool
 ) -> StoredObject | None:
     """Make an upload an object that rows may name.
 
     Args:
+        connection: A connection.
+        id_: The upload.
+        holder: Who holds it.
+        content: Its content.
+        header: The header of an array.
         verified: The server has read the bytes, so their hash is what it says.
 
     Returns:
-        The object; None if the same content is already stored, or if the upload is gone.
+        The object; None if the same content is already stored, if the upload is gone, or if another holds it.
     """
     try:
         row = await connection.fetchrow(
             _SQL["commit_upload"],
             id_,
+            holder,
             content.size_bytes,
             content.hash,
             None if content.files is None else len(content.files),
@@ -203,9 +225,25 @@ async def insert_registered(connection: Connection, schema_id: int, files: Seque
         )
 
 
-async def doom_upload(connection: Connection, id_: UUID) -> None:
-    """Mark an upload as given up."""
-    await connection.execute(_SQL["doom_upload"], id_)
+async def doom_upload(connection: Connection, id_: UUID, holder: UUID | None = None) -> Upload | None:
+    """Mark an upload as given up, and return it as it is recorded.
+
+    Args:
+        connection: A connection.
+        id_: The upload.
+        holder: Who holds it; None for nobody.
+
+    Returns:
+        None if it is an object by now, gone, or another's: its bytes are not the caller's to remove.
+    """
+    row = await connection.fetchrow(_SQL["doom_upload"], id_, holder)
+    return None if row is None else _upload(row)
+
+
+async def is_named_path(connection: Connection, store: str, path: str) -> bool:
+    """Return whether an object or an upload lies at a path, or is about to."""
+    named: bool = await connection.fetchval(_SQL["is_named_path"], store, path)
+    return named
 
 
 async def claim_content(connection: Connection, upload: Upload, hash_: str) -> StoredObject | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada_server.errors import InvalidRequest, UnknownStore
 from levada_server.model.object_names import MANAGED_FOLDER, under
@@ -18,14 +17,14 @@ from levada_server.storage.objects.part_uploads import AzurePartUploads, S3PartU
 from levada_server.storage.postgres.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
     from pathlib import Path
-    from uuid import UUID
 
     from levada_server.storage.objects.bucket_settings import BucketSettings
     from levada_server.storage.objects.store import PartUploads, Store
     from levada_server.storage.postgres.database import Connection
 
+_Result = TypeVar("_Result")
 POOL_SIZE = 4
 ANY_SCHEMA = "*"
 """In place of a schema's name: any schema."""
@@ -92,7 +91,7 @@ class ObjectStorage:
         self._database_url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
-        self._committing: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._unfinished: set[asyncio.Task[Any]] = set()
 
     def store(self, name: str) -> Store:
         """Return the store with a name; the preferred store if the name is empty.
@@ -139,9 +138,17 @@ class ObjectStorage:
         given = self._registrable.get(store, {})
         return (*given.get(schema, ()), *given.get(ANY_SCHEMA, ()))
 
-    def committing(self, upload: UUID) -> asyncio.Lock:
-        """Return the lock under which an upload is committed; a client may ask again during the first call."""
-        return self._committing.setdefault(upload, asyncio.Lock())
+    async def finish(self, work: Coroutine[object, object, _Result]) -> _Result:
+        """Do some work to its end, even if the caller does not wait for it any more; `close` waits."""
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[_Result]) -> None:
+        self._unfinished.discard(task)
+        if not task.cancelled():
+            task.exception()  # a caller that is gone does not ask for it
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -166,6 +173,8 @@ class ObjectStorage:
         return database
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Finish the work that has begun, and close the connections."""
+        if self._unfinished:
+            await asyncio.wait(self._unfinished)
         if self._database is not None:
             await self._database.close()

@@ -12,13 +12,25 @@ RETURNING *;
 
 -- name: place_upload
 -- Runs before the bytes go there, so that they can be found if the server stops in between.
-UPDATE levada.object SET path = $2 WHERE id = $1 AND state = 'uploading';
+UPDATE levada.object SET path = $3 WHERE id = $1 AND state = 'uploading' AND holder = $2 RETURNING id;
+
+-- name: hold_upload
+UPDATE levada.object
+SET holder = $2, hold_time = clock_timestamp() + $3::interval, expire_time = clock_timestamp() + $4::interval
+WHERE id = $1 AND state = 'uploading' AND (holder IS NULL OR hold_time < clock_timestamp()) RETURNING *;
+
+-- name: renew_hold
+UPDATE levada.object SET hold_time = clock_timestamp() + $3::interval
+WHERE id = $1 AND state = 'uploading' AND holder = $2;
+
+-- name: release_upload
+UPDATE levada.object SET holder = NULL, hold_time = NULL WHERE id = $1 AND holder = $2;
 
 -- name: commit_upload
 UPDATE levada.object
-SET state = 'whole', size_bytes = $2, hash = $3, file_count = $4, dtype = $5, shape = $6, verified = $8,
-    expire_time = clock_timestamp() + $7::interval
-WHERE id = $1 AND state = 'uploading' RETURNING *;
+SET state = 'whole', size_bytes = $3, hash = $4, file_count = $5, dtype = $6, shape = $7, verified = $9,
+    expire_time = clock_timestamp() + $8::interval
+WHERE id = $1 AND state = 'uploading' AND holder = $2 RETURNING *;
 
 -- name: insert_registered
 INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, size_bytes, hash, expire_time)
@@ -26,7 +38,12 @@ SELECT f.id, $1, 'filepath', $2, f.path, f.name, false, 'whole', f.size_bytes, f
 FROM unnest($4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[]) AS f(id, path, name, size_bytes, hash);
 
 -- name: doom_upload
-UPDATE levada.object SET state = 'doomed' WHERE id = $1 AND state = 'uploading';
+UPDATE levada.object SET state = 'doomed'
+WHERE id = $1 AND state = 'uploading' AND holder IS NOT DISTINCT FROM $2 RETURNING *;
+
+-- name: is_named_path
+-- There is no index for it.
+SELECT EXISTS (SELECT FROM levada.object WHERE store = $1 AND path = $2 AND state <> 'doomed');
 
 -- name: insert_parts
 -- Two calls for one file may come at once; the first one's upload counts.

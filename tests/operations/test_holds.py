@@ -1,0 +1,216 @@
+"""One call at a time commits an upload, whichever server it reached; the others remove no bytes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from levada_server.errors import UnknownObject
+from levada_server.operations.objects import holds, objects
+from levada_server.storage.objects import object_rows
+from tests.support.make import ME, make_table
+from tests.support.objects import EVERY_STORE, age, collect, get, put_file, stage, states, stored_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from levada_server.model.object_reference import ObjectReference
+    from levada_server.operations.context import Engine
+    from levada_server.storage.objects.storage import StoreFolders
+
+CONTENT = b"content"
+ATTRIBUTES = pytest.mark.parametrize("attribute", ["data", "file"])
+
+
+class Paused:
+    """Calls of one method of a store, each paused until `go_on`."""
+
+    def __init__(self) -> None:
+        self._begun = threading.Event()
+        self._may_go_on = threading.Event()
+
+    async def begun(self) -> None:
+        """Wait for a call."""
+        await asyncio.to_thread(self._begun.wait)
+
+    def go_on(self) -> None:
+        """Let the calls go on."""
+        self._may_go_on.set()
+
+    def pause(self) -> None:
+        """Wait as a call does."""
+        self._begun.set()
+        self._may_go_on.wait()
+
+
+@contextmanager
+def publishing_paused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paused]:
+    """Pause a server before it publishes an upload."""
+    store = engine.objects.stores["main"]
+    paused, publish = Paused(), store.publish
+
+    def pausing(*arguments: Any) -> None:  # noqa: ANN401  # as the store has them
+        paused.pause()
+        publish(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "publish", pausing)
+        try:
+            yield paused
+        finally:
+            paused.go_on()
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def tables(engine: Engine) -> None:
+    await make_table(engine, "Trace", "id : int32\n---\ndata = null : <hash@main>\nfile = null : <attach@main>")
+
+
+async def sent(engine: Engine, attribute: str) -> UUID:
+    """Return an upload with all its bytes."""
+    id_ = await stage(engine, "Trace", attribute)
+    assert id_ is not None
+    upload = await objects.open_upload(engine, ME, id_)
+    await upload.rewind("", 0)
+    await upload.write(CONTENT)
+    await upload.flush()
+    return id_
+
+
+def committing(engine: Engine, id_: UUID) -> asyncio.Task[ObjectReference]:
+    return asyncio.create_task(objects.commit(engine, ME, id_, hash_="", size_bytes=len(CONTENT)))
+
+
+async def end_holds(engine: Engine) -> None:
+    """Let so much time pass that a hold ends which nobody renews."""
+    async with engine.scope.connection() as connection:
+        await connection.execute("UPDATE levada.object SET hold_time = hold_time - interval '1 hour'")
+
+
+async def hold_time(engine: Engine) -> dt.datetime:
+    async with engine.scope.connection() as connection:
+        found: dt.datetime = await connection.fetchval("SELECT max(hold_time) FROM levada.object")
+        return found
+
+
+@EVERY_STORE
+@ATTRIBUTES
+async def test_a_late_commit_removes_no_bytes_of_the_call_that_took_over(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch, attribute: str
+) -> None:
+    id_ = await sent(engine, attribute)
+    with publishing_paused(engine, monkeypatch) as paused:
+        late = committing(engine, id_)
+        await paused.begun()
+        await end_holds(engine)
+        done = await committing(other_engine, id_)
+    assert await late == done
+    assert await get(engine, done.id) == CONTENT
+    assert await states(engine) == ["whole"]
+
+
+@EVERY_STORE
+async def test_the_second_commit_waits_for_the_first(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    with publishing_paused(engine, monkeypatch) as paused:
+        first = committing(engine, id_)
+        await paused.begun()
+        looked = asyncio.Event()
+        hold_upload = object_rows.hold_upload
+
+        async def looking(*arguments: Any) -> object:  # noqa: ANN401  # as the function has them
+            found = await hold_upload(*arguments)
+            assert found is None
+            looked.set()
+            return found
+
+        with monkeypatch.context() as patched:
+            patched.setattr(object_rows, "hold_upload", looking)
+            second = committing(other_engine, id_)
+            await looked.wait()
+    assert await first == await second
+    assert await get(engine, id_) == CONTENT
+
+
+async def test_a_slow_commit_keeps_its_hold(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = await sent(engine, "file")
+    monkeypatch.setattr(holds, "HOLD", dt.timedelta(milliseconds=50))
+    renewals: asyncio.Queue[None] = asyncio.Queue()
+    renew_hold = object_rows.renew_hold
+
+    async def renewing(*arguments: Any) -> None:  # noqa: ANN401  # as the function has them
+        await renew_hold(*arguments)
+        renewals.put_nowait(None)
+
+    monkeypatch.setattr(object_rows, "renew_hold", renewing)
+    with publishing_paused(engine, monkeypatch) as paused:
+        commit = committing(engine, id_)
+        await paused.begun()
+        await renewals.get()
+        before = await hold_time(engine)
+        await renewals.get()
+        await renewals.get()
+        assert await hold_time(engine) > before
+    await commit
+
+
+@EVERY_STORE
+async def test_a_commit_whose_caller_is_gone_goes_on(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request to the store cannot be taken back, so nobody else may commit before it ends."""
+    id_ = await sent(engine, "file")
+    with publishing_paused(engine, monkeypatch) as paused:
+        cancelled = committing(engine, id_)
+        await paused.begun()
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        again = committing(engine, id_)
+    done = await again
+    assert cancelled.cancelled()
+    assert await get(engine, done.id) == CONTENT
+    assert done.id == id_
+
+
+async def test_a_server_that_stops_ends_its_commits(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    with publishing_paused(other_engine, monkeypatch) as paused:
+        cancelled = committing(other_engine, id_)
+        await paused.begun()
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+    await other_engine.objects.close()
+    assert await get(engine, id_) == CONTENT
+
+
+@EVERY_STORE
+async def test_bytes_that_come_after_the_end_of_their_upload_are_removed(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server stopped for days in the middle of a commit."""
+    id_ = await sent(engine, "file")
+    paused = Paused()
+
+    def late(upload: UUID, path: str, content: object) -> None:
+        paused.pause()
+        put_file(store_folders, "main", path, CONTENT)
+
+    monkeypatch.setattr(engine.objects.stores["main"], "publish", late)
+    commit = committing(engine, id_)
+    await paused.begun()
+    await age(engine)
+    await collect(engine)
+    assert await states(engine) == []
+    paused.go_on()
+    with pytest.raises(UnknownObject):
+        await commit
+    assert stored_files(store_folders) == []
