@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from levada._base.text import plural
 from levada._from_datajoint.choices import choices_of, question_id
 from levada._from_datajoint.decisions import Question
-from levada._from_datajoint.defaults import write_default
+from levada._from_datajoint.defaults import CURRENT, write_default
 from levada._from_datajoint.plan import PlannedColumn
 from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from levada._from_datajoint.decisions import Decisions, StorePlace
-    from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredTable
+    from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredDefault, StoredTable
     from levada._from_datajoint.plan import PlannedTable
 
 _UNICODE = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"})
@@ -89,7 +89,12 @@ class ColumnPlanner:
         if column.character_set not in _UNICODE:
             changes.append(f"`{column.name}` was stored in {column.character_set}; here all text is UTF-8.")
         nullable = column.nullable or zeros
-        default = self._default(where, column, translation.type, nullable, changes)
+        default = self._default(where, self._shifted(column.default), translation.type, nullable, changes)
+        if default == CURRENT and self._database.zone and not (_shows_zone(column) and self._in_utc()):
+            changes.append(
+                f"`{column.name}` is by default the time in UTC; there it is the time of sessions, whose zone is "
+                f"{self._database.zone}."
+            )
         _, comment = split_comment(column.comment)
         return PlannedColumn(
             column.name,
@@ -197,10 +202,22 @@ class ColumnPlanner:
             return False
         return self._decisions.ask(Question(f"nul:{where}", text, {"strip": "leave these characters out"})) == "strip"
 
-    def _default(self, where: str, column: Column, type_: str, nullable: bool, changes: list[str]) -> str:
-        if column.default is None:
+    def _in_utc(self) -> bool:
+        """Return whether moments of `timestamp` come in UTC, not as a session shows them."""
+        return self._decisions.answer("timestamp-zone") != "as shown"
+
+    def _shifted(self, default: StoredDefault | None) -> StoredDefault | None:
+        """Return a default in the zone of the values."""
+        if default is None or not default.in_utc or not self._in_utc():
+            return default
+        return replace(default, text=default.in_utc)
+
+    def _default(
+        self, where: str, default: StoredDefault | None, type_: str, nullable: bool, changes: list[str]
+    ) -> str:
+        if default is None:
             return ""
-        written = write_default(column.default, type_)
+        written = write_default(default, type_)
         if written.fault:
             text = f"{where}: {written.fault}."
             self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
@@ -208,7 +225,7 @@ class ColumnPlanner:
         if nullable:
             question = Question(
                 f"default:{where}",
-                f"{where} may be NULL and has the default {column.default.text!r}; here it has one of the two.",
+                f"{where} may be NULL and has the default {default.text!r}; here it has one of the two.",
                 {"null": "it may be NULL, which is its default"},
             )
             self._decisions.ask(question)
@@ -262,6 +279,11 @@ class ColumnPlanner:
     def _refuse(self, problem: str) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
+
+
+def _shows_zone(column: Column) -> bool:
+    """Return whether a column of MySQL has moments, which a session shows in its zone."""
+    return column.type.startswith("timestamp") and "zone" not in column.type
 
 
 def _same_folder(folder: Path, other: str) -> bool:

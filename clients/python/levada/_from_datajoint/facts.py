@@ -26,10 +26,12 @@ class StoredDefault:
     Args:
         text: Its value as text, or the text of an expression.
         expression: It is computed, such as the time of the insert.
+        in_utc: A moment in UTC, where `text` is in the zone of the session.
     """
 
     text: str
     expression: bool = False
+    in_utc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ class Database:
 
     Args:
         dialect: `MYSQL` or `POSTGRESQL`.
-        zone: The offset from UTC in which the session shows moments, such as `+02:00`; empty if it is UTC.
+        zone: The zone in which sessions show moments, such as `+02:00`; empty if it is UTC at all times.
         observations: By table and column, for columns whose type leaves something open.
         strays: By table and the name of the foreign key.
         programs: Triggers and all else that no table has.
