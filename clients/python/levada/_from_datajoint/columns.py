@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from levada._from_datajoint.plan import PlannedTable
 
 _UNICODE = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"})
+_NO_DAY = ("zero-date", "a day that does not exist here, such as 0000-00-00")
+_IMPOSSIBLE = {
+    **dict.fromkeys(("date", "datetime", "timestamp", "timestamptz"), _NO_DAY),
+    "decimal": ("nan", "NaN or an infinity, which no decimal is here"),
+    "time": ("late-time", "24:00:00, which no time is here"),
+}
+"""The question about values that a type does not have here, and what they are."""
 
 
 class ColumnPlanner:
@@ -75,22 +82,22 @@ class ColumnPlanner:
             self._tell_of_inherited(where, column, inherited, changes)
             planned = replace(
                 inherited, source=column.name, name=self._attribute(table.place, column.name), in_key=in_primary_key,
-                nullable=column.nullable, default="", auto_increment=False, zeros=False,
+                nullable=column.nullable, default="", auto_increment=False, impossible=False,
             )  # fmt: skip
             return planned
         translation = self._translation(table, column, hashes, in_primary_key)
         if translation is None:
             return None
-        zeros = self._zeros(where, table, column)
+        impossible = self._impossible(where, table, column, translation.type)
         if translation.note:
             changes.append(f"`{column.name}`: {translation.note}.")
         if column.on_update:
             changes.append(f"`{column.name}` is no longer set by every update (ON UPDATE {column.on_update}).")
         if column.character_set not in _UNICODE:
             changes.append(f"`{column.name}` was stored in {column.character_set}; here all text is UTF-8.")
-        nullable = column.nullable or zeros
+        nullable = column.nullable or impossible
         default = self._default(where, self._shifted(column.default), translation.type, nullable, changes)
-        if default == CURRENT and self._database.zone and not (_shows_zone(column) and self._in_utc()):
+        if default == CURRENT and self._database.zone and not self._is_in_utc(translation.type):
             changes.append(
                 f"`{column.name}` is by default the time in UTC; there it is the time of sessions, whose zone is "
                 f"{self._database.zone}."
@@ -107,7 +114,7 @@ class ColumnPlanner:
             in_primary_key,
             translation.store,
             hashes,
-            zeros,
+            impossible,
             column.auto_increment,
             self._decisions.answer(f"undecodable:{where}") == "bytes",
             self._nuls(where, table, column),
@@ -182,15 +189,16 @@ class ColumnPlanner:
             self._changes.append(f"{where} is left out.")
         return translation
 
-    def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
+    def _impossible(self, where: str, table: StoredTable, column: Column, type_: str) -> bool:
         seen = self._database.observations.get((table.place, column.name))
-        if seen is None or not seen.zero_dates:
+        id_, what = _IMPOSSIBLE.get(type_.partition("(")[0], ("", ""))
+        if seen is None or not seen.impossible or not id_:
             return False
-        text = f"{plural(seen.zero_dates, 'row')} of {where} with a day that does not exist here, such as 0000-00-00."
+        text = f"{plural(seen.impossible, 'row')} of {where} with {what}."
         if column.name in table.primary_key:
             self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
             return False
-        return self._decisions.ask(Question(f"zero-date:{where}", text, {"null": "bring these as NULL"})) == "null"
+        return self._decisions.ask(Question(f"{id_}:{where}", text, {"null": "bring these as NULL"})) == "null"
 
     def _nuls(self, where: str, table: StoredTable, column: Column) -> bool:
         seen = self._database.observations.get((table.place, column.name))
@@ -202,13 +210,15 @@ class ColumnPlanner:
             return False
         return self._decisions.ask(Question(f"nul:{where}", text, {"strip": "leave these characters out"})) == "strip"
 
-    def _in_utc(self) -> bool:
-        """Return whether moments of `timestamp` come in UTC, not as a session shows them."""
-        return self._decisions.answer("timestamp-zone") != "as shown"
+    def _is_in_utc(self, type_: str) -> bool:
+        """Return whether values of a type come as moments in UTC, not as a session shows or sets them."""
+        return type_ == "timestamptz" or (
+            type_ == "timestamp" and self._decisions.answer("timestamp-zone") != "as shown"
+        )
 
     def _shifted(self, default: StoredDefault | None) -> StoredDefault | None:
         """Return a default in the zone of the values."""
-        if default is None or not default.in_utc or not self._in_utc():
+        if default is None or not default.in_utc or not self._is_in_utc("timestamp"):
             return default
         return replace(default, text=default.in_utc)
 
@@ -279,11 +289,6 @@ class ColumnPlanner:
     def _refuse(self, problem: str) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
-
-
-def _shows_zone(column: Column) -> bool:
-    """Return whether a column of MySQL has moments, which a session shows in its zone."""
-    return column.type.startswith("timestamp") and "zone" not in column.type
 
 
 def _same_folder(folder: Path, other: str) -> bool:

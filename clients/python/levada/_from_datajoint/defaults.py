@@ -72,6 +72,8 @@ def _exists(text: str, type_: str) -> bool:
             case "decimal":
                 scale = int(arguments.rstrip(")").partition(",")[2] or 0)
                 return Decimal(text).quantize(Decimal(1).scaleb(-scale), context=_EXACT) == Decimal(text)
+            case _:
+                pass
     except (ValueError, ArithmeticError):
         return False
     return True

@@ -130,7 +130,8 @@ class Observation:
 
     Args:
         not_bool: How many are neither 0 nor 1.
-        zero_dates: How many are days or moments that do not exist, as `0000-00-00`.
+        impossible: How many are nothing that can be here: days that do not exist, as `0000-00-00`, or infinite ones,
+            a decimal NaN, and the time 24:00.
         blobs: How many begin like a blob of DataJoint, of `values`.
         values: How many are not NULL.
         missing_labels: How many are the empty text, which an enum of MySQL holds for a wrong label.
@@ -139,7 +140,7 @@ class Observation:
 
     values: int = 0
     not_bool: int = 0
-    zero_dates: int = 0
+    impossible: int = 0
     blobs: int = 0
     missing_labels: int = 0
     nuls: int = 0
