@@ -105,6 +105,18 @@ def test_types_of_postgresql(type_: str, comment: str, here: str, way: Way) -> N
         (StoredDefault("uuid()", expression=True), "varchar(36)", ""),
         (StoredDefault("{}"), "json", ""),
         (StoredDefault("a\nb"), "text", ""),
+        (StoredDefault("0000-00-00"), "date", ""),
+        (StoredDefault("2020-02-31 00:00:00"), "datetime(3)", ""),
+        (StoredDefault("infinity"), "timestamptz", ""),
+        (StoredDefault("2020-02-29 12:00:00.5"), "timestamp", '"2020-02-29 12:00:00.5"'),
+        (StoredDefault("24:00:00"), "time", ""),
+        (StoredDefault("NaN"), "decimal(8,2)", ""),
+        (StoredDefault("1.239"), "decimal(8,2)", ""),
+        (
+            StoredDefault("12345678901234567890123456789012345678"),
+            "decimal(38,0)",
+            "12345678901234567890123456789012345678",
+        ),
     ],
 )
 def test_defaults(default: StoredDefault, type_: str, written: str) -> None:

@@ -48,6 +48,7 @@ def read_of(sessions: list[int]) -> PatternedRead:
         asked_relation("relation", message(0)),
         "rows",
         digest=False,
+        recorded=False,
         relation=lambda job: message(job).SerializeToString(deterministic=True),
         values=[(session,) for session in sessions],
     )

@@ -48,6 +48,7 @@ class PatternedRead:
         asked: The read of the first job.
         kind: `rows`, `count` or `exists`.
         digest: Whether the answers name the digest of the rows.
+        recorded: Whether recordings keep it, which they do only with a read that is made.
         relation: Returns the relation of a job, by its number, as it would send it.
         values: The values of each job.
     """
@@ -55,6 +56,7 @@ class PatternedRead:
     asked: Asked
     kind: str
     digest: bool
+    recorded: bool
     relation: Callable[[int], bytes]
     values: Sequence[_Values]
 
@@ -85,7 +87,8 @@ async def prefetch(
     """Answer some reads of each job; None for one that the job is to ask for by itself.
 
     That is a read of what jobs of its table write, of jobs, or of confidential data, which is logged read by read; one
-    whose answer does not depend on the data alone; and one with many rows, or beyond `ANSWER_BYTES` in all. No job gets
+    that recordings keep; one whose answer does not depend on the data alone; and one with many rows, or beyond
+    `ANSWER_BYTES` in all. No job gets
     an answer that follows one which it has to ask for, because that one would be of a later state of the data.
 
     Args:
@@ -126,7 +129,7 @@ async def _answers(
     budget: _Budget,
 ) -> dict[int, Answer]:
     """Return the answers to one read of some jobs, as far as it may be answered ahead."""
-    if read.asked.shape is None or not jobs:
+    if read.asked.shape is None or read.recorded or not jobs:
         return {}
     readable = await view.asked(Action.FETCH, read.asked)
     query, relation = readable.query, await read.asked.parametrised()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
+from levada._net.recordings import recorded_reads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +91,26 @@ def test_class_of_a_notebook_travels_by_itself(module: Module, connection: lv.Co
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as engine:
         assert Cube.populate("n < 3", engine=engine)["success_count"] == 3
     assert Cube.to_arrays("cube", order_by="KEY").tolist() == [0, 1, 8]
+
+
+def test_recording_keeps_what_processes_read_that_began_before_it(module: Module, connection: lv.Connection) -> None:
+    @lv.Schema("notebook", connection=connection)
+    class Copy(lv.Computed):
+        definition = """
+        -> module.Number
+        """
+
+        def make(self, key: dict[str, int]) -> None:
+            assert len(lv.FreeTable(self.connection, "squares.Number") & key) == 1
+            self.insert1(key)
+
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as engine:
+        Copy.populate("n < 2", engine=engine)
+        with lv.recording("paper", connection=connection):
+            assert Copy.populate("n < 12", engine=engine)["success_count"] == 10
+        Copy.populate(engine=engine)
+    kept = [read for read in recorded_reads(connection, "paper") if read.relation.conditions and read.kind == "count"]
+    assert [(len(read.relation.nodes), read.read_count) for read in kept] == [(2, 1)] * 10
 
 
 def test_engine_whose_process_dies_gives_its_jobs_back(module: Module) -> None:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import levada as lv
+from levada._net.recordings import recorded_reads
 from tests.support import sql
 from tests.support.called_methods import LOGGER, called_methods
 
@@ -169,6 +170,21 @@ def test_what_is_not_the_data_alone_is_never_fetched_ahead(lab: Lab, caplog: pyt
         asked = calls["FetchFewRows"] + calls["CountRelation"]
         assert asked >= KEYS, (name, calls)
         assert len(result()) == KEYS
+
+
+def test_a_recording_keeps_every_read_of_make(lab: Lab, connection: lv.Connection) -> None:
+    Source, Sweep = lab.Source, lab.Sweep
+
+    def make(self: Table, key: Key) -> None:
+        x = (Source & key).fetch1("x")
+        self.insert1({**key, "result": f"{x} {len(Sweep & key)} {bool(lab.Other & {'other': key['source']})}"})
+
+    result = lab.table(make)
+    with lv.recording("paper", connection=connection):
+        result.populate()
+    reads = recorded_reads(connection, "paper")
+    kept = Counter(read.relation.nodes[0].table.name.table for read in reads if read.relation.conditions)
+    assert [kept[table] for table in ("Source", "Sweep", "Other")] == [KEYS, KEYS, 4]
 
 
 def test_own_rows_are_seen_as_without_it(lab: Lab) -> None:

@@ -24,6 +24,7 @@ from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
 from levada._net.backoff import PASSING
 from levada._net.connection import reopened
+from levada._net.recordings import kept_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -74,6 +75,7 @@ class _Work:
         activations: Calls that activate schemas, as `activations.recorded` returns them.
         make_kwargs: Further arguments of `make`.
         prefetch: As of `JobLoop`.
+        recordings: The names of the recordings that keep its reads.
     """
 
     server: tuple[Any, ...]  # Any: arguments of Connection
@@ -81,6 +83,7 @@ class _Work:
     activations: tuple[bytes, ...]
     make_kwargs: Mapping[str, Any]  # Any: the user's own
     prefetch: bool
+    recordings: tuple[str, ...]
 
 
 @dataclass
@@ -174,8 +177,11 @@ class EnginePopulate:
                 f"populate(engine=…) sends the class `{type(self.table).__name__}` and make_kwargs to other processes, "
                 f"and they cannot be pickled: {error}. Put the class at the top level of a module."
             ) from None
-        calls = activations.recorded(self.table.connection.address)
-        return submit, _Work(self.table.connection.arguments, table, calls, kwargs, self.prefetch)
+        connection = self.table.connection
+        calls = activations.recorded(connection.address)
+        return submit, _Work(
+            connection.arguments, table, calls, kwargs, self.prefetch, tuple(dict.fromkeys(connection.recordings))
+        )
 
     def _ahead(self) -> int:
         """How many jobs the engine should have; a cluster may grow."""
@@ -232,11 +238,13 @@ def _loaded(
 
 def _run_job(work: object, lease: Lease) -> Finished:
     """Compute and complete one job, in a process or thread of the engine."""
+    recordings: tuple[str, ...] = ()  # a thread has those of its connection
     if isinstance(work, _Work):
         table, kwargs = _loaded(work.server, work.table, work.activations)(), work.make_kwargs
-        prefetch = work.prefetch
+        prefetch, recordings = work.prefetch, work.recordings
     else:
         table, kwargs, prefetch = cast("tuple[Computing, Mapping[str, Any], bool]", work)  # from `_submitter`
     name = (table._name.schema, stored_name(table._name.table))
     loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS, prefetch=prefetch)
-    return finished(loop.run_one(lease), with_exception=True)
+    with kept_by(table.connection, recordings):
+        return finished(loop.run_one(lease), with_exception=True)

@@ -260,7 +260,7 @@ def _selected(column: PlannedColumn, dialect: str) -> Selected:
         column.hashes,
         dialect == "mysql" and column.type == "float32",
         as_text,
-        column.zeros,
+        column.type if column.impossible else "",
         column.way is Way.SHAPE,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from levada._base.text import plural
 from levada._from_datajoint.choices import choices_of, question_id
 from levada._from_datajoint.decisions import Question
-from levada._from_datajoint.defaults import write_default
+from levada._from_datajoint.defaults import CURRENT, write_default
 from levada._from_datajoint.plan import PlannedColumn
 from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
 
@@ -17,10 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from levada._from_datajoint.decisions import Decisions, StorePlace
-    from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredTable
+    from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredDefault, StoredTable
     from levada._from_datajoint.plan import PlannedTable
 
 _UNICODE = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"})
+_NO_DAY = ("zero-date", "a day that does not exist here, such as 0000-00-00")
+_IMPOSSIBLE = {
+    **dict.fromkeys(("date", "datetime", "timestamp", "timestamptz"), _NO_DAY),
+    "decimal": ("nan", "NaN or an infinity, which no decimal is here"),
+    "time": ("late-time", "24:00:00, which no time is here"),
+}
+"""The question about values that a type does not have here, and what they are."""
 
 
 class ColumnPlanner:
@@ -79,21 +86,26 @@ class ColumnPlanner:
             self._tell_of_inherited(where, column, inherited, changes)
             planned = replace(
                 inherited, source=column.name, name=self._attribute(table.place, column.name), in_key=in_primary_key,
-                nullable=column.nullable, default="", auto_increment=False, zeros=False,
+                nullable=column.nullable, default="", auto_increment=False, impossible=False,
             )  # fmt: skip
             return planned
         translation = self._translation(table, column, hashes, in_primary_key)
         if translation is None:
             return None
-        zeros = self._zeros(where, table, column)
+        impossible = self._impossible(where, table, column, translation.type)
         if translation.note:
             changes.append(f"`{column.name}`: {translation.note}.")
         if column.on_update:
             changes.append(f"`{column.name}` is no longer set by every update (ON UPDATE {column.on_update}).")
         if column.character_set not in _UNICODE:
             changes.append(f"`{column.name}` was stored in {column.character_set}; here all text is UTF-8.")
-        nullable = column.nullable or zeros
-        default = self._default(where, column, translation.type, zeros=zeros)
+        nullable = column.nullable or impossible
+        default = self._default(where, column, self._shifted(column.default), translation.type, impossible=impossible)
+        if default == CURRENT and self._database.zone and not self._is_in_utc(translation.type):
+            changes.append(
+                f"`{column.name}` is by default the time in UTC; there it is the time of sessions, whose zone is "
+                f"{self._database.zone}."
+            )
         _, comment = split_comment(column.comment)
         return PlannedColumn(
             column.name,
@@ -106,7 +118,7 @@ class ColumnPlanner:
             in_primary_key,
             translation.store,
             hashes,
-            zeros,
+            impossible,
             column.auto_increment,
             translation.way is Way.BLOB and self._undecodable(where),
             self._nuls(where, table, column),
@@ -181,15 +193,16 @@ class ColumnPlanner:
             self._changes.append(f"{where} is left out.")
         return translation
 
-    def _zeros(self, where: str, table: StoredTable, column: Column) -> bool:
+    def _impossible(self, where: str, table: StoredTable, column: Column, type_: str) -> bool:
         seen = self._database.observations.get((table.place, column.name))
-        if seen is None or not seen.zero_dates:
+        id_, what = _IMPOSSIBLE.get(type_.partition("(")[0], ("", ""))
+        if seen is None or not seen.impossible or not id_:
             return False
-        text = f"{plural(seen.zero_dates, 'row')} of {where} with a day that does not exist here, such as 0000-00-00."
+        text = f"{plural(seen.impossible, 'row')} of {where} with {what}."
         if column.name in table.primary_key:
             self._problems.append(f"{text} It is part of the key: mend it in DataJoint.")
             return False
-        question = Question(f"zero-date:{where}", text, {"null": "bring these as NULL"}, by_hand=True)
+        question = Question(f"{id_}:{where}", text, {"null": "bring these as NULL"}, by_hand=True)
         return self._decisions.ask(question) == "null"
 
     def _undecodable(self, where: str) -> bool:
@@ -208,19 +221,33 @@ class ColumnPlanner:
         question = Question(f"nul:{where}", text, {"strip": "leave these characters out"}, by_hand=True)
         return self._decisions.ask(question) == "strip"
 
-    def _default(self, where: str, column: Column, type_: str, *, zeros: bool) -> str:
-        if column.default is None:
+    def _is_in_utc(self, type_: str) -> bool:
+        """Return whether values of a type come as moments in UTC, not as a session shows or sets them."""
+        return type_ == "timestamptz" or (
+            type_ == "timestamp" and self._decisions.answer("timestamp-zone") != "as shown"
+        )
+
+    def _shifted(self, default: StoredDefault | None) -> StoredDefault | None:
+        """Return a default in the zone of the values."""
+        if default is None or not default.in_utc or not self._is_in_utc("timestamp"):
+            return default
+        return replace(default, text=default.in_utc)
+
+    def _default(
+        self, where: str, column: Column, default: StoredDefault | None, type_: str, *, impossible: bool
+    ) -> str:
+        if default is None:
             return ""
-        written = write_default(column.default, type_)
+        written = write_default(default, type_)
         if written.fault:
             text = f"{where}: {written.fault}."
             self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
             return ""
-        if column.nullable or zeros:
-            why = "" if column.nullable else " for its days that do not exist"
+        if column.nullable or impossible:
+            why = "" if column.nullable else " for values that no attribute has"
             question = Question(
                 f"default:{where}",
-                f"{where} may be NULL here{why}, and has the default {column.default.text!r}; an attribute has one of "
+                f"{where} may be NULL here{why}, and has the default {default.text!r}; an attribute has one of "
                 "the two.",
                 {"null": "it may be NULL, which is its default"},
             )

@@ -26,10 +26,12 @@ class StoredDefault:
     Args:
         text: Its value as text, or the text of an expression.
         expression: It is computed, such as the time of the insert.
+        in_utc: A moment in UTC, where `text` is in the zone of the session.
     """
 
     text: str
     expression: bool = False
+    in_utc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ class Observation:
 
     Args:
         not_bool: How many are neither 0 nor 1.
-        zero_dates: How many are days or moments that do not exist, as `0000-00-00`.
+        impossible: How many are nothing that can be here: days that do not exist, as `0000-00-00`, or infinite ones,
+            a decimal NaN, and the time 24:00.
         blobs: How many begin like a blob of DataJoint, of `values`.
         values: How many are not NULL.
         missing_labels: How many are the empty text, which an enum of MySQL holds for a wrong label.
@@ -137,7 +140,7 @@ class Observation:
 
     values: int = 0
     not_bool: int = 0
-    zero_dates: int = 0
+    impossible: int = 0
     blobs: int = 0
     missing_labels: int = 0
     nuls: int = 0
@@ -190,7 +193,7 @@ class Database:
 
     Args:
         dialect: `MYSQL` or `POSTGRESQL`.
-        zone: The offset from UTC in which the session shows moments, such as `+02:00`; empty if it is UTC.
+        zone: The zone in which sessions show moments, such as `+02:00`; empty if it is UTC at all times.
         observations: By table and column, for columns whose type leaves something open.
         strays: By table and the name of the foreign key.
         programs: Triggers and all else that no table has.

@@ -14,7 +14,21 @@ if TYPE_CHECKING:
 _ALONE = "timestamp-zone"
 """The question about the whole database."""
 _KINDS = frozenset(
-    {"set", "type", "zero-date", "blob", "undecodable", "nul", "default", "label", "spelling", "orphans", "foreign-key"}
+    {
+        "set",
+        "type",
+        "zero-date",
+        "nan",
+        "late-time",
+        "blob",
+        "undecodable",
+        "nul",
+        "default",
+        "label",
+        "spelling",
+        "orphans",
+        "foreign-key",
+    }
 )
 """The first words of all other questions, whose second is a column or a foreign key."""
 

@@ -36,6 +36,14 @@ _JSON_CHECK = re.compile(r"json_valid\(`([^`]+)`\)", re.IGNORECASE)
 _NOTE = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
 _BITS = re.compile(r"b'[01]+'")
 _BLOB_HEADS = "LEFT({0}, 4) IN (x'6D596D00', x'646A3000') OR LEFT({0}, 6) = x'5A4C31323300'"
+_NOW = re.compile(r"current_timestamp(\(\d?\))?", re.IGNORECASE)
+_DIGITS = "(SELECT 0 d {})".format(" ".join(f"UNION ALL SELECT {digit}" for digit in range(1, 10)))
+_OFFSETS = (
+    "SELECT MIN(shown), MAX(shown) FROM (SELECT TIMESTAMPDIFF(SECOND, '1970-01-01', FROM_UNIXTIME(moment)) - moment "
+    "AS shown FROM (SELECT 500000 * (a.d + 10 * b.d + 100 * c.d + 1000 * e.d) + 1 AS moment "
+    f"FROM {_DIGITS} a, {_DIGITS} b, {_DIGITS} c, {_DIGITS} e) moments WHERE moment < 2147483647) offsets"
+)
+"""The least and the highest offset from UTC, in seconds, of a zone every six days of the years that `timestamp` has."""
 _GRANT_PATTERNS = "information_schema.schema_privileges"
 
 
@@ -109,15 +117,12 @@ class MySQL:
         )
 
     def _zone(self) -> str:
-        """Return the offset of the session's zone, as far as it has one; its name otherwise."""
-        offset, name = self._ask("SELECT TIME_FORMAT(TIMEDIFF(NOW(), UTC_TIMESTAMP()), '%H:%i'), @@session.time_zone")[
-            0
-        ]
-        offset = str(offset)
-        if offset in ("00:00", "-00:00"):
-            return ""
-        signed = offset if offset.startswith("-") else f"+{offset}"
-        return signed if name == signed or name == "SYSTEM" else f"{name}, now {signed}"
+        """Return the offsets of the session's zone, and its name if it is more than one; nothing if it is UTC."""
+        least, most = (int(seconds) for seconds in self._ask(_OFFSETS)[0])
+        if least == most:
+            return _offset(least) if least else ""
+        name = self._ask("SELECT @@session.time_zone")[0][0]
+        return f"{'of its machine' if name == 'SYSTEM' else name}, from {_offset(least)} to {_offset(most)}"
 
     def _tables(self, schema: str) -> Iterator[StoredTable]:
         keys = self._keys(schema)
@@ -157,6 +162,7 @@ class MySQL:
     def _columns(self, schema: str) -> dict[str, list[Column]]:
         mariadb = self._is_mariadb()
         checked = self._json_columns(schema) if mariadb else set()
+        in_utc = self._moments_in_utc(schema)
         columns: dict[str, list[Column]] = {}
         statement = (
             "SELECT table_name, column_name, column_type, is_nullable, column_default, extra, column_comment, "
@@ -170,7 +176,7 @@ class MySQL:
                 name,
                 type_ if "'" in type_ else _NOTE.sub("", type_.lower()),
                 nullable == "YES",
-                _read_default(default, extra, mariadb=mariadb),
+                _read_default(default, extra, type_, in_utc.get((table, name)), mariadb=mariadb),
                 comment,
                 "auto_increment" in extra.lower(),
                 extra.lower().partition("on update ")[2],
@@ -181,6 +187,20 @@ class MySQL:
             )
             columns.setdefault(table, []).append(made)
         return columns
+
+    def _moments_in_utc(self, schema: str) -> dict[tuple[str, str], object]:
+        """Return the defaults of columns of moments as a session in UTC sees them."""
+        (zone,) = self._ask("SELECT @@session.time_zone")[0]
+        self.show_moments_in_utc()
+        try:
+            found = self._ask(
+                "SELECT table_name, column_name, column_default FROM information_schema.columns "
+                "WHERE table_schema = %s AND data_type = 'timestamp'",
+                schema,
+            )
+        finally:
+            self._ask("SET SESSION time_zone = %s", zone)
+        return {(table, name): default for table, name, default in found}
 
     def _is_mariadb(self) -> bool:
         return "mariadb" in str(self._ask("SELECT version()")[0][0]).lower()
@@ -433,18 +453,32 @@ def _stray_statement(place: Place, key: ForeignKey, wanted: str) -> str:
     )
 
 
-def _read_default(text: object, extra: str, *, mariadb: bool) -> StoredDefault | None:
-    """Read a default: MariaDB quotes texts, and MySQL marks expressions."""
+def _read_default(
+    text: object, extra: str, type_: str, in_utc: object = None, *, mariadb: bool
+) -> StoredDefault | None:
+    """Read a default: MariaDB quotes texts, and MySQL marks expressions, but before 8.0 not the time of the insert.
+
+    Args:
+        in_utc: The default of a moment as a session in UTC sees it.
+    """
     if text is None or (mariadb and text == "NULL"):
         return None
-    text = str(text)
+    text, utc = str(text), str(in_utc or "")
     if not mariadb:
-        return StoredDefault(text, "DEFAULT_GENERATED" in extra.upper())
+        now = type_.lower().startswith(("datetime", "timestamp")) and _NOW.fullmatch(text) is not None
+        return StoredDefault(text, now or "DEFAULT_GENERATED" in extra.upper(), utc)
     if text.startswith("'"):
-        return StoredDefault(
-            _ESCAPED.sub(lambda match: _ESCAPES.get(match[1], match[1]) if match[1] else "'", text[1:-1])
-        )
+        return StoredDefault(_unquoted(text), in_utc=_unquoted(utc))
     return StoredDefault(text, _NUMBER.fullmatch(text) is None and _BITS.fullmatch(text) is None)
+
+
+def _unquoted(text: str) -> str:
+    return _ESCAPED.sub(lambda match: _ESCAPES.get(match[1], match[1]) if match[1] else "'", text[1:-1])
+
+
+def _offset(seconds: int) -> str:
+    minutes = abs(seconds) // 60
+    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _full(place: Place) -> str:

@@ -26,7 +26,7 @@ class PlannedColumn:
         default: As the definition spells it; empty for none.
         store: Its store in DataJoint.
         hashes: The table of hashes with its files, in 0.14.
-        zeros: Days that do not exist become NULL.
+        impossible: Values that cannot be here, such as days that do not exist, become NULL.
         auto_increment: The server numbers it.
         strips_nuls: Characters NUL are left out of its texts.
         keep_undecodable: A blob that cannot be decoded is stored as its bytes.
@@ -42,7 +42,7 @@ class PlannedColumn:
     in_key: bool = False
     store: str = ""
     hashes: str = ""
-    zeros: bool = False
+    impossible: bool = False
     auto_increment: bool = False
     keep_undecodable: bool = False
     strips_nuls: bool = False

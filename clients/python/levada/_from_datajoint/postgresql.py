@@ -32,13 +32,30 @@ if TYPE_CHECKING:
 _ROWS = 500
 _CAST_TEXT = re.compile(r"'((?:[^']|'')*)'::.*", re.DOTALL)
 _NUMBER = re.compile(r"\(?([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\)?(?:::.*)?", re.IGNORECASE)
-_POSSIBLE = "isfinite({0}) AND {0} >= '0001-01-01' AND {0} < '10000-01-01'"
-"""The days and moments that there are here."""
+_POSSIBLE_DAY = "isfinite({0}) AND {0} >= '0001-01-01' AND {0} < '10000-01-01'"
+_POSSIBLE = {
+    **dict.fromkeys(("date", "datetime", "timestamp", "timestamptz"), _POSSIBLE_DAY),
+    "decimal": "{0}::text NOT IN ('NaN', 'Infinity', '-Infinity')",
+    "time": "{0} < '24:00'",
+}
+"""The values that there are here, by our types that have fewer of them."""
+_OBSERVED = (
+    (re.compile(r"date|timestamp(\(\d\))? with(out)? time zone"), "date"),
+    (re.compile(r"numeric(\(.*\))?"), "decimal"),
+    (re.compile(r"time(\(\d\))? without time zone"), "time"),
+)
+"""The types of PostgreSQL whose values are looked at."""
 
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace
 WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1
 """
+_ZONE = """
+SELECT reset_val FROM pg_settings WHERE name = 'TimeZone' AND EXISTS (
+    SELECT FROM generate_series('1970-01-01Z'::timestamptz, '2038-01-01Z', '6 days') moment
+    WHERE moment AT TIME ZONE reset_val <> moment AT TIME ZONE 'UTC')
+"""
+"""The zone of sessions that set none, if it is not UTC at all times."""
 _TABLES = """
 SELECT c.oid, c.relname, c.relkind IN ('v', 'm'), coalesce(obj_description(c.oid, 'pg_class'), ''),
     (SELECT count(*) FROM pg_inherits i WHERE c.relkind = 'p' AND i.inhparent = c.oid),
@@ -138,7 +155,19 @@ class PostgreSQL:
             for name, what in self._ask(_PROGRAMS, *[_quoted(schema)] * 2)
         )
         others = tuple(name for name in known if name not in chosen)
-        return Database(POSTGRESQL, version, "", chosen, tables, observations, strays, grants, programs, others)
+        zone = self._ask(_ZONE)
+        return Database(
+            POSTGRESQL,
+            version,
+            str(zone[0][0]) if zone else "",
+            chosen,
+            tables,
+            observations,
+            strays,
+            grants,
+            programs,
+            others,
+        )
 
     def _tables(self, schema: str) -> Iterator[StoredTable]:
         for oid, name, view, comment, partitions, checks in self._ask(_TABLES, schema):
@@ -185,16 +214,26 @@ class PostgreSQL:
         return None
 
     def _observe(self, table: StoredTable) -> Iterator[tuple[str, Observation]]:
-        """Look at what moments cannot be here: infinite ones, and those before the year 1 or after 9999."""
+        """Look for values that cannot be here: infinite days, or before the year 1 or after 9999, NaN, NUL in JSON."""
         if table.view or table.place.table.startswith("~"):
             return
+        asked: list[tuple[str, str, str]] = []
         for column in table.columns:
-            if column.type.startswith(("date", "timestamp")):
-                name = _quoted(column.name)
-                wrong = f"NOT ({_POSSIBLE.format(name)})"
-                statement = f"SELECT count({name}), count(*) FILTER (WHERE {wrong}) FROM {_full(table.place)}"
-                count, odd = self._ask(statement)[0]
-                yield column.name, Observation(int(count), zero_dates=int(odd))
+            name = _quoted(column.name)
+            if column.type == "json":
+                asked.append((column.name, f"{name}::text LIKE '%\\\\u0000%'", "FALSE"))
+            for pattern, type_ in _OBSERVED:
+                if pattern.fullmatch(column.type):
+                    asked.append((column.name, "FALSE", f"NOT ({_POSSIBLE[type_].format(name)})"))
+        if asked:
+            parts = [
+                f"count({_quoted(name)}), count(*) FILTER (WHERE {nul}), count(*) FILTER (WHERE {impossible})"
+                for name, nul, impossible in asked
+            ]
+            counts = iter(self._ask(f"SELECT {', '.join(parts)} FROM {_full(table.place)}")[0])
+            for name, _, _ in asked:
+                values, nuls, impossible = (int(next(counts)) for _ in range(3))
+                yield name, Observation(values, impossible=impossible, nuls=nuls)
 
     def _strays(self, place: Place, key: ForeignKey) -> Strays | None:
         pairs = list(zip(key.columns, key.parent_columns, strict=True))
@@ -242,7 +281,9 @@ def _expression(column: Selected) -> str:
     name = _quoted(column.name)
     if column.as_text:
         return f"{name}::text"
-    return f"CASE WHEN {_POSSIBLE.format(name)} THEN {name} END" if column.zeros else name
+    if column.impossible:
+        return f"CASE WHEN {_POSSIBLE[column.impossible.partition('(')[0]].format(name)} THEN {name} END"
+    return name
 
 
 def _label(label: str) -> str:

@@ -23,7 +23,7 @@ class Selected:
         hashes: The table of hashes that the column refers to, such as `~external_raw`; empty for all others.
         exact: A float of four bytes, which MySQL shows with six digits, comes with all of them.
         as_text: It comes as text.
-        zeros: Days that do not exist come as NULL.
+        impossible: The type here, if values that it does not have come as NULL; else empty.
         shape: It is a shape, and comes as well-known text.
     """
 
@@ -31,7 +31,7 @@ class Selected:
     hashes: str = ""
     exact: bool = False
     as_text: bool = False
-    zeros: bool = False
+    impossible: str = ""
     shape: bool = False
 
 

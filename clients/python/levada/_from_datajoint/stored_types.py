@@ -120,6 +120,7 @@ TRANSLATIONS = (
 )
 """The rows of the documentation."""
 
+_KEYS = "the order of keys, and keys that occur twice, are not kept"
 _WIDTH = re.compile(r"\(\d+(?:,\d+)?\)")
 _SHAPE = re.compile(r"(multi)?(point|linestring|polygon)|geom(etry|etrycollection|collection)")
 _ZEROFILL = re.compile(r"\s*zerofill")
@@ -164,8 +165,7 @@ def translate(column: Column, dialect: str, hashes: str = "") -> Translation:
     if word == "bool":
         return Translation("bool", Way.BOOL if dialect == MYSQL else Way.PLAIN)
     if word in _CORE and word != "datetime":
-        way = Way.JSON if word == "json" else Way.PLAIN
-        return Translation(word, way)
+        return Translation(word, Way.JSON, note=plain.note) if word == "json" else Translation(word)
     if word in ("datetime", "decimal", "char", "varchar", "enum"):
         return Translation(core)
     return plain
@@ -203,7 +203,7 @@ def _mysql(column: Column) -> Translation:
     if type_ == "tinyint(1)":
         return Translation("bool", Way.BOOL)
     if column.holds_json or word == "json":
-        return Translation("json", Way.JSON, note="the order of keys, and keys that occur twice, are not kept")
+        return Translation("json", Way.JSON, note=_KEYS)
     if word == "uuid":
         return Translation("uuid", Way.UUID)
     if word == "bit":
@@ -253,7 +253,7 @@ def _postgresql(type_: str) -> Translation:
     if word == "timestamp without time zone":
         return Translation(f"datetime({arguments})" if arguments and arguments != "6" else "datetime")
     found = _POSTGRES_PLAIN.get(word)
-    return Translation(found or "", Way.PLAIN)
+    return Translation(found or "", Way.PLAIN, note=_KEYS if word == "json" else "")
 
 
 def is_shape(type_: str) -> bool:

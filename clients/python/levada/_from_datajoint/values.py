@@ -47,7 +47,7 @@ def converter(
     """
     place = stores.get(column.store)
     ways: dict[Way, Callable[[Any], Any]] = {
-        Way.PLAIN: _moment if column.zeros else same,
+        Way.PLAIN: _moment if column.impossible else same,
         Way.BOOL: bool,
         Way.UUID: lambda value: UUID(value) if isinstance(value, str) else UUID(bytes=bytes(value)),
         Way.JSON: lambda value: json.loads(value) if isinstance(value, (str, bytes)) else value,

@@ -145,9 +145,10 @@ def use(connection: Connection) -> None:
 def recording(name: str, *, connection: Connection | None = None) -> AbstractContextManager[None]:
     """Keep what is read within a block under a name, for an archive of these rows: `with lv.recording("paper-x"):`.
 
-    It covers all threads of this process, and the processes that it starts within the block; others take part if the
-    environment variable `LEVADA_RECORDING` has the name. A name that exists is gone on with. The server keeps the
-    queries and digests of their results, not the rows. A recording belongs to its user, and nobody else sees it.
+    It covers all threads of this process, the processes that it starts within the block, and engines that populate for
+    it; others take part if the environment variable `LEVADA_RECORDING` has the name. A name that exists is gone on
+    with. The server keeps the queries and digests of their results, not the rows. A recording belongs to its user, and
+    nobody else sees it.
 
     Args:
         name: 1 to 64 letters, digits, `.`, `_` and `-`.

@@ -10,7 +10,7 @@ from levada._net.pages import pages
 from levada_api.v1 import recording_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from google.protobuf.message import Message
 
@@ -77,13 +77,23 @@ def recorded(connection: Recorder, name: str) -> Iterator[None]:
     """Keep what is read over a connection within a block, by any thread, and by processes that the block starts."""
     begin_recording(connection, name)
     before = os.environ.get(RECORDING_VARIABLE)
-    connection.recordings.append(name)
-    os.environ[RECORDING_VARIABLE] = ",".join(dict.fromkeys(connection.recordings))
+    with kept_by(connection, (name,)):
+        os.environ[RECORDING_VARIABLE] = ",".join(dict.fromkeys(connection.recordings))
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[RECORDING_VARIABLE]
+            else:
+                os.environ[RECORDING_VARIABLE] = before
+
+
+@contextmanager
+def kept_by(connection: Recorder, names: Iterable[str]) -> Iterator[None]:
+    """Let recordings that exist keep what is read over a connection within a block, by any thread."""
+    connection.recordings.extend(names)
     try:
         yield
     finally:
-        connection.recordings.remove(name)
-        if before is None:
-            del os.environ[RECORDING_VARIABLE]
-        else:
-            os.environ[RECORDING_VARIABLE] = before
+        for name in names:
+            connection.recordings.remove(name)

@@ -62,6 +62,7 @@ def patterned_read(message: pb.PatternedRead, job_count: int) -> PatternedRead:
         asked_relation("relation", request.relation),
         _KINDS[shape],
         digest=shape == "fetch" and message.fetch.digest,
+        recorded=bool(request.recordings),
         relation=relation,
         values=[
             tuple(decode.value(value) for value, is_free in zip(of_job(job), free, strict=True) if is_free)
