@@ -158,9 +158,11 @@ def test_schemas_that_the_import_renames_are_named_wherever_code_names_them(
     told = advice(file, capsys)
     assert list(told) == [(line, name) for line, name, _ in names]
     assert all(f"`{here}`" in told[line, name] for line, name, here in names)
+    upper = told[7, "dj.VirtualModule('Upper')"]
+    assert upper.endswith("`upper`: write that, or the name under [schemas], if you write a file of decisions")
     told = advice(file, capsys, "--decisions", decisions)
     assert "`zoo`, as decided" in told[6, "dj.create_virtual_module('a-animal')"]
-    assert "`upper`" in told[7, "dj.VirtualModule('Upper')"]
+    assert told[7, "dj.VirtualModule('Upper')"].endswith("`upper`: write that")
 
 
 def test_definitions_say_what_has_no_counterpart_and_what_the_import_decided(
@@ -177,14 +179,58 @@ def test_definitions_say_what_has_no_counterpart_and_what_the_import_decided(
         (23, "binary(16)"),
         (25, "set('a')"),
     ]
-    assert "write `json` or `text`" in told[12, "set('a:b','c')"]
+    assert "write `json` without the default or `text`" in told[12, "set('a:b','c')"]
+    assert "write `json` or `text`" in told[25, "set('a')"]
     assert "write `uint8`" in told[14, "bit(8)"]
     assert "[attributes]" in told[15, "xmin"]
     told = advice(file, capsys, "--decisions", decisions)
-    assert told[12, "set('a:b','c')"] == told[25, "set('a')"] == "write `json`, as decided for the import"
+    words = "as decided for the import; a value is a list here, where DataJoint has a text such as 'a,c'"
+    assert told[12, "set('a:b','c')"] == f"write `json` without the default, {words}"
+    assert told[25, "set('a')"] == f"write `json`, {words}"
     assert told[13, "point"] == "leave this attribute out, as the import did"
     assert "`x_min`" in told[15, "xmin"]
     assert "write `blob@main`" in told[16, "blob@ext"]
+
+
+SEARCHED = """\
+from pipeline import Mark
+
+found = Mark & "FIND_IN_SET('a', flags)"
+found = Mark & f"plain = 3 AND find_in_set('{word}', `flags`) > 0"
+first = Mark.proj(first="SUBSTRING_INDEX(flags, ',', 1)", other="substring_index(words, ',', 1)")
+tree = Mark & "find_in_set('a', words) and find_in_set('a', tree)"
+right = Mark & "flags LIKE '%\\"a\\"%'"
+'''FIND_IN_SET('a', flags)'''
+"""
+
+
+def test_conditions_that_take_a_text_apart_are_named_where_it_is_json_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], decisions: str
+) -> None:
+    defined = DEFINED.replace("    xmin : int\n", "    tree = null : json\n    words : varchar(20)\n")
+    (tmp_path / "pipeline.py").write_text(defined, encoding="utf-8")
+    file = tmp_path / "search.py"
+    file.write_text(SEARCHED, encoding="utf-8")
+    places = [(3, "FIND_IN_SET(flags)"), (4, "find_in_set(flags)"), (5, "SUBSTRING_INDEX(flags)")]
+    told = advice(tmp_path, capsys, "--decisions", decisions)
+    assert [place for place in told if "(" in place[1] and "_" in place[1]] == [*places, (6, "find_in_set(tree)")]
+    assert all("LIKE '%\"word\"%'" in told[place] for place in places)
+    assert "`flags` of `" in told[places[0]]
+    # Without decisions only what the definitions say is known.
+    assert [name for _, name in advice(tmp_path, capsys) if "_in_set" in name.lower()] == ["find_in_set(tree)"]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "told"),
+    [
+        ("b = 'x' : varbinary(8)", "varbinary(8)", "leave its default out"),
+        ("b = 'a' : SET('a','B')", "SET('a','B')", "write `json` without the default or `text`"),
+        ("b = null : set('a','B')", "set('a','B')", "write `json` or `text`"),
+    ],
+)
+def test_a_default_that_a_type_cannot_have_here_is_left_out(line: str, word: str, told: str) -> None:
+    (found,) = otherwise(f"a : int\n---\n{line}", "lab.mark", Decisions())
+    assert (found.word, told in found.advice) == (word, True)
 
 
 @pytest.mark.parametrize(

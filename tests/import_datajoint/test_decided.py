@@ -188,3 +188,14 @@ def test_a_plan_for_people_says_what_is_here_and_who_may_everything(
     assert f"come, in this order; {count} tables with" in told
     assert "# root may do everything there, as an administrator here" in told
     assert told.count("# root ") == 1
+
+
+def test_a_plan_for_people_ends_with_the_lines_to_write(
+    bring: Bring, lab_0_14: MariaDB, server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    assert main.main(["import-datajoint", lab_0_14.url, "--plan", "--url", server]) == 1
+    told = capsys.readouterr().out
+    wanted = tomllib.loads(told[told.index("\n[stores]") :])
+    assert set(wanted["stores"]) == {"ext", "raw"}
+    assert set(wanted["decisions"]) == {one["id"] for one in bring(lab_0_14.url, "--plan")[1]["questions"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,13 @@ from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
 from levada._datajoint.absent import NEEDLESS, TOP_LEVEL, reason_for
 from levada._from_datajoint import naming
+from levada._from_datajoint.decisions import Decisions
 from levada._from_datajoint.syntax import Texts, argument, last_word, names_of, tier_of
-from levada._from_datajoint.written_definitions import otherwise
+from levada._from_datajoint.written_definitions import json_names, otherwise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from levada._from_datajoint.decisions import Decisions
 
 _PACKAGE = "datajoint"
 _HERE = "levada"
@@ -49,6 +50,11 @@ _COMMON = frozenset(
 )
 """Members that other classes have too, here or elsewhere: their names alone say nothing."""
 _SQL = "the server takes no SQL: fetch by tables and their operators, or let who runs the server read its PostgreSQL"
+_TAKES_APART = re.compile(
+    r"\b(?P<name>find_in_set)\s*\(.*?,\s*`?(?P<list>\w+)`?\s*\)|\b(?P<other>substring_index)\s*\(\s*`?(?P<text>\w+)`?\s*,",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Calls in conditions that take a text of words apart, and the attribute that has it."""
 _IMPORT = (
     "write `import levada as dj`, or `import levada.as_datajoint` before it, which also serves packages you install"
 )
@@ -70,7 +76,7 @@ class Finding:
     advice: str
 
 
-def check(path: Path, decisions: Decisions) -> tuple[list[Finding], int]:
+def check(path: Path, decisions: Decisions | None) -> tuple[list[Finding], int]:
     """Check a file, or all Python files of a folder; return the findings, and how many files were read.
 
     Args:
@@ -82,37 +88,41 @@ def check(path: Path, decisions: Decisions) -> tuple[list[Finding], int]:
     if not path.exists():
         raise InvalidRequest(f"There is no file or folder {path}.")
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    read = {file: _read(file, decisions) for file in files}
+    read = [_read(file, decisions) for file in files]
     # A package is imported before its modules.
-    standing_in = {file.parent for file, (_, stands_in) in read.items() if stands_in and file.name == "__init__.py"}
-    findings = [
-        finding
-        for file, (found, _) in read.items()
-        for finding in found
-        if finding.advice != _IMPORT or standing_in.isdisjoint(file.parents)
-    ]
+    standing_in = {one.file.parent for one in read if one.stands_in and one.file.name == "__init__.py"}
+    json = {name: table for one in read for name, table in one.json.items()}
+    findings: list[Finding] = []
+    for one in read:
+        found = [*one.findings, *one.taken_apart(json)]
+        unique = {(finding.line, finding.name): finding for finding in found}
+        findings += (
+            unique[place]
+            for place in sorted(unique)
+            if unique[place].advice != _IMPORT or standing_in.isdisjoint(one.file.parents)
+        )
     return findings, len(files)
 
 
-def _read(file: Path, decisions: Decisions) -> tuple[list[Finding], bool]:
-    """Return the findings in a file, and whether it lets Levada stand in for DataJoint."""
+def _read(file: Path, decisions: Decisions | None) -> _Reader:
+    reader = _Reader(file, decisions)
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
-        return [Finding(file, line, file.name, f"Python cannot read it: {error}")], False
-    reader = _Reader(file, decisions)
-    reader.visit(tree)
-    unique = {(finding.line, finding.name): finding for finding in reader.findings}
-    return sorted(unique.values(), key=lambda finding: (finding.line, finding.name)), reader.stands_in
+        reader.findings.append(Finding(file, line, file.name, f"Python cannot read it: {error}"))
+    else:
+        reader.visit(tree)
+    return reader
 
 
 class _Reader(ast.NodeVisitor):
     """Reads one file, from its first line on."""
 
-    def __init__(self, file: Path, decisions: Decisions) -> None:
-        self._file = file
-        self._decisions = decisions
+    def __init__(self, file: Path, decisions: Decisions | None) -> None:
+        self.file = file
+        self._decided = decisions is not None
+        self._decisions = decisions or Decisions()
         self._modules: dict[str, str] = {}
         """The place below `datajoint` of each name that stands for it or one of its modules."""
         self._schemas: dict[str, str] = {}
@@ -120,6 +130,10 @@ class _Reader(ast.NodeVisitor):
         self._texts = Texts()
         self._masters: list[tuple[str, str]] = []
         """The classes around a place: the schema's name, and the stored name."""
+        self._taken_apart: list[tuple[int, str, str]] = []
+        """The line, the function and the attribute of each call that takes a text apart."""
+        self.json: dict[str, str] = {}
+        """The attributes that hold JSON here, each with the name of its class."""
         self.findings: list[Finding] = []
         self.stands_in = False
         """Whether Levada stands in for DataJoint from here on."""
@@ -162,10 +176,24 @@ class _Reader(ast.NodeVisitor):
         schema, stored = self._stored(node, tier)
         for statement in node.body if tier else ():
             if isinstance(statement, ast.Assign) and "definition" in names_of(statement):
-                self._define(statement.value, schema, stored)
+                self._define(statement.value, schema, stored, node.name)
         self._masters.append((schema, stored))
         self.generic_visit(node)
         self._masters.pop()
+
+    def visit_Expr(self, node: ast.Expr) -> None:  # as above
+        if not isinstance(node.value, ast.Constant):  # a docstring has no condition
+            self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:  # as above
+        if isinstance(node.value, str):
+            self._search(node, node.value)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:  # as above
+        self._search(node, "".join(str(one.value) if isinstance(one, ast.Constant) else "…" for one in node.values))
+        for one in node.values:
+            if isinstance(one, ast.FormattedValue):
+                self.visit(one)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # as above
         written = ast.unparse(node)
@@ -214,8 +242,9 @@ class _Reader(ast.NodeVisitor):
         decided = self._decisions.schemas.get(schema)
         here = decided or naming.schema_name(schema)
         if here != schema:
-            why = "as decided" if decided else "if its decisions have no other name"
-            advice = f"the import calls this schema `{here}`, {why}: write that"
+            why = ", as decided" if decided else ""
+            other = "" if self._decided else ", or the name under [schemas], if you write a file of decisions"
+            advice = f"the import calls this schema `{here}`{why}: write that{other}"
             self._found(node, f"{ast.unparse(node.func)}({schema!r})", advice)
 
     def _stored(self, node: ast.ClassDef, tier: str) -> tuple[str, str]:
@@ -227,16 +256,36 @@ class _Reader(ast.NodeVisitor):
         schema = next((self._schemas[name] for name in decorators if name in self._schemas), "")
         return schema, naming.mark_of(tier) + stored_name(node.name)
 
-    def _define(self, node: ast.expr, schema: str, stored: str) -> None:
+    def _define(self, node: ast.expr, schema: str, stored: str, table: str) -> None:
         definition = self._texts.of(node)
         if definition is None:
             return
         # The code may have the name here already, and decisions have the one there.
         there = next((old for old, new in self._decisions.schemas.items() if new == schema), schema)
         place = f"{there}.{stored}" if there else ""
+        self.json.update(dict.fromkeys(json_names(definition, place, self._decisions), table))
         for one in otherwise(definition, place, self._decisions):
             line = min(node.lineno + one.line, node.end_lineno or node.lineno)
-            self.findings.append(Finding(self._file, line, one.word, one.advice))
+            self.findings.append(Finding(self.file, line, one.word, one.advice))
+
+    def _search(self, node: ast.expr, text: str) -> None:
+        for match in _TAKES_APART.finditer(text):
+            called = match["name"] or match["other"]
+            self._taken_apart.append((node.lineno, called, match["list"] or match["text"]))
+
+    def taken_apart(self, json: Mapping[str, str]) -> Iterator[Finding]:
+        """Find the calls that take a text apart which is JSON here.
+
+        Args:
+            json: The attributes that hold JSON, in all files.
+        """
+        for line, called, name in self._taken_apart:
+            if name in json:
+                advice = (
+                    f"`{name}` of `{json[name]}` is JSON here, which this refuses: write `{name} LIKE '%\"word\"%'` to "
+                    "find a word in its list"
+                )
+                yield Finding(self.file, line, f"{called}({name})", advice)
 
     def _callable(self, node: ast.expr) -> str:
         """Return the name of a callable of DataJoint without its module; empty for all others."""
@@ -270,4 +319,4 @@ class _Reader(ast.NodeVisitor):
             self._found(node, name, _IMPORT)
 
     def _found(self, node: ast.stmt | ast.expr, name: str, advice: str) -> None:
-        self.findings.append(Finding(self._file, node.lineno, name, advice))
+        self.findings.append(Finding(self.file, node.lineno, name, advice))

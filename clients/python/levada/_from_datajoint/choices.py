@@ -24,8 +24,10 @@ class Choice:
     translation: Translation | None
 
 
+WORDS = Translation("json", Way.WORDS)
+"""A set as a list of its words."""
 _TEXT = Choice("bring it as the text that the database shows", Translation("text"))
-_WORDS = Choice("bring it as a JSON list of words", Translation("json", Way.WORDS))
+_WORDS = Choice("""bring it as a JSON list of words: ["a", "c"], where DataJoint has the text 'a,c'""", WORDS)
 _DIGITS = Choice("bring it as text of hexadecimal digits", Translation("text", Way.HEX))
 _SHAPES = {
     "text": Choice("bring it as text, as ST_AsText writes it, without its SRID", Translation("text", Way.SHAPE)),

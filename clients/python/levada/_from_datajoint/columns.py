@@ -262,7 +262,7 @@ class ColumnPlanner:
         place = self._decisions.stores.get(translation.store)
         if place is None:
             if translation.way is Way.STORED_PATH:
-                question, to = "its files stay there, so which store here has the same folder", "…"
+                question, to = "its files stay there, so which store here has the same folder", translation.store
             else:
                 question, to = "which store here takes it", next(iter(self._here), "main")
             problem = (

@@ -49,7 +49,7 @@ def write_default(default: StoredDefault, type_: str) -> WrittenDefault:
         return WrittenDefault(fault=f"its default {default.text!r} is neither true nor false")
     if _NUMERIC.match(type_) and (bits := _BITS.fullmatch(default.text)):
         return WrittenDefault(str(int(bits[1], 2)))
-    if type_.startswith("<") or type_.partition("(")[0] in ("json", "bytes"):
+    if not takes_default(type_):
         return WrittenDefault(fault=f"an attribute of type {type_} has no default here but null")
     if not _exists(default.text, type_):
         return WrittenDefault(fault=f"its default {default.text!r} is not a value of {type_} here")
@@ -77,6 +77,11 @@ def _exists(text: str, type_: str) -> bool:
     except (ValueError, ArithmeticError):
         return False
     return True
+
+
+def takes_default(type_: str) -> bool:
+    """Return whether an attribute of a type of ours may have a default besides null."""
+    return not type_.startswith("<") and type_.partition("(")[0] not in ("json", "bytes")
 
 
 def quoted(text: str) -> str:

@@ -169,9 +169,14 @@ def check_answered(plan: Plan) -> None:
         InvalidRequest: It has problems or open questions; the message lists them.
     """
     if not plan.ready:
-        missing = ["Decisions are missing."] if plan.questions else []
-        how = [how_to_decide(plan.questions, plan.blanks)] if plan.questions or plan.blanks else []
-        raise InvalidRequest("\n".join([*plan.problems, *missing, *how]))
+        raise InvalidRequest("\n".join([*plan.problems, *missing_decisions(plan)]))
+
+
+def missing_decisions(plan: Plan) -> list[str]:
+    """Write how to give the decisions that a plan lacks; nothing if it lacks none."""
+    if not plan.questions and not plan.blanks:
+        return []
+    return [f"Decisions are missing. {how_to_decide(plan.questions, plan.blanks)}"]
 
 
 def how_to_decide(questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from levada._base.text import plural
 from levada._from_datajoint.defaults import quoted
 from levada._from_datajoint.definitions import definition_of
+from levada._from_datajoint.plan import missing_decisions
 from levada._moving.copy_telling import told_of_all
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from _section("Nothing asked for these decisions:", plan.needless)
     yield from _section("These grants have this effect here; they are not made:", plan.grants)
     yield from _section("These keep it from running:", plan.problems)
-    for question in plan.questions:
-        yield f"Decide {question.id!r}: {question.text}"
-        yield from (f"  {answer!r}: {effect}" for answer, effect in question.answers.items())
+    yield from missing_decisions(plan)
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:

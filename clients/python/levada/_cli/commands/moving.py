@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def import_datajoint(connection: Connection, options: argparse.Namespace) -> int:
     """Plan an import, and run it."""
     address = read_address(options.source)
-    decisions = _decisions(options)
+    decisions = read_decisions(options.decisions) if options.decisions else Decisions()
     source = _open(address)
     try:
         plan = _plan(source, connection, address, decisions, options)
@@ -48,7 +48,7 @@ def import_datajoint(connection: Connection, options: argparse.Namespace) -> int
 
 def check_code(options: argparse.Namespace) -> int:
     """Print what code must change."""
-    findings, count = checking.check(options.path, _decisions(options))
+    findings, count = checking.check(options.path, read_decisions(options.decisions) if options.decisions else None)
     for finding in findings:
         if options.json:
             print_json(
@@ -59,10 +59,6 @@ def check_code(options: argparse.Namespace) -> int:
     if not options.json:
         print(f"{plural(count, 'file')}: {plural(len(findings), 'place')} to change")
     return 1 if findings else 0
-
-
-def _decisions(options: argparse.Namespace) -> Decisions:
-    return read_decisions(options.decisions) if options.decisions else Decisions()
 
 
 def _open(address: Address) -> Source:
