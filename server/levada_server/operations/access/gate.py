@@ -149,13 +149,19 @@ class View:
                     f"A plan tells how many rows `{name}` has, and you may read only those of your teams.", table=name
                 )
 
-    def guard(self, table: Table) -> Guard | None:
+    def guard(self, table: Table, *, wholly: bool = False) -> Guard | None:
         """Return the guard of the rows that the caller may not change; None if there are none.
 
         A job computes its result whoever owns the key, and the result belongs to that team.
+
+        Args:
+            table: The table.
+            wholly: Whether the change concerns all rows of the table, and not just what a job computes.
         """
         insight, job = self.insight, self.caller.job
-        if insight is None or (job is not None and job.table_id in self.catalog.ids_with_masters(table)):
+        if insight is None:
+            return None
+        if not wholly and job is not None and job.table_id in self.catalog.ids_with_masters(table):
             return None
         belonging = insight.bounds(table, self.catalog)
         if belonging is None:
