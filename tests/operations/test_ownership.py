@@ -20,6 +20,7 @@ from levada_server.jobs.lease import Worker
 from levada_server.model.table import Ownership, PartIntegrity, Tier
 from levada_server.operations import (
     alteration,
+    declarations,
     deletes,
     erasure,
     inserts,
@@ -445,3 +446,129 @@ async def test_an_editor_cannot_drop_the_attribute_that_names_the_team(
     assert altered.table.ownership == Ownership("group_name")
     kind, _ = await refusal(delete(engine, callers["anna"], of(SUBJECT, 2)))
     assert kind is PermissionDenied
+
+
+KEPT = "name = '' : varchar(8)\n"
+SUBJECTS = f"subject : int32\n---\nteam : varchar(32)\n{KEPT}"
+SESSIONS = "-> Subject\nsession : int32\n---\nnote = '' : varchar(8)\n"
+LOSSES = {
+    "an attribute": ("Subject", SUBJECTS.replace(KEPT, "")),
+    "an attribute below": ("Session", SESSIONS.replace("note = '' : varchar(8)\n", "")),
+}
+TESTS_OF_ROWS = {
+    "a shorter type": ("Subject", SUBJECTS.replace("varchar(8)", "varchar(4)")),
+    "another type": ("Subject", SUBJECTS.replace("'' : varchar(8)", "0 : int32")),
+    "a unique index": ("Subject", SUBJECTS + "unique index (name)\n"),
+    "an index": ("Subject", SUBJECTS + "index (name)\n"),
+    "an index on an expression": ("Subject", SUBJECTS + "index ((if(name = 'secret', name REGEXP '(', 0)))\n"),
+    "a reference": ("Subject", SUBJECTS.replace(KEPT, "-> Named\n")),
+    "an attribute without a default": ("Subject", SUBJECTS + "age : int32\n"),
+    "a shorter type below": ("Session", SESSIONS.replace("varchar(8)", "varchar(4)")),
+    "a unique index below": ("Session", SESSIONS + "unique index (note)\n"),
+}
+
+
+def alter(engine: Engine, caller: Caller, table: str, definition: str) -> Awaitable[alteration.Altered]:
+    """Alter a table without a plan."""
+    return alteration.alter_table(engine, caller, alteration.WantedTable(named(table), definition, {}), "")
+
+
+async def secrets(engine: Engine) -> None:
+    """Let the rows of the team b hold what others must not learn."""
+    await updates.update(engine, ME, named("Subject"), {"subject": 2, "name": "secret"})
+    await updates.update(engine, ME, named("Session"), {"subject": 2, "session": 1, "note": "secret"})
+    await put(engine, ME, "Subject", {"subject": 3, "team": "b", "name": "secret"})
+    await put(engine, ME, "Session", {"subject": 3, "session": 1, "note": "secret"})
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("change", LOSSES)
+async def test_no_alteration_loses_values_of_other_teams(
+    engine: Engine, callers: dict[str, Caller], change: str, hidden: bool
+) -> None:
+    await own(engine, hidden=hidden)
+    table, definition = LOSSES[change]
+    wanted = alteration.WantedTable(named(table), definition, {})
+    for work in (
+        alteration.plan_alteration(engine, callers["anna"], wanted),
+        alter(engine, callers["anna"], table, definition),
+    ):
+        kind, text = await refusal(work)
+        assert kind is PermissionDenied and "rows of other teams" in text
+    await delete(engine, callers["bea"], of(SUBJECT, 2))
+    assert (await alter(engine, callers["anna"], table, definition)).table.name == named(table)
+
+
+@pytest.mark.parametrize("change", LOSSES)
+async def test_who_reaches_all_rows_alters_as_before(engine: Engine, callers: dict[str, Caller], change: str) -> None:
+    await own(engine, hidden=True)
+    assert (await alter(engine, callers["boss"], *LOSSES[change])).table.name == named(LOSSES[change][0])
+
+
+@pytest.mark.parametrize("change", TESTS_OF_ROWS)
+async def test_no_outcome_of_an_alteration_tells_of_hidden_rows(
+    engine: Engine, callers: dict[str, Caller], change: str
+) -> None:
+    table, definition = TESTS_OF_ROWS[change]
+    await make.make_table(engine, "Named", "name : varchar(8)\n")
+    await own(engine, hidden=True)
+    harmless = await refusal(alter(engine, callers["anna"], table, definition))
+    await secrets(engine)
+    assert await refusal(alter(engine, callers["anna"], table, definition)) == harmless
+    assert harmless[0] is PermissionDenied
+
+
+async def test_what_no_row_prevents_is_altered_by_every_editor(engine: Engine, callers: dict[str, Caller]) -> None:
+    await own(engine, hidden=True)
+    await secrets(engine)
+    definition = SUBJECTS.replace("name = ''", "name = 'x'") + "age = null : int32\n"
+    assert "age" in (await alter(engine, callers["anna"], "Subject", definition)).table.heading
+
+
+async def test_an_editor_does_not_decide_to_whom_rows_below_belong(engine: Engine, callers: dict[str, Caller]) -> None:
+    await make.make_table(engine, "Own", "-> Subject\n---\nteam : varchar(32)\n")
+    await make.make_table(engine, "Pair", "-> Subject\n-> Own\nnumber : int32\n")
+    await make.insert(engine, "Own", [{"subject": subject, "team": "a"} for subject in (1, 2)])
+    await make.insert(engine, "Pair", [{"subject": subject, "number": 1} for subject in (1, 2)])
+    await own(engine, hidden=True)
+    await schemas.set_ownership(engine, ME, named("Own"), Ownership("team", hidden=True))
+    kind, text = await refusal(alter(engine, callers["anna"], "Pair", "# pairs\n-> Own\n-> Subject\nnumber : int32\n"))
+    assert kind is PermissionDenied and "belong" in text
+    assert await rows(engine, callers["anna"], TableOperand(named("Pair"))) == [(1, 1)]
+    assert (await alter(engine, callers["anna"], "Pair", "# pairs\n-> Subject\n-> Own\nnumber : int32\n")).table.comment
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_a_drop_takes_no_rows_of_other_teams(engine: Engine, callers: dict[str, Caller], hidden: bool) -> None:
+    await own(engine, hidden=hidden)
+    eve = await member(engine, "eve", Role.VIEWER)
+    await users.set_team(engine, ME, "a", ["eve"])
+    for table in ("Session", "Stat"):
+        await users.grant_role(engine, ME, "eve", Role.OWNER, named(table))
+    for work in (
+        schemas.plan_drop(engine, eve, [named("Session")]),
+        schemas.drop_tables(engine, eve, [named("Session")], ""),
+    ):
+        kind, text = await refusal(work)
+        assert kind is PermissionDenied
+        assert ("1 row of `lab.Session` of the team b" in text) is not hidden
+    await delete(engine, callers["bea"], of(SESSION, 2))
+    assert len(await schemas.drop_tables(engine, eve, [named("Session")], "")) == 3
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_a_schema_is_not_dropped_with_rows_of_other_teams(
+    engine: Engine, callers: dict[str, Caller], hidden: bool
+) -> None:
+    await own(engine, hidden=hidden)
+    await schemas.create_schema(engine, ME, "other", allow_existing=False)
+    declaration = declarations.Declaration(
+        named("Note", "other"), Tier.MANUAL, "-> lab.Subject\n", {"lab.Subject": named("Subject")}, has_make=False
+    )
+    await declarations.declare_table(engine, ME, declaration)
+    await inserts.insert(engine, ME, named("Note", "other"), InsertOptions(), make.arrow([{"subject": 2}]))
+    await users.grant_role(engine, ME, "anna", Role.OWNER, named("", "other"))
+    kind, _ = await refusal(schemas.drop_schema(engine, callers["anna"], "other"))
+    assert kind is PermissionDenied
+    await delete(engine, ME, Restrict(TableOperand(named("Note", "other")), Equalities(())))
+    assert await schemas.drop_schema(engine, callers["anna"], "other") == 1

@@ -204,3 +204,18 @@ Change: TypeAlias = (
     | ReorderAttributes
 )
 """One change of a table; its text describes it in a line."""
+
+
+def rows_decide(change: Change) -> bool:
+    """Return whether the rows of the table may prevent a change, so that its outcome tells of their values."""
+    match change:
+        case RetypeAttribute() | AddIndex() | AddForeignKey():
+            return True
+        case ChangeForeignKey(old, new):
+            return new.unique and not old.unique
+        case ChangeNullable(new):
+            return not new.nullable
+        case AddAttribute(attribute):
+            return not attribute.nullable and attribute.default is None
+        case _:
+            return False

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChanged
+from levada_server.errors import Conflict, InvalidRequest, LevadaError, PermissionDenied, PlanChanged
 from levada_server.model.alteration import alteration
+from levada_server.model.changes import DropAttribute, rows_decide
 from levada_server.model.description import describe
 from levada_server.model.table import Contract, TableName, check_schema_name, check_table_name
 from levada_server.operations.audit import entry
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.alteration import Alteration
     from levada_server.model.audit import Entry
+    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, Tier
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
@@ -97,7 +99,10 @@ async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -
         UnknownTable: The table or a parent does not exist.
         InvalidRequest: The table cannot be altered so, such as to another key; the message says what to do.
     """
-    found = await _find(engine, await engine.gate.open(caller), wanted)
+    view = await engine.gate.open(caller)
+    found = await _find(engine, view, wanted)
+    async with engine.scope.connection() as connection:
+        await _admit_changes(connection, view, found, lock=False)
     # Refuse now any change without DDL, such as an index on an expression that a new type does not allow.
     await asyncio.to_thread(lambda: list(alter_steps(found, {})))
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
@@ -120,6 +125,7 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
+            await _admit_changes(connection, view, found, lock=True)
             await table_alteration.alter_table(connection, view.catalog, found, wanted.definition)
         changes = [str(change) for change in found.changes]
         return found.wanted.name, view.entry(wanted.name, changes=changes) if changes else None
@@ -226,6 +232,46 @@ async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
         check_master(catalog, table)
     check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)
     return await asyncio.to_thread(alteration, existing, replace(table, name=name), wanted.renames)
+
+
+async def _admit_changes(connection: Connection, view: View, found: Alteration, *, lock: bool) -> None:
+    """Check that an alteration loses no values of other teams, tells of none that are hidden, and shows no such row.
+
+    Args:
+        connection: The connection.
+        view: The view of the caller.
+        found: The alteration.
+        lock: Whether the table is altered in the transaction of this connection.
+
+    Raises:
+        PermissionDenied: It does.
+    """
+    existing = found.existing
+    guard = view.guard(existing, wholly=True)
+    if guard is None:
+        return
+    owning, user = guard.belonging.table.name, view.caller.identity.user
+    if _belonging(view.catalog, existing, found.renames) != _belonging(view.catalog, found.wanted, {}):
+        raise PermissionDenied(
+            f"{user} may not decide to whom rows of `{existing.name}` belong: that follows from its foreign keys. Ask "
+            f"an owner of `{owning}`.",
+            table=existing.name,
+        )
+    hides = view.hides_rows(existing)
+    reaching = [one for one in found.changes if isinstance(one, DropAttribute) or (hides and rows_decide(one))]
+    if reaching and await guard.count_others(connection, existing, lock=lock):
+        raise PermissionDenied(
+            f"{user} may not {reaching[0]}: `{existing.name}` has rows of other teams. Ask an owner of `{owning}`.",
+            table=existing.name,
+        )
+
+
+def _belonging(catalog: Catalog, table: Table, renames: Mapping[str, str]) -> object:
+    """Return how the rows of a table belong to teams, by its attributes after they are renamed."""
+    found = replace(catalog, tables={**catalog.tables, table.name: table}).belonging(table)
+    if found is None or found.table.id == table.id:
+        return found is not None
+    return found.table.id, found.ownership, tuple((renames.get(own, own), above) for own, above in found.columns)
 
 
 def _new_name(view: View, existing: Table, new_name: str) -> TableName:

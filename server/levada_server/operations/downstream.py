@@ -14,7 +14,6 @@ from levada_server.errors import LevadaError, Unavailable
 from levada_server.model.dependencies import is_within
 from levada_server.operations.caller import server_itself
 from levada_server.operations.job_refresh import DEFAULT_PRIORITY
-from levada_server.permissions.roles import Action
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
 from levada_server.query.analysis.reads import stands_by_itself, tables_in
 from levada_server.query.key_source import new_keys, parent_keys
@@ -108,7 +107,7 @@ async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> No
 
 
 async def _add_jobs(engine: Engine, view: View, table: Table, source: Relation) -> None:
-    missing = (await view.query(Action.FETCH, new_keys(source, table))).select
+    missing = (await view.read_source(table, new_keys(source, table))).select
     async with engine.scope.transaction() as connection:
         await refresh.add_jobs(connection, table, missing, DEFAULT_PRIORITY, timedelta(0))
 

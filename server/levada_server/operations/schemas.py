@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.storage.postgres.database import Connection
 
 MAX_DEFINITIONS = 1_000
 """The most definitions of a table that are listed."""
@@ -232,6 +233,8 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
             view = await engine.gate.lock(connection, caller)
             view.admit_to_schema(Action.DROP, name)
             catalog = view.catalog
+            doomed = [catalog.tables[table] for table in catalog.order if table.schema == name]
+            view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=True))
             count = await stored_catalog.delete_schema(connection, catalog, name)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, entry(caller, name, tables=count), count)
@@ -348,9 +351,12 @@ async def plan_drop(
     Raises:
         UnknownTable: A named table does not exist.
         HasChildren: A part would go without its master, and masters are not ignored.
+        PermissionDenied: The caller may not drop one, or it has rows of other teams.
     """
-    doomed = _doomed_tables(await engine.gate.open(caller), names, ignore_masters)
+    view = await engine.gate.open(caller)
+    doomed = _doomed_tables(view, names, ignore_masters)
     async with engine.scope.connection() as connection:
+        view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=False))
         counts = [(t.name, await stored_catalog.count_rows(connection, t)) for t in doomed]
     return DropPlan(tuple(counts), _drop_digest(doomed))
 
@@ -362,6 +368,7 @@ async def drop_tables(
 
     Raises:
         PlanChanged: The graph changed since the plan with this digest.
+        PermissionDenied: As by `plan_drop`.
     """
 
     async def answer(recorded: list[tuple[str, str]]) -> tuple[TableName, ...]:
@@ -376,6 +383,7 @@ async def drop_tables(
                 raise PlanChanged(
                     "The set of tables to drop has changed since the plan; plan the drop again.", digest=digest
                 )
+            view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=True))
             for table in doomed:
                 await stored_catalog.delete_table(connection, table)
             catalog = view.catalog.without_tables(table.name for table in doomed)
@@ -398,6 +406,26 @@ def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool)
         if name.master is not None and name.master not in gone and not ignore_masters:
             raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
     return [catalog.tables[name] for name in reversed(doomed)]
+
+
+async def rows_of_others(
+    connection: Connection, view: View, tables: Iterable[Table], *, lock: bool
+) -> list[tuple[TableName, str | None, int]]:
+    """Count the rows of some tables that do not belong to the caller's teams, by table and team.
+
+    Args:
+        connection: The connection.
+        view: The view of the caller.
+        tables: The tables.
+        lock: Whether there are to be no further ones until the end of the transaction.
+    """
+    found: list[tuple[TableName, str | None, int]] = []
+    for table in tables:
+        guard = view.guard(table, wholly=True)
+        if guard is not None:
+            counted = await guard.count_others(connection, table, lock=lock)
+            found += [(table.name, team, count) for team, count in counted]
+    return found
 
 
 def _reached_by_drop(catalog: Catalog, names: Collection[TableName]) -> set[TableName]:

@@ -99,13 +99,16 @@ def _lower_table(table_operand: TableOperand, lowering: Lowering) -> Lowered:
 
 def _reached(table: Table, columns: Mapping[str, sql.Expression], lowering: Lowering) -> tuple[sql.Expression, ...]:
     """Return the condition on rows or jobs of a table that the caller may read; none if that is all of them."""
+    found: list[sql.Expression] = []
     insight = lowering.insight
-    belonging = None if insight is None else insight.bounds(table, lowering.catalog)
-    if insight is None or belonging is None or not belonging.ownership.hidden:
-        return ()
-    if any(own not in columns for own, _ in belonging.columns):
-        return (sql.FALSE,)  # such a job does not show whose it is
-    return (owned(belonging, insight.teams, columns, lowering.alias()),)
+    while insight is not None:
+        belonging = insight.bounds(table, lowering.catalog)
+        if belonging is not None and belonging.ownership.hidden:
+            if any(own not in columns for own, _ in belonging.columns):
+                return (sql.FALSE,)  # such a job does not show whose it is
+            found.append(owned(belonging, insight.teams, columns, lowering.alias()))
+        insight = insight.within
+    return tuple(found)
 
 
 def _lower_jobs(job_operand: JobOperand, lowering: Lowering) -> Lowered:

@@ -21,10 +21,12 @@ class Insight:
     Args:
         teams: The caller's teams.
         overseen: The ids of the tables that name teams and all of whose rows the caller may reach.
+        within: Whose rows these must be too; None for all.
     """
 
     teams: tuple[str, ...]
     overseen: frozenset[int] = frozenset()
+    within: Insight | None = None
 
     def bounds(self, table: Table, catalog: Catalog) -> Belonging | None:
         """Return how the rows of a table belong to teams, if the caller may not reach all of them; else None."""

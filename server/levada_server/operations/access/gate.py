@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -25,6 +25,7 @@ from levada_server.operations.access.plans import Plans
 from levada_server.operations.access.reading import Readable
 from levada_server.operations.access.writing import Writable
 from levada_server.operations.audit import entry
+from levada_server.operations.caller import Caller
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, roles_for
 from levada_server.query.algebra import TableOperand
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from levada_server.model.audit import Entry
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.plans import Asked
-    from levada_server.operations.caller import Caller
     from levada_server.permissions.rights import Rights
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog.cache import CatalogCache
@@ -149,13 +149,19 @@ class View:
                     f"A plan tells how many rows `{name}` has, and you may read only those of your teams.", table=name
                 )
 
-    def guard(self, table: Table) -> Guard | None:
+    def guard(self, table: Table, *, wholly: bool = False) -> Guard | None:
         """Return the guard of the rows that the caller may not change; None if there are none.
 
         A job computes its result whoever owns the key, and the result belongs to that team.
+
+        Args:
+            table: The table.
+            wholly: Whether the change concerns all rows of the table, and not just what a job computes.
         """
         insight, job = self.insight, self.caller.job
-        if insight is None or (job is not None and job.table_id in self.catalog.ids_with_masters(table)):
+        if insight is None:
+            return None
+        if not wholly and job is not None and job.table_id in self.catalog.ids_with_masters(table):
             return None
         belonging = insight.bounds(table, self.catalog)
         if belonging is None:
@@ -323,11 +329,11 @@ class View:
             LevadaError: The relation breaks a rule of the algebra.
         """
         self._admit_all(action, tables_in(relation))
-        hidden = frozenset[int]() if reads_rows_alone(relation) else self._hidden
+        hidden = frozenset[int]() if reads_rows_alone(relation) else self.unreadable
         return Readable(await compiled(relation, self.catalog, self.insight, strict=strict, hidden=hidden))
 
     @property
-    def _hidden(self) -> frozenset[int]:
+    def unreadable(self) -> frozenset[int]:
         """Return the ids of the tables not all of whose rows the caller may read."""
         if self.rights.administers:
             return frozenset()
@@ -389,7 +395,8 @@ class View:
         Args:
             table: A table that the caller may compute or fetch from.
             made: Makes the relation of the source and the table.
-            shown: Whether the caller learns of its rows, and so must be allowed to reach them; jobs are made for all.
+            shown: Whether the caller learns of its rows, and so must be allowed to reach them; jobs are made for all
+                that the definer may reach.
 
         Raises:
             InvalidRequest: As by `key_source`.
@@ -399,11 +406,34 @@ class View:
         source = self.key_source(table)
         self.check_source(table)
         try:
-            return Readable(await compiled(made(source, table), self.catalog, self.insight if shown else None))
+            return await self.read_source(table, made(source, table), shown=shown)
         except LevadaError as error:
             if self.read_by(self.rights, source):
                 raise
             raise _broken_source(table) from error  # it would tell of what the caller may not read
+
+    async def read_source(self, table: Table, relation: Relation, *, shown: bool = False) -> Readable:
+        """Compile a relation made of a table's key source, if `reads_source` allows it.
+
+        A source of the table's class has no row that its definer may not read; the join of the parents has all.
+
+        Args:
+            table: The table.
+            relation: The relation.
+            shown: As for `of_source`.
+
+        Raises:
+            LevadaError: The relation breaks a rule of the algebra.
+        """
+        definer = table.definer if table.key_source else None
+        readers = [] if definer is None else [self._gate.view(Caller(Identity("", definer)), self.catalog)]
+        readers += [self] if shown else []
+        insight: Insight | None = None
+        for reader in readers:
+            if reader.insight is not None:
+                insight = replace(reader.insight, within=insight)
+        hidden = frozenset[int]().union(*(reader.unreadable for reader in readers))
+        return Readable(await compiled(relation, self.catalog, insight, hidden=hidden))
 
     def check_source(self, table: Table) -> None:
         """Check that the definer of a table's key source may still read it.

@@ -61,6 +61,11 @@ ORDER BY r._row LIMIT 1;
 SELECT r._row, t.{owner}::text AS owner FROM {rows} {join} {owning} AS t ON {same}
 WHERE (t.{owner} = ANY(${place}::text[])) IS NOT TRUE ORDER BY r._row LIMIT 1;
 
+-- name: others
+-- The rows whose owning row does not belong to some teams, by team.
+SELECT t.{owner}::text AS owner, count(*) AS count FROM {table} AS r JOIN {owning} AS t ON {same}
+WHERE (t.{owner} = ANY($1::text[])) IS NOT TRUE GROUP BY 1 ORDER BY 1;
+
 -- name: rows_of
 -- A part of the two: the rows of a query.
 (SELECT q.*, 0 AS _row FROM ({selected}) AS q) AS r

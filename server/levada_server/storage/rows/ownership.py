@@ -18,7 +18,7 @@ from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.dependencies import Belonging
@@ -161,6 +161,26 @@ class Guard:
             return False
         raise self._refusal(table, {above: key[own] for own, above in pairs}, foreign["owner"])
 
+    async def count_others(self, connection: Connection, table: Table, *, lock: bool) -> list[tuple[str | None, int]]:
+        """Count the rows of a table that do not belong to the caller's teams, by team.
+
+        Args:
+            connection: The connection.
+            table: The table.
+            lock: Whether there are to be no further ones until the end of the transaction.
+        """
+        if lock:
+            await self._lock(connection, table)
+        own = [(name, name) for name in table.heading.primary_key]
+        text = fill(
+            _SQL["others"],
+            table=qualified(table.name),
+            owning=qualified(self.belonging.table.name),
+            owner=quote_name(self.attribute),
+            same=_same(own if self.names_teams(table) else self.belonging.columns),
+        )
+        return [(row["owner"], row["count"]) for row in await connection.fetch(text, list(self.teams))]
+
     def _first_foreign(self, table: Table, rows: str, pairs: Sequence[tuple[str, str]], before: int) -> str:
         """Write the first row whose owning row belongs to others, or, if that might be hidden, is not there."""
         conceal = self.belonging.ownership.hidden and not self.names_teams(table)
@@ -170,12 +190,12 @@ class Guard:
             join="LEFT JOIN" if conceal else "JOIN",
             owning=qualified(self.belonging.table.name),
             owner=quote_name(self.attribute),
-            same=" AND ".join(f"t.{quote_name(above)} = r.{quote_name(own)}" for own, above in pairs) or "TRUE",
+            same=_same(pairs),
             place=str(before + 1),
         )
 
     async def _lock(self, connection: Connection, table: Table) -> None:
-        """Let nobody insert a row that would be replaced after the look at the existing rows."""
+        """Let nobody insert or change a row after the look at the existing rows."""
         await connection.execute(fill(_SQL["lock_against_inserts"], table=qualified(table.name)))
 
     def marked(self, table: Table, columns: Columns) -> Columns:
@@ -230,3 +250,8 @@ class Guard:
             table=table.name,
             parent=owning,
         )
+
+
+def _same(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write the condition under which a row `t` is the owning row of a row `r`."""
+    return " AND ".join(f"t.{quote_name(above)} = r.{quote_name(own)}" for own, above in pairs) or "TRUE"
