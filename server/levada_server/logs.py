@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from textwrap import indent
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,7 @@ LogFormat: TypeAlias = Literal["text", "json"]
 
 _CALL: ContextVar[tuple[int, str] | None] = ContextVar("levada_logged_call", default=None)
 _STREAM: ContextVar[int | None] = ContextVar("levada_logged_stream", default=None)
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _NUMBERS = count(1)
 """Counts the calls of this process; together with its id they identify a call."""
 
@@ -58,8 +61,16 @@ def call_id() -> str | None:
     return None if call is None else f"{os.getpid()}-{call[0]}"
 
 
+def _escaped(text: str) -> str:
+    """Spell what a terminal would obey, or what turns a line's direction, as JSON does; users' texts are logged."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 class TextLines(logging.Formatter):
-    """Lines for people; within a call, the id of the call ends the line."""
+    """Lines for people; within a call, the id of the call ends the line.
+
+    A message is one line, and further lines of a stack are indented, so that no text looks like a line of its own.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s%(call)s")
@@ -68,7 +79,16 @@ class TextLines(logging.Formatter):
         """Format a record."""
         id_ = call_id()
         record.call = "" if id_ is None else f" (call {id_})"
-        return super().format(record)
+        return _escaped(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Write the line of a record."""
+        record.message = record.message.replace("\n", "\\n")
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401  # as the base class has it
+        """Write a stack."""
+        return indent(super().formatException(ei), "  ")
 
 
 class JsonLines(logging.Formatter):
@@ -93,4 +113,4 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "details", {})
         if record.exc_info:
             line["stack"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _escaped(json.dumps(line, default=str, ensure_ascii=False))

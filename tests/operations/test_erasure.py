@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
+from levada_api.v1 import relation_pb2 as pb
+from levada_api.v1 import schema_pb2, value_pb2
 from levada_server.errors import LeaseLost, PermissionDenied, PlanChanged, UnknownJob
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import PartIntegrity, TableName, Tier
-from levada_server.operations import deletes, erasure, users
+from levada_server.operations import deletes, erasure, jobs, recordings, users
 from levada_server.operations.completion import results
-from levada_server.operations.objects import collection, registration
+from levada_server.operations.forgetting import ErasedKeys
+from levada_server.operations.make_contract import Repeatable
+from levada_server.operations.objects import collection, objects, registration
 from levada_server.operations.objects.objects import Target
-from levada_server.permissions.roles import Role
-from levada_server.query.algebra import Equalities, Restrict, TableOperand
+from levada_server.operations.staleness import compare_inputs
+from levada_server.permissions.roles import Action, Role
+from levada_server.query.algebra import Equalities, Restrict, StalenessOperand, TableOperand
+from tests.operations.test_staleness import CODE, complete, read
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.objects import collect, get, put, states, stored_files
@@ -79,6 +89,16 @@ async def everything(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str
         rows = await connection.fetch(f"SELECT t::text FROM {name} AS t")  # noqa: S608  # quoted by PostgreSQL
         found[name] = "\n".join(row[0] for row in rows)
     return found
+
+
+def plain(text: str) -> str:
+    """Return a text with all that base64 and hexadecimal digits in it say."""
+    said = [text]
+    for word in re.findall(r"[\w+/=-]{8,}", text):
+        for decode in (base64.b64decode, base64.urlsafe_b64decode, bytes.fromhex):
+            with suppress(ValueError):
+                said.append(decode(word.removeprefix("x")).decode(errors="replace"))
+    return "\n".join(said) + ("" if len(said) == 1 else plain("\n".join(said[1:])))
 
 
 async def test_nothing_of_a_subject_is_left_in_database_or_stores(
@@ -157,3 +177,83 @@ async def test_an_object_whose_store_fails_is_reported_and_removed_by_the_next_c
     assert (await states(lab)).count("doomed") == 4
     assert (await collect(lab)).deleted_count == 4
     assert not [file for file in stored_files(store_folders) if f"of {SUBJECT}".encode() in file.read_bytes()]
+
+
+def reading(subject: str, *, text: bool = False) -> pb.Relation:
+    """Return a relation that restricts subjects by a mapping or by a text."""
+    entry = value_pb2.AttributeValue(name="subject", value=value_pb2.Value(text=subject))
+    condition = pb.Condition(mapping=pb.Mapping(entries=[entry]))
+    if text:
+        condition = pb.Condition(expression=pb.Expression(text=f"subject = '{subject}'"))
+    table = pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Subject"))
+    nodes = [pb.RelationNode(table=table), pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))]
+    return pb.Relation(nodes=nodes, conditions=[condition])
+
+
+async def states_of(lab: Engine) -> list[tuple[object, object]]:
+    """Return which results of `Summary` are stale."""
+    view = await lab.gate.open(ME)
+    relation = StalenessOperand(named("Summary"), ((named("Summary"), CODE),))
+    await compare_inputs(lab, view, relation)
+    rows = await (await view.query(Action.FETCH, relation)).rows(lab.scope)
+    return sorted((row["cohort"], row["state"]) for row in rows)
+
+
+async def test_reads_of_a_subject_are_forgotten_wherever_they_are_kept(
+    lab: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    # Results about somebody else whose `make` read the subject, and recordings.
+    await make.make_table(lab, "Cohort", "cohort : int32\n")
+    await make.make_table(lab, "Summary", "-> Cohort\n---\ncount : int32\n", Tier.COMPUTED)
+    await make.insert(lab, "Cohort", [{"cohort": number} for number in range(4)])
+    await make.refresh(lab, "Summary")
+    reads = [reading(SUBJECT), reading(OTHER), reading(SUBJECT, text=True), reading(OTHER, text=True)]
+    leases = await make.reserve(lab, await make.make_session(lab), "Summary", 4)
+    for lease in sorted(leases, key=lambda lease: str(lease.key)):
+        message = reads[int(str(dict(lease.key)["cohort"]))]
+        await complete(lab, lease, await read(lab, lease, message), {"count": 1})
+    await recordings.create(lab, ME, "paper")
+    for message in reads:
+        repeatable = Repeatable(message.SerializeToString(deterministic=True), "count")
+        relation = lab.gate.decode_relation(repeatable.relation)
+        await (await recordings.begin_kept_read(lab, ME, ["paper"], relation, repeatable)).keep(lab, "1")
+    # An upload that did not end, an object that no row names yet, and a lease that was cancelled.
+    await make.make_table(lab, "Trace", "-> Scan\n---\nsignal = null : <object@main>\n")
+    target = Target(named("Trace"), "signal")
+    for name in (SUBJECT, OTHER):
+        key = {"subject": name, "scan": 0}
+        await objects.stage(lab, ME, target, key=key, file_name="a.bin", folder=False, hash_="")
+    await make.reserve(lab, await make.make_session(lab), "Stat", 6)
+    assert await jobs.cancel(lab, ME, named("Stat"), None) == 6
+
+    before = {name for name, text in (await everything(connection)).items() if SUBJECT in plain(text)}
+    kept = {"levada.read_shape", "levada.recorded_read", "levada.object", "levada.cancelled_lease"}
+    assert kept < before
+    assert await states_of(lab) == [(number, "fresh") for number in range(4)]
+    await erase(lab)
+    assert [name for name, text in (await everything(connection)).items() if SUBJECT in plain(text)] == []
+    # The results are out of date; everything about the other subject is as it was, and can still be compared.
+    assert await states_of(lab) == [(0, "stale"), (1, "fresh"), (2, "stale"), (3, "fresh")]
+    left = await recordings.listed_reads(lab, ME, "paper", after=0, limit=10)
+    assert [read.relation for read in left] == [
+        message.SerializeToString(deterministic=True) for message in reads[1::2]
+    ]
+    assert await connection.fetchval("SELECT count(*) FROM levada.object WHERE state = 'uploading'") == 1
+    assert await connection.fetchval("SELECT count(*) FROM levada.cancelled_lease") == 3
+    await make.insert(lab, "Subject", [{"subject": OTHER + "x"}])
+    assert [state for _, state in await states_of(lab)] == ["stale", "fresh", "stale", "fresh"]
+
+
+def test_a_read_mentions_a_key_if_it_has_all_of_it_under_its_names() -> None:
+    keys = ErasedKeys([{"subject", "participant"}, {"scan"}], [("a", 1), ("b", 2), ("", 0)])
+    for said, expected in (
+        ([("subject", "a"), ("scan", 1)], True),
+        ([("participant", "b"), ("scan", Decimal("2.0"))], True),
+        ([(None, "a"), (None, "1")], True),
+        ([("subject", "a")], False),
+        ([("subject", "a"), ("scan", 2)], False),
+        ([("name", "a"), ("scan", 1)], False),
+        ([("subject", None), ("scan", 1)], False),
+        ([], False),
+    ):
+        assert keys.among(said) is expected, said

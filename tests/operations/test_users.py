@@ -42,6 +42,7 @@ from levada_server.operations import (
     schemas,
     users,
 )
+from levada_server.operations.access.gate import Gate
 from levada_server.operations.caller import Caller
 from levada_server.operations.completion import results
 from levada_server.operations.inserts import InsertOptions
@@ -49,7 +50,11 @@ from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, Role
 from levada_server.query.algebra import Equalities, Match, Restrict, TableOperand
 from levada_server.query.ddl import job_table_name
+from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.dispatch import request_named
+from levada_server.storage.catalog.cache import CatalogCache
+from levada_server.storage.permissions.cache import PermissionsCache
+from levada_server.storage.postgres.database import Database
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -675,6 +680,34 @@ async def test_what_a_caller_sees_is_kept_for_a_token_and_not_longer_than_the_ca
     await make.make_table(lab, "Other", "other : int32\n")
     gc.collect()
     assert catalog() is None, "a catalog of before stays because somebody has seen it"
+
+
+async def test_a_new_schema_has_no_grants_of_one_that_was_dropped_under_its_name(lab: Engine) -> None:
+    await user(lab, "ann", (Role.EDITOR, "lab"), (Role.OWNER, "lab.Subject"))
+    scoped = await calling(lab, "ann", scopes=[(Role.EDITOR, named(""))])
+    ann = await calling(lab, "ann")
+    assert isinstance(lab.scope, Database)
+    known = PermissionsCache(lab.scope)
+    await known.read()
+    elsewhere = Gate(CatalogCache(lab.scope), known, stored_relation)  # as of another server
+    assert "lab" in (await elsewhere.open(ann)).seen.schemas
+    await schemas.drop_schema(lab, ME, "lab")
+    await schemas.create_schema(lab, ME, "lab", allow_existing=False)
+    await make.make_table(lab, "Subject", "subject : int32\n")
+    version = await lab.gate.version()
+    for gate in (lab.gate, elsewhere):
+        for caller in (ann, scoped):
+            view = await gate.open(replace(caller, catalog_version=version))
+            assert named("Subject") in view.catalog.tables
+            assert not view.seen.schemas
+    # Nor while the schema is locked for a declaration.
+    await users.grant_role(lab, ME, "ann", Role.EDITOR, named(""))
+    await known.read()
+    before = await elsewhere.open(ann)
+    await schemas.drop_schema(lab, ME, "lab")
+    await schemas.create_schema(lab, ME, "lab", allow_existing=False)
+    async with lab.scope.transaction() as connection:
+        assert not (await elsewhere.lock(connection, ann, before)).seen.schemas
 
 
 async def test_the_owner_of_a_renamed_schema_sees_it_at_once(engine: Engine) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+from levada_api.v1 import access_service_pb2 as access
 from levada_api.v1 import job_service_pb2 as job
 from levada_api.v1 import object_service_pb2 as obj
 from levada_api.v1 import query_service_pb2 as query
@@ -295,6 +297,46 @@ async def test_disabling_a_user_ends_streams_and_leases(
     reserve = job.ReserveJobsRequest(worker_session=begun_session.worker_session, names=[lab.name("Stat")])
     _, (reserved,) = await outcome(channel, BY_NAME["ReserveJobs"], reserve, others["ben"])
     assert reserved.leases[0].job_id in {lease.job_id for lease in lab.leases}
+
+
+async def test_a_call_that_waits_ends_with_its_token(
+    lab: Lab, server: tuple[RpcServer, grpc.aio.Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rpc_server, channel = server
+    waiting = asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(lab.engine.lookout, "wait", wait)
+    await jobs.ignore(lab.engine, ME, TableName(SCHEMA, "Stat"), None)
+    request = job.ReserveJobsRequest(worker_session=str(lab.worker_session), names=[lab.name("Stat")])
+    request.wait_duration.FromTimedelta(timedelta(seconds=30))
+    call = asyncio.create_task(outcome(channel, BY_NAME["ReserveJobs"], request, lab.secret))
+    await waiting.wait()
+    rpc_server.dispatcher.end_refused()
+    assert not call.done()
+    await users.revoke_tokens(lab.engine, ME, user="ann", id_=None, everybody=False)
+    rpc_server.dispatcher.end_refused()  # as every second
+    assert code_of((await call)[0]) == "UNAUTHENTICATED"
+
+
+async def test_a_token_that_revokes_itself_is_answered(
+    lab: Lab, server: tuple[RpcServer, grpc.aio.Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rpc_server, channel = server
+    read = lab.engine.gate.permissions.read
+
+    async def read_and_look() -> None:
+        await read()
+        rpc_server.dispatcher.end_refused()  # as every second, just before the answer
+
+    monkeypatch.setattr(lab.engine.gate.permissions, "read", read_and_look)
+    request = access.RevokeTokensRequest(id=str(lab.caller.identity.token_id))
+    status, (answer,) = await outcome(channel, BY_NAME["RevokeTokens"], request, lab.secret)
+    assert not status.code
+    assert answer.count == 1
 
 
 @pytest.mark.parametrize("loses", ["role", "token"])

@@ -101,7 +101,7 @@ def keyed_path(table: TableName, attribute: str, key: Iterable[tuple[str, object
     """Build the path of an object from the key of its row: people can find it, and it is unique."""
     path = f"{MANAGED_FOLDER}/object/{table.schema}/{table.stored}"
     for column, value in key:
-        folder = f"/{column}={_segment(str(value))}"
+        folder = f"/{column}={path_segment(str(value))}"
         if len(path) + len(folder) <= _MAX_FOLDERS:
             path += folder
     suffix = _SUFFIX.search(name)
@@ -118,7 +118,12 @@ def content_path(codec: str, hash_: str, id_: UUID) -> str:
     return "/".join([MANAGED_FOLDER, codec, hash_[:2], f"{hash_}-{id_.hex[:16]}"])
 
 
-def _segment(text: str) -> str:
+def key_in_path(path: str) -> list[tuple[str, str]]:
+    """Return the attributes of a key in a path of `keyed_path`, with their values as `path_segment` spells them."""
+    return [(column, value) for column, equals, value in (part.partition("=") for part in path.split("/")) if equals]
+
+
+def path_segment(text: str) -> str:
     """Spell a text with letters that every file system accepts."""
     return _PLAIN.sub(lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode(errors="replace")), text)[
         :_MAX_SEGMENT

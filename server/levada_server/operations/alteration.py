@@ -165,9 +165,7 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
         return summary.created.isoformat(), summary.table_count, summary.contract.value, summary.confidential
 
     async def work() -> SchemaSummary:
-        summary = (await _change(engine, caller, rename, recorded))[0]
-        await engine.gate.permissions.read()  # it has rights by the names of schemas
-        return summary
+        return (await _change(engine, caller, rename, recorded))[0]
 
     async def answer(recorded: tuple[str, int, str, bool]) -> SchemaSummary:
         created, table_count, contract, confidential = recorded

@@ -1,4 +1,4 @@
-"""Erase rows for good: with the rows that depend on them, their jobs, and the objects that no other row names."""
+"""Erase rows for good: with the rows that depend on them, their jobs, objects that no other row names, and reads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.model.table import TableName
 from levada_server.operations.deletes import chosen_rows
+from levada_server.operations.forgetting import erased_keys, forget
 from levada_server.operations.objects.collection import remove_doomed
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.permissions.roles import Action
@@ -48,6 +49,8 @@ async def erase(
 ) -> Erased:
     """Erase the entities of a relation and all rows that depend on them.
 
+    Reads of them that jobs and recordings keep are forgotten.
+
     An object that only these rows name is removed at once. A call that has claimed it for another row, and has not
     written that row yet, loses it: erased content must not survive by chance.
 
@@ -86,10 +89,12 @@ async def _erase(
         await object_rows.lock_named(connection, catalog.tables.values())
         await require_current(connection, catalog.basis(reached, with_children=True))
         await object_rows.find_named(connection, (catalog.tables[name] for name in reached), ERASED)
+        keys = await deletion.keys(connection, chosen)
         taken = await deletion.delete(connection, catalog, chosen, digest)
         view.admit_cascade(Action.ERASE, taken.counts, taken.others)
         await object_rows.find_named(connection, catalog.tables.values())
         doomed = await object_rows.doom_erased(connection)
+        doomed += await forget(engine, connection, catalog, erased_keys(catalog, chosen.table, reached, keys))
         counts = {str(name): count for name, count in taken.counts}
         entry = view.entry(chosen.table.name, sum(counts.values()), tables=counts, objects=len(doomed))
         content = [(name.schema, name.table, count) for name, count in taken.counts]

@@ -102,8 +102,6 @@ async def _create_schema(
             raise AlreadyExists(f"The schema `{name}` already exists.", schema=name)
         return _summary(view, existing[name]), False
     await engine.gate.replace(catalog)
-    if caller.identity.user_id is not None:
-        await engine.gate.permissions.read()
     return SchemaSummary(name, created, 0), True
 
 

@@ -151,6 +151,8 @@ async def _repeat(
     engine: Engine, catalog: Catalog, shape: _Shape, reads: dict[tuple[str, ...], set[str]]
 ) -> dict[tuple[str, ...], str]:
     """Repeat reads of one shape; return the digest of each by its values, empty if it cannot be repeated any more."""
+    if not shape.relation:  # it was erased
+        return dict.fromkeys(reads, "")
     asked = {values: shape.asked(engine, values) for values in reads}
     try:
         query = await shape.compiled(catalog, await next(iter(asked.values())).parametrised())

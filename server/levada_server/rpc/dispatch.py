@@ -232,7 +232,7 @@ class Dispatcher(grpc.GenericRpcHandler):
             for method in METHODS.values()
         }
         self._engine_of = lru_cache(MAX_ENGINES)(self._made_engine)
-        self._streams: dict[Call, RunningCall] = {}
+        self._runs: dict[Call, RunningCall] = {}
         self._turns = Turns()
         self._pauses = Pauses()
         self._unknown = self._refusal("This server has no such method.")
@@ -351,13 +351,15 @@ class Dispatcher(grpc.GenericRpcHandler):
             return answered.SerializeToString()
 
         async def pieces(asked: object, call: Call) -> bytes:
-            with self._streaming(call):
+            with self._running(call):
                 await self.serve(method, asked, call)
             return b""  # they are sent
 
         async def one(_: object, context: Context) -> bytes:
             async def work(call: Call) -> bytes:
-                return await answer(await self._only(request, context, call), call)
+                asked = await self._only(request, context, call)
+                with self._running(call):
+                    return await answer(asked, call)
 
             return await self._watched(method, context, work)
 
@@ -371,7 +373,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
         async def gathered(_: object, context: Context) -> bytes:
             async def work(call: Call) -> bytes:
-                with self._streaming(call):
+                with self._running(call):
                     return await answer(self._all_decoded(request, context, call), call)
 
             return await self._watched(method, context, work)
@@ -393,14 +395,14 @@ class Dispatcher(grpc.GenericRpcHandler):
         return _Served(method, behaviour, request, handler)
 
     @contextmanager
-    def _streaming(self, call: Call) -> Iterator[None]:
-        """Let a call be ended while its caller may stream; it may take hours."""
+    def _running(self, call: Call) -> Iterator[None]:
+        """Let a call be ended while it runs, which may take hours."""
         with can_be_ended() as running:
-            self._streams[call] = running
+            self._runs[call] = running
             try:
                 yield
             finally:
-                del self._streams[call]
+                del self._runs[call]
 
     @contextmanager
     def _noticing_who_leaves(self, method: Method, call: Call) -> Iterator[None]:
@@ -413,9 +415,16 @@ class Dispatcher(grpc.GenericRpcHandler):
             raise
 
     def end_refused(self) -> None:
-        """End the streams of callers whose user was disabled, or whose token was revoked or has expired."""
+        """End the calls of callers whose user was disabled, or whose token was revoked or has expired.
+
+        A call of one request and one answer that has recorded its change is left alone: only the answer is missing,
+        which may be that of the revocation.
+        """
         now = dt.datetime.now(dt.UTC)
-        for call, running in tuple(self._streams.items()):
+        for call, running in tuple(self._runs.items()):
+            method = self._served[call.path].method
+            if call.caller.traces.changed is not None and not (method.request_streaming or method.response_streaming):
+                continue
             try:
                 self._engine.gate.permissions.current.check(call.caller.identity, now)
             except Unauthenticated as error:
@@ -423,7 +432,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     def end_endless(self) -> None:
         """End the calls that would answer for ever, because the server stops."""
-        for call, running in tuple(self._streams.items()):
+        for call, running in tuple(self._runs.items()):
             if self._served[call.path].method.endless:
                 running.end(Unavailable("The server is stopping; ask again."))
 

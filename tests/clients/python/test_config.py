@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
 from pathlib import Path
 
@@ -43,6 +44,22 @@ def test_the_files_and_variables_of_datajoint_are_read(folder: Path, monkeypatch
         config.adopt()
     assert (config["display.limit"], config["safemode"], config["custom"]) == (7, False, {"a": 1})
     assert config["database.user"] == "ann"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
+def test_files_of_a_folder_in_which_others_write_are_left_out(folder: Path) -> None:
+    for name in ("dj_local_conf.json", "datajoint.json"):
+        (folder / name).write_text('{"stores": {"raw": {"location": "/"}}, "database.host": "elsewhere"}')
+    folder.chmod(0o777)
+    config = Config()
+    with pytest.warns(lv.LevadaWarning, match=r"\.json is not used, .* run `chmod go-w ") as told:
+        config.adopt()
+    assert len(told) == 2
+    assert (config["stores"], config["database.host"]) == ({}, None)
+    folder.chmod(0o755)
+    with pytest.warns(lv.LevadaWarning, match="have no effect here"):
+        config.adopt()
+    assert config["stores"] == {"raw": {"location": "/"}}
 
 
 def test_a_damaged_file_is_left_out_with_a_warning(folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada._base.display import Cell, Column, Table
 from levada._base.errors import InvalidRequest, warn
+from levada._base.folders import is_ours_alone, warn_of_others
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -130,7 +131,8 @@ class Config(MutableMapping[str, Any]):
     prefers, or else `"light"` or `"dark"`.
 
     DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `datajoint.json` and
-    `dj_local_conf.json` in the working folder, then `DJ_*`. Settings that have no effect here are kept, with a warning.
+    `dj_local_conf.json` in the working folder, unless others can write there, then `DJ_*`. Settings that have no effect
+    here are kept, with a warning.
     """
 
     def __init__(self) -> None:
@@ -240,7 +242,7 @@ class Config(MutableMapping[str, Any]):
         """Load the settings from DataJoint's files and variables, with one warning for all that have no effect here."""
         found: dict[str, Any] = {}
         ignored = os.environ.get("DJ_IGNORE_CONFIG_FILE", "").lower() in ("1", "true", "yes", "on")
-        for file in () if ignored else (GLOBAL_FILE, _PROJECT_FILE, LOCAL_FILE):
+        for file in () if ignored else (GLOBAL_FILE, *_files_here()):
             try:
                 found |= _read(file.expanduser())
             except FileNotFoundError:
@@ -258,7 +260,7 @@ class Config(MutableMapping[str, Any]):
         """Return the database host in the settings, and the setting that names it; None if none does."""
         if host := os.environ.get("DJ_HOST"):
             return host, "The environment variable DJ_HOST"
-        for file in (LOCAL_FILE, _PROJECT_FILE):
+        for file in (LOCAL_FILE, _PROJECT_FILE):  # whoever wrote it: all that it does is an error
             if file.is_file() and (host := _read(file).get("database.host")):
                 return host, str(file)
         if host := self._values["database.host"]:
@@ -331,6 +333,21 @@ def _read(file: Path) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise InvalidRequest(f"{file} does not contain a JSON object of settings.")
     return dict(_flat(content))
+
+
+def _files_here() -> tuple[Path, ...]:
+    """Return DataJoint's files of the working folder; none, with a warning, if others can put files there."""
+    files = _PROJECT_FILE, LOCAL_FILE
+    try:
+        here = Path.cwd()
+        if is_ours_alone(here):
+            return files
+    except OSError:  # the folder is gone
+        return ()
+    for file in files:
+        if file.is_file():
+            warn_of_others(here / file)
+    return ()
 
 
 def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

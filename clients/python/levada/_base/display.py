@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Protocol
 
-from levada._base.text import printable
+from levada._base.text import markup, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,8 +99,8 @@ class Table:
         """Write it as a table that scrolls if it is wide."""
         head = "".join(map(_head, self.columns))
         body = "".join("<tr>" + "".join(map(_cell, row, self.columns)) + "</tr>" for row in self.rows)
-        about = [f"<b>{escape(self.name)}</b>"] if self.name else []
-        about += [escape(part) for part in self.about if part]
+        about = [f"<b>{markup(self.name)}</b>"] if self.name else []
+        about += [markup(part) for part in self.about if part]
         caption = f'<caption style="{_CAPTION}">{" · ".join(about)}</caption>' if about else ""
         return (
             f'<div class="levada-preview" style="overflow-x:auto"><table style="{_TABLE}">{caption}'
@@ -125,7 +124,7 @@ def is_shown_alone(printer: Printer) -> bool:
 
 def html_line(text: str) -> str:
     """Write a dim text, in letters of one width: an error has a mark below its place."""
-    return f'<pre style="margin:0;opacity:.75;white-space:pre-wrap">{escape(text)}</pre>'
+    return f'<pre style="margin:0;opacity:.75;white-space:pre-wrap">{markup(text)}</pre>'
 
 
 class _TextColumn:
@@ -134,7 +133,7 @@ class _TextColumn:
     def __init__(self, column: Column, cells: Sequence[Cell]) -> None:
         self.name = column.name
         self._right = column.right
-        head = f"*{column.name}" if column.key else column.name
+        head = printable(f"*{column.name}" if column.key else column.name)
         self._lines = [head, "", *(printable(_as_text(cell)) for cell in cells)]
         self.longest = max(*map(len, self._lines), _NARROW)
         self.width = max(min(self.longest, column.width or self.longest), len(head), _NARROW)
@@ -165,12 +164,12 @@ def _as_text(cell: Cell) -> str:
 
 
 def _head(column: Column) -> str:
-    name = escape(column.name)
+    name = markup(column.name)
     if column.foreign:
         name = f"<i>{name}</i>"
     if column.key:
         name = f"<u>{name}</u>"
-    return f'<th style="{_CELL}{_side(column)}" title="{escape(column.hover)}">{name}</th>'
+    return f'<th style="{_CELL}{_side(column)}" title="{markup(column.hover)}">{name}</th>'
 
 
 def _cell(cell: Cell, column: Column) -> str:
@@ -178,12 +177,12 @@ def _cell(cell: Cell, column: Column) -> str:
     if text is None:
         return f'<td style="{style}"><span style="{_DIM}">{NULL}</span></td>'
     if cell.picture:
-        return f'<td style="{style}">{cell.picture}<br><span style="{_LABEL}">{escape(text)}</span></td>'
+        return f'<td style="{style}">{cell.picture}<br><span style="{_LABEL}">{markup(text)}</span></td>'
     if cell.dim:
-        return f'<td style="{style}"><span style="{_DIM}">{escape(text)}</span></td>'
+        return f'<td style="{style}"><span style="{_DIM}">{markup(text)}</span></td>'
     if column.width is None:
-        return f'<td style="{style}">{escape(text)}</td>'
-    return f'<td style="{style}{_LONG}" title="{escape(_cut(text, _MAX_HOVER))}">{escape(_cut(text, _MAX_CELL))}</td>'
+        return f'<td style="{style}">{markup(text)}</td>'
+    return f'<td style="{style}{_LONG}" title="{markup(_cut(text, _MAX_HOVER))}">{markup(_cut(text, _MAX_CELL))}</td>'
 
 
 def _side(column: Column) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from levada._base.text import in_notebook, printable, size_text
+from levada._base.text import in_notebook, markup, printable, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -106,8 +105,8 @@ class Progress:
         failed = f' · <b style="color:#d33">{self._failed} failed</b>' if self._failed else ""
         words = [self._count(), *self._times()]
         return (
-            f'<div style="font-size:90%">{escape(self._title)} <progress{share} style="vertical-align:middle">'
-            f"</progress> {escape(words[0])}{failed}{''.join(f' · {escape(word)}' for word in words[1:])}</div>"
+            f'<div style="font-size:90%">{markup(self._title)} <progress{share} style="vertical-align:middle">'
+            f"</progress> {markup(words[0])}{failed}{''.join(f' · {markup(word)}' for word in words[1:])}</div>"
         )
 
     def _show(self) -> None:

@@ -6,6 +6,7 @@ import difflib
 import re
 import sys
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
@@ -20,13 +21,18 @@ _SHOWN = 80
 """The most characters of a value in a message."""
 
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Characters that move a terminal's cursor, change its state, or turn the direction of what is read."""
 
 
 def printable(text: str) -> str:
     """Replace what a terminal would obey in the text of others by `�`; tabs and ends of lines stay."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def markup(text: str) -> str:
+    """Write the text of others as HTML or SVG, without characters that turn the direction of what is read."""
+    return escape(printable(text))
 
 
 def in_notebook() -> bool:

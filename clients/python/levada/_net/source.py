@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.config import config
-from levada._base.errors import InvalidRequest, warn
+from levada._base.errors import InvalidRequest
+from levada._base.folders import is_ours, is_ours_alone, warn_of_others
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,13 +53,13 @@ def find_source() -> Source:
         if (file := folder / _SETTINGS_FILE).is_file():
             return _read_settings(file)
     _refuse_datajoint_settings()
-    if (data := here / _DATA_FOLDER).is_dir() and not _is_ours(data):
+    if (data := here / _DATA_FOLDER).is_dir() and not is_ours(data):
         raise InvalidRequest(
             f"{data} belongs to another user, and so does the local server that uses it. Work in a folder of your "
             'own, or name a server: set LEVADA_URL, or call levada.connect("host:port").'
         )
     for folder in (here, *folders):
-        if (data := folder / _DATA_FOLDER).is_dir() and _is_ours(data):
+        if (data := folder / _DATA_FOLDER).is_dir() and is_ours(data):
             return Source(None, data_folder=data, found_in=str(data))
     return Source(None, data_folder=here / _DATA_FOLDER)
 
@@ -75,19 +75,11 @@ def other_host(host: str, where: str) -> InvalidRequest:
 def _own_folders(here: Path) -> Iterator[Path]:
     """Yield a folder and those above it, up to the first in which others could put a file."""
     for folder in (here, *here.parents):
-        if not _is_ours(folder) or _others_write(folder):
+        if not is_ours_alone(folder):
             if (file := folder / _SETTINGS_FILE).is_file():
-                warn(f"{file} is not used, because others can write in its folder; run `chmod go-w {folder}`.")
+                warn_of_others(file)
             return
         yield folder
-
-
-def _is_ours(folder: Path) -> bool:
-    return os.name == "nt" or folder.stat().st_uid == os.geteuid()
-
-
-def _others_write(folder: Path) -> bool:
-    return os.name != "nt" and bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _read_settings(file: Path) -> Source:

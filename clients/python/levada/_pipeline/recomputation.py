@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow as pa
 from levada._base.errors import InvalidRequest, LevadaError
 from levada._base.installation import needing
 from levada._base.names import full_name
-from levada._base.text import shown, text_of
+from levada._base.text import markup, shown, text_of
 from levada._jobs import job_calls
 from levada._jobs.code_version import look_again
 from levada._jobs.completion import CompletedJob, job_messages
@@ -154,7 +153,7 @@ class Recomputation:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f'<td style="{_CELL}">{escape(text)}</td>' for text in line) + "</tr>"
+            "<tr>" + "".join(f'<td style="{_CELL}">{markup(text)}</td>' for text in line) + "</tr>"
             for line in self._lines()
         )
         head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("row", "attribute", "stored", "computed"))
@@ -162,12 +161,12 @@ class Recomputation:
         more = len(self.differences) - _SHOWN
         rest = f"<p>and {more} more differences</p>" if more > 0 else ""
         failed = "".join(
-            f"<p>failed ({escape(str(key))}): {escape(text_of(error))}</p>" for key, error in self.errors[:_SHOWN]
+            f"<p>failed ({markup(str(key))}): {markup(text_of(error))}</p>" for key, error in self.errors[:_SHOWN]
         )
         left = (
             "" if self._confirmed or not self._jobs else "<p>Nothing is replaced yet: <code>confirm()</code> does.</p>"
         )
-        return f"<div><p>{escape(self._summary())}</p>{table}{rest}{failed}{left}</div>"
+        return f"<div><p>{markup(self._summary())}</p>{table}{rest}{failed}{left}</div>"
 
 
 def recompute(

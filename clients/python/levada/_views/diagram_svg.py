@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from levada._base.text import markup
 from levada._views.diagram_colours import DARK, LIGHT
 from levada._views.diagram_shapes import Curve, Rectangle
 
@@ -61,7 +61,7 @@ def _rules(used: set[str], colours: dict[str, str]) -> list[str]:
 
 def _group(group: Group, colours: dict[str, str]) -> str:
     shapes = "".join(_shape(shape, colours) for shape in group.shapes)
-    title = f"<title>{escape(group.title)}</title>" if group.title else ""
+    title = f"<title>{markup(group.title)}</title>" if group.title else ""
     return f"<g>{title}{shapes}</g>" if len(group.shapes) > 1 or title else shapes
 
 
@@ -104,5 +104,5 @@ def _text(shape: Text, colours: dict[str, str]) -> str:
     attributes += ' text-decoration="underline"' if shape.underlined else ""
     return (
         f'<text class="{shape.colour}-fill" x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size:g}" '
-        f'fill="{colours[shape.colour]}"{attributes}>{escape(shape.text)}</text>'
+        f'fill="{colours[shape.colour]}"{attributes}>{markup(shape.text)}</text>'
     )

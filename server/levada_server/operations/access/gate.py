@@ -471,6 +471,8 @@ class Gate:
         self, cache: CatalogCache, permissions: PermissionsCache, decode_relation: Callable[[bytes], Relation]
     ) -> None:
         self._cache = cache
+        # Grants name schemas: one of a schema that was dropped must not hold for another one of its name.
+        cache.precede(permissions.catch_up)
         self.permissions = permissions
         self.decode_relation = decode_relation
         self.plans = Plans()
@@ -494,7 +496,10 @@ class Gate:
             caller: The caller.
             known: A view opened before; if nobody has changed the catalog since, it is not read again.
         """
-        return self.view(caller, await lock_catalog(connection, None if known is None else known.catalog))
+        catalog = await lock_catalog(connection, None if known is None else known.catalog)
+        if known is None or catalog.version != known.catalog.version + 1:
+            await self.permissions.catch_up()
+        return self.view(caller, catalog)
 
     def view(self, caller: Caller, catalog: Catalog) -> View:
         """Return a view of a catalog that a transaction has changed but not committed."""

@@ -24,6 +24,21 @@ if TYPE_CHECKING:
 _KEY_BYTES = 16
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _NOTHING_READ = Inputs("[]")
+_EMPTY = {
+    "boolean": value_pb2.Value(boolean=False),
+    "integer": value_pb2.Value(integer=0),
+    "big_integer": value_pb2.Value(big_integer="0"),
+    "float": value_pb2.Value(float=0.0),
+    "text": value_pb2.Value(text=""),
+    "binary": value_pb2.Value(binary=b""),
+    "decimal": value_pb2.Value(decimal="0"),
+    "uuid": value_pb2.Value(uuid=bytes(16)),
+    "date": value_pb2.Value(date=0),
+    "time": value_pb2.Value(time=0),
+    "duration": value_pb2.Value(duration=0),
+    "timestamp": value_pb2.Value(timestamp=value_pb2.Timestamp()),
+}
+"""A value of each kind of parameters."""
 
 
 def stored_inputs(receipts: Collection[Receipt]) -> Inputs:
@@ -37,10 +52,10 @@ def stored_inputs(receipts: Collection[Receipt]) -> Inputs:
     tables: set[int] = set()
     stored = []
     for relation, kind, digest, names, of_tables, insight in reads:
-        bare, values = _split(relation)
+        bare, values, without_values = _split(relation)
         rest = [kind, names, of_tables, insight]
         key = hashlib.blake2b(bare + _JSON.encode(rest).encode(), digest_size=_KEY_BYTES).hexdigest()
-        shapes[key] = _JSON.encode([base64.b64encode(relation).decode(), *rest])
+        shapes[key] = _JSON.encode([base64.b64encode(without_values).decode(), *rest])
         tables.update(id_ for _, id_ in of_tables)
         stored.append([key, values, digest])
     return Inputs(_JSON.encode(stored), tuple(sorted(tables)), shapes)
@@ -51,17 +66,24 @@ def _hashable(inputs: Iterable[Input]) -> Iterator[tuple]:  # type: ignore[type-
         yield read.relation, read.kind, read.digest, read.names, tuple(sorted(read.tables.items())), read.insight
 
 
-def _split(relation: bytes) -> tuple[bytes, list[str]]:
-    """Return what a relation shares with others that differ in values only, and its values."""
+def _split(relation: bytes) -> tuple[bytes, list[str], bytes]:
+    """Return what identifies relations that differ in values only, the values, and one of these without its values.
+
+    The last is kept for all of them, so nobody's key may be in it.
+    """
     if len(relation) > MAX_BYTES:
-        return relation, []
+        return relation, [], relation
     message = pb.Relation.FromString(relation)
     values, kinds = [], []
-    for value in parameters_of(message):
+    places = parameters_of(message)
+    for value in places:
         values.append(base64.b64encode(value.SerializeToString()).decode())
         kinds.append(str(value.WhichOneof("kind")))
         value.Clear()
-    return message.SerializeToString(deterministic=True) + _JSON.encode(kinds).encode(), values
+    bare = message.SerializeToString(deterministic=True) + _JSON.encode(kinds).encode()
+    for value, kind in zip(places, kinds, strict=True):
+        value.CopyFrom(_EMPTY[kind])
+    return bare, values, message.SerializeToString(deterministic=True)
 
 
 def asked_again(relation: bytes, values: Sequence[str]) -> Asked:

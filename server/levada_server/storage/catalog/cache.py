@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from levada_server.storage.catalog.stored_catalog import read_catalog, read_version
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from levada_server.model.dependencies import Catalog
     from levada_server.storage.postgres.database import Database
 
@@ -24,6 +26,11 @@ class CatalogCache:
         self._catalog: Catalog | None = None
         self._highest_asked = 0
         self._reading = asyncio.Lock()
+        self._before_newer: Callable[[], Awaitable[object]] | None = None
+
+    def precede(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do some work before a newer catalog is used, each time."""
+        self._before_newer = work
 
     async def current(self, at_least: int = 0) -> Catalog:
         """Return the catalog, read again if it is older than a version that a client has seen."""
@@ -65,8 +72,13 @@ class CatalogCache:
     async def replace(self, catalog: Catalog) -> None:
         """Use a catalog that was just read or written, unless this process has a newer one."""
         await asyncio.to_thread(catalog.prepare)
-        if self._catalog is None or catalog.version > self._catalog.version:
+        if self._before_newer is not None and self._is_newer(catalog):
+            await self._before_newer()
+        if self._is_newer(catalog):
             self._catalog = catalog
+
+    def _is_newer(self, catalog: Catalog) -> bool:
+        return self._catalog is None or catalog.version > self._catalog.version
 
     async def replace_altered(self, catalog: Catalog) -> None:
         """Use a catalog whose tables were altered, and drop the statement plans made for them."""

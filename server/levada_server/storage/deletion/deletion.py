@@ -12,14 +12,18 @@ import asyncpg
 
 from levada_server.errors import Conflict
 from levada_server.model.table import PartIntegrity
+from levada_server.query import sql
 from levada_server.storage.deletion.at_once import AtOnce
+from levada_server.storage.deletion.keys import key_of
 from levada_server.storage.deletion.step_by_step import StepByStep
+from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.storage.deletion.doomed import Chosen, Doomed
     from levada_server.storage.postgres.database import Connection
 
+_SQL = statements("deletion")
 MAX_TABLES_AT_ONCE = 32
 """The most tables of one statement; PostgreSQL takes long to plan more, even if few of them lose rows."""
 
@@ -61,6 +65,17 @@ async def delete(connection: Connection, catalog: Catalog, chosen: Chosen, diges
         raise Conflict(
             f"Entities of `{child}` that depend on these were inserted meanwhile; repeat.", child=child
         ) from error
+
+
+async def keys(connection: Connection, chosen: Chosen) -> list[tuple[object, ...]]:
+    """Return the primary keys of the chosen rows."""
+    inner = sql.render(chosen.rows)
+    statement = fill(_SQL["selected"], key=key_of(chosen.table, "t"), selected=inner.text)
+    return (
+        [tuple(row) for row in await connection.fetch(statement, *inner.values)]
+        if chosen.table.heading.primary_key
+        else []
+    )
 
 
 async def check_alone(connection: Connection, catalog: Catalog, chosen: Chosen) -> None:

@@ -105,3 +105,13 @@ async def read_reads(connection: Connection, id_: int, after: int, limit: int) -
 async def delete(connection: Connection, user_id: int | None, token_id: UUID | None, name: str) -> bool:
     """Delete a recording; return whether there was one."""
     return await connection.fetchval(_SQL["delete"], user_id, name, token_id) is not None
+
+
+async def read_relations(connection: Connection) -> list[tuple[int, bytes]]:
+    """Return the ids and the relations of all recorded reads, of all users."""
+    return [(row["id"], row["relation"]) for row in await connection.fetch(_SQL["read_relations"])]
+
+
+async def delete_reads(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete some recorded reads, whosever they are."""
+    await connection.execute(_SQL["delete_reads"], ids)

@@ -162,3 +162,13 @@ async def add_cancelled_leases(connection: Connection, leases: Iterable[tuple[UU
     """Record that leases were cancelled, by session and token."""
     sessions, tokens = zip(*leases, strict=True)
     await connection.execute(_SQL["add_cancelled_leases"], list(sessions), list(tokens))
+
+
+async def all_cancelled_leases(connection: Connection) -> list[str]:
+    """Return the tokens of the cancelled leases of all sessions."""
+    return [row["lease_token"] for row in await connection.fetch(_SQL["all_cancelled_leases"])]
+
+
+async def forget_cancelled_leases(connection: Connection, tokens: Sequence[str]) -> None:
+    """Forget that some leases were cancelled."""
+    await connection.execute(_SQL["forget_cancelled_leases"], tokens)

@@ -331,6 +331,19 @@ async def doom_erased(connection: Connection) -> list[tuple[Upload, int]]:
     return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_erased"])]
 
 
+async def unnamed_paths(connection: Connection) -> list[tuple[UUID, str]]:
+    """Return the ids and paths of uploads, and of objects that no row names, whose paths have keys.
+
+    Call `find_named` before.
+    """
+    return [(row["id"], row["path"]) for row in await connection.fetch(_SQL["unnamed_paths"])]
+
+
+async def doom_unnamed(connection: Connection, ids: Sequence[UUID]) -> list[tuple[Upload, int]]:
+    """Mark some uploads and unnamed objects as given up; return them with their bytes."""
+    return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_unnamed"], ids)]
+
+
 async def quarantine(connection: Connection) -> Counted:
     """Quarantine objects that no row names, and release objects that a row names; count those in quarantine now.
 

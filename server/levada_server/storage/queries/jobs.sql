@@ -41,6 +41,12 @@ WHERE id = $1 AND (user_id, token_id) IS NOT DISTINCT FROM ($2::bigint, $3::uuid
 -- name: cancelled_leases
 SELECT lease_token FROM levada.cancelled_lease WHERE session_id = ANY($1::uuid[]);
 
+-- name: all_cancelled_leases
+SELECT lease_token FROM levada.cancelled_lease;
+
+-- name: forget_cancelled_leases
+DELETE FROM levada.cancelled_lease WHERE lease_token = ANY($1::text[]);
+
 -- name: add_cancelled_leases
 -- Only of existing sessions; nobody else needs to know.
 INSERT INTO levada.cancelled_lease (session_id, lease_token)

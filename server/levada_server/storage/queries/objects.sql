@@ -259,6 +259,17 @@ WHERE o.state IN ('whole', 'quarantined') AND EXISTS (SELECT FROM pg_temp.erased
   AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id)
 RETURNING o.*;
 
+-- name: unnamed_paths
+-- Uploads, and objects that no row names, whose paths have keys.
+SELECT o.id, o.path FROM levada.object AS o
+WHERE o.state IN ('uploading', 'whole', 'quarantined') AND o.path LIKE '%=%' AND o.codec <> 'filepath'
+  AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id);
+
+-- name: doom_unnamed
+UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
+WHERE o.id = ANY($1::uuid[]) AND o.state IN ('uploading', 'whole', 'quarantined')
+RETURNING o.*;
+
 -- name: count_doomed
 SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM levada.object WHERE state = 'doomed';
 

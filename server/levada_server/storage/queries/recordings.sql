@@ -38,6 +38,12 @@ ON CONFLICT (recording_id, key) DO UPDATE
 SET digest = EXCLUDED.digest, last_time = clock_timestamp(), read_count = d.read_count + 1
 RETURNING d.recording_id;
 
+-- name: read_relations
+SELECT id, relation FROM levada.recorded_read;
+
+-- name: delete_reads
+DELETE FROM levada.recorded_read WHERE id = ANY($1::bigint[]);
+
 -- name: list_reads
 SELECT id, relation, kind, digest, first_time, last_time, read_count FROM levada.recorded_read
 WHERE recording_id = $1 AND id > $2 ORDER BY id LIMIT $3;

@@ -2,10 +2,27 @@
 -- In a fixed order, so that two sessions that add some of the same do not deadlock.
 INSERT INTO levada.read_shape (key, content)
 SELECT s.key, s.content::jsonb FROM unnest($1::text[], $2::text[]) AS s(key, content) ORDER BY s.key
-ON CONFLICT DO NOTHING;
+ON CONFLICT (key) DO UPDATE SET content = EXCLUDED.content WHERE levada.read_shape.content ->> 0 = '';
 
 -- name: read_shapes
 SELECT key, content::text FROM levada.read_shape WHERE key = ANY($1::text[]);
+
+-- name: read_all_shapes
+SELECT key, content::text FROM levada.read_shape;
+
+-- name: empty_shapes
+-- Processes remember which shapes are stored, so the row stays.
+UPDATE levada.read_shape SET content = jsonb_set(content, '{0}', '""') WHERE key = ANY($1::text[]);
+
+-- name: jobs_that_read
+-- The next jobs that read one of the tables $2.
+SELECT j._job_id, j._inputs::text AS inputs FROM {jobs} AS j
+WHERE j._job_id > $1 AND j._inputs IS NOT NULL AND j._input_tables && $2::bigint[] ORDER BY j._job_id LIMIT $3;
+
+-- name: forget_inputs
+UPDATE {jobs} AS j SET _inputs = NULL,
+    _changed = ARRAY(SELECT unnest(j._input_tables) INTERSECT SELECT unnest($2::bigint[]) ORDER BY 1)
+WHERE j._job_id = ANY($1::bigint[]);
 
 -- name: merge_changes
 -- Of the transactions that are over for everybody, only the last one of each table counts. Rows that others hold are
