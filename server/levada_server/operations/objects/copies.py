@@ -56,12 +56,14 @@ async def copy(
     Raises:
         UnknownStore: There is no such store.
         InvalidRequest: Both stores are the same.
+        PreconditionFailed: The other store belongs to another database.
     """
     engine.gate.admit_administrator(caller, "copy objects")
     names = engine.objects.store(source).name, engine.objects.store(target).name
     if names[0] == names[1]:
         raise InvalidRequest("Both stores are the same; name another one to copy to.", field="target")
     if not dry_run:
+        await engine.objects.own(target)
         async with engine.scope.transaction() as connection:
             made = entry(caller, schema, source=names[0], target=names[1])
             await record(engine, connection, caller, made)

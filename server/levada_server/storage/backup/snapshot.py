@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, NotFound
 from levada_server.storage.objects.object_files import NamedObject
+from levada_server.storage.objects.object_rows import database_id
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
     from levada_server.storage.postgres.database import Connection, Database
 
@@ -55,6 +57,11 @@ class Snapshot:
             raise NotFound("The database has no tables of Levada; no server has ever used it.")
         number: int = await self._connection.fetchval(_SQL["migration"])
         return number
+
+    async def database_id(self) -> UUID | None:
+        """Return the id by which stores know the database; None if no server has given it one yet."""
+        known = await self._connection.fetchval("SELECT to_regclass('levada.database')")
+        return None if known is None else await database_id(self._connection)
 
     async def digests(self) -> list[TableDigest]:
         """Read all tables and return their digests, in the order of their names."""
@@ -105,12 +112,12 @@ async def check_empty(database: Database) -> None:
             )
 
 
-async def make_independent(database: Database, *, copy: bool) -> None:
+async def make_independent(database: Database, copy: UUID | None) -> None:
     """End what belongs to the database that was saved: its leases, browsers and alerts, and, of a copy, its tokens.
 
     Args:
         database: The restored database.
-        copy: The database that was saved goes on beside this one.
+        copy: The new id by which stores know it, if the database that was saved goes on beside it.
     """
     async with database.transaction() as connection:
         await connection.execute(_SQL["replace_signing_key"])
@@ -120,5 +127,6 @@ async def make_independent(database: Database, *, copy: bool) -> None:
         for row in await connection.fetch(_SQL["job_tables"]):
             await connection.execute(fill(_SQL["reset_horizons"], jobs=row["name"]))
         await connection.execute(_SQL["forget_alerts"])
-        if copy:
+        if copy is not None:
+            await connection.execute(_SQL["replace_id"], copy)
             await connection.execute(_SQL["revoke_tokens"])

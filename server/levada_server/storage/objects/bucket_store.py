@@ -36,6 +36,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.store import URL_SECONDS, SignedRequest
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ class BucketStore:
         self._bucket = open_bucket(settings)
 
     # --------------------------------------------------------------------------------------------- uploads
+
+    def claim(self, database: UUID) -> UUID:
+        """Let the store belong to a database if it belongs to none; return the one that it belongs to."""
+        with told_of(self.name):
+            with suppress(FileNotFoundError):
+                return self._owner()
+            with suppress(AlreadyExistsError):  # another server was sooner
+                obstore.put(self._bucket, OWNER, str(database).encode(), mode="create", use_multipart=False)
+            return self._owner()
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Do nothing: a bucket has no folders."""
@@ -304,6 +314,9 @@ class BucketStore:
             raise DamagedObject(f"`{key}` in the store `{self.name}` was replaced or removed meanwhile.") from None
 
     # ---------------------------------------------------------------------------------------------- inside
+
+    def _owner(self) -> UUID:
+        return UUID(bytes(obstore.get(self._bucket, OWNER).bytes()).decode())
 
     def _piece(self, upload: UUID, path: str, offset: int) -> str:
         return _checked_key(f"{_place(upload, path)}/{offset:016d}")

@@ -40,6 +40,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.store import LocalFile
 
 if TYPE_CHECKING:
@@ -91,6 +92,27 @@ class FolderStore:
         self._begun = True
 
     # --------------------------------------------------------------------------------------------- uploads
+
+    def claim(self, database: UUID) -> UUID:
+        """Let the store belong to a database if it belongs to none; return the one that it belongs to."""
+        self._check_there()
+        place = self.folder / OWNER
+        with self._writing():
+            place.parent.mkdir(exist_ok=True)
+            self._begun = True
+            with suppress(FileNotFoundError):
+                if found := place.read_text(encoding="ascii"):
+                    return UUID(found)
+            with place.open("a+", encoding="ascii") as file:
+                lock(file.fileno())
+                file.seek(0)
+                if found := file.read():  # another server was sooner
+                    return UUID(found)
+                file.write(str(database))
+                file.flush()
+                os.fsync(file.fileno())
+            _sync(place.parent)
+        return database
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Create the folder of an upload."""

@@ -101,6 +101,12 @@ class Holders:
     tokens: Mapping[int, frozenset[UUID]] = field(default_factory=dict)
 
 
+async def database_id(connection: Connection) -> UUID:
+    """Return the id by which stores know the database."""
+    found: UUID = await connection.fetchval(_SQL["database_id"])
+    return found
+
+
 async def schema_id(connection: Connection, name: str) -> int | None:
     """Return the id of a schema; None if it does not exist."""
     found: int | None = await connection.fetchval(_SQL["schema_id"], name)

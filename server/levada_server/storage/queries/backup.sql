@@ -67,6 +67,9 @@ DELETE FROM levada.browser_session;
 WITH gone AS (DELETE FROM levada.alert)
 UPDATE levada.alert_state SET seen_time = clock_timestamp();
 
+-- name: replace_id
+UPDATE levada.database SET id = $1;
+
 -- name: revoke_tokens
 UPDATE levada.token SET revoke_time = clock_timestamp() WHERE revoke_time IS NULL;
 

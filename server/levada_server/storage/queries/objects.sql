@@ -1,3 +1,6 @@
+-- name: database_id
+SELECT id FROM levada.database;
+
 -- name: schema_id
 SELECT id FROM levada.schema WHERE name = $1;
 
