@@ -72,8 +72,8 @@ async def copy(
     if dry_run:
         return
     async with engine.objects.connection() as connection:
-        await object_lists.claim_twins(connection, *names)
-    yield Copied(row_count=await _follow(engine, *names))
+        await object_lists.claim_twins(connection, *names, schema)
+    yield Copied(row_count=await _follow(engine, *names, schema))
 
 
 async def _copy_all(
@@ -142,8 +142,8 @@ async def _give_up(engine: Engine, copy: Upload) -> None:
         await remove_doomed(engine, doomed)
 
 
-async def _follow(engine: Engine, source: str, target: str) -> int:
-    """Let the rows of all tables name objects where they lie now, one table after the other."""
+async def _follow(engine: Engine, source: str, target: str, schema: str) -> int:
+    """Let all rows name the objects of a schema, or all objects, where they lie now, one table after the other."""
     changed = 0
     async with engine.scope.connection() as connection:
         tables = list((await read_catalog(connection)).tables)
@@ -151,7 +151,7 @@ async def _follow(engine: Engine, source: str, target: str) -> int:
         async with engine.scope.transaction() as connection:
             table = (await read_catalog(connection)).tables.get(name)
             if table is not None:
-                changed += await object_lists.follow(connection, table, source, target)
+                changed += await object_lists.follow(connection, table, source, target, schema)
     return changed
 
 

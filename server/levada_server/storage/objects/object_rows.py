@@ -54,13 +54,13 @@ class StoredObject:
         codec: The codec of its attribute.
         folder: It is a folder of files.
         reference: Its reference.
-        made_for: The store for which it was made, if it lies in another one now.
+        made_for: Other stores whose attributes take it: it lay there, or rows name it for an object that did.
     """
 
     codec: str
     folder: bool
     reference: ObjectReference
-    made_for: str | None = None
+    made_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,4 +388,4 @@ def stored_object(row: asyncpg.Record) -> StoredObject:
         dtype=row["dtype"],
         shape=None if shape is None else tuple(shape),
     )
-    return StoredObject(row["codec"], row["folder"], reference, row["made_for"])
+    return StoredObject(row["codec"], row["folder"], reference, tuple(row["made_for"]))
