@@ -22,7 +22,7 @@ from blake3 import blake3
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from levada_server.errors import DamagedObject, InvalidRequest, NotFound, Unavailable, UnknownObject
-from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, is_managed, wrong_name
 from levada_server.storage.objects.bucket_errors import told_of
 from levada_server.storage.objects.bucket_settings import BucketKind, open_bucket
 from levada_server.storage.objects.content import (
@@ -228,7 +228,7 @@ class BucketStore:
         del found
         for path, file in sorted(entries, key=lambda entry: entry[0].encode()):
             inside = path.endswith("/") and after.startswith(path)
-            if path == f"{MANAGED_FOLDER}/" or (path.encode() <= after.encode() and not inside):
+            if (not folder and is_managed(path)) or (path.encode() <= after.encode() and not inside):
                 continue
             if file is None:
                 yield from self.scan(path.rstrip("/"), after)

@@ -26,7 +26,7 @@ from levada_server.errors import (
     Unavailable,
     UnknownObject,
 )
-from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, is_managed, wrong_name
 from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash, lock
 from levada_server.storage.objects.content import (
     Content,
@@ -531,7 +531,9 @@ def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:
     for key, link, file, name in found:
         path = f"{prefix}{name}"
         whole = prefix.encode(errors="surrogateescape") + key
-        if path == MANAGED_FOLDER or (whole <= after and not (key.endswith(b"/") and after.startswith(whole))):
+        if (not prefix and is_managed(name)) or (
+            whole <= after and not (key.endswith(b"/") and after.startswith(whole))
+        ):
             continue
         if link or wrong_name(name) is not None:
             yield Scanned(path.encode(errors="replace").decode())

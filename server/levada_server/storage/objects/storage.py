@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada_server.errors import InvalidRequest, UnknownStore
-from levada_server.model.object_names import MANAGED_FOLDER, under
+from levada_server.model.object_names import MANAGED_FOLDER, is_managed, under
 from levada_server.storage.objects import object_rows, owners
 from levada_server.storage.objects.bucket_settings import BucketKind
 from levada_server.storage.objects.bucket_store import BucketStore
@@ -134,7 +134,7 @@ class ObjectStorage:
         Raises:
             InvalidRequest: They are the server's own, or the configuration gives them to other schemas or to none.
         """
-        if under(path, (MANAGED_FOLDER,)):
+        if is_managed(path):
             raise InvalidRequest(
                 f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
             )
