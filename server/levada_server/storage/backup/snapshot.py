@@ -85,13 +85,16 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
-    """Hold a database as it is now, for the length of the block; no table is dropped or altered meanwhile.
+    """Hold a database as it is now, for the length of the block.
+
+    Meanwhile no table is dropped or altered, and no object is given up that rows named at this moment.
 
     Raises:
         Conflict: A table was dropped in the first moment.
     """
     async with database.transaction(read_only=True, isolation="repeatable_read") as connection:
         await connection.execute(_SQL["begin_snapshot"])
+        await connection.execute(_SQL["keep_objects"])
         id_ = await connection.fetchval(_SQL["export_snapshot"])
         for row in await connection.fetch(_SQL["list_tables"]):
             await connection.execute(fill(_SQL["lock_table"], table=row["name"]))

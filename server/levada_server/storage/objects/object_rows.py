@@ -349,9 +349,11 @@ async def quarantine(connection: Connection) -> Counted:
 async def doom(connection: Connection) -> None:
     """Mark objects that were in quarantine long enough, and expired uploads, as given up.
 
+    While a backup is made, which may take longer than the quarantine, no object is: rows named it when that began.
+
     Call `find_named` first in the same transaction.
     """
-    await connection.execute(_SQL["doom"], QUARANTINE)
+    await connection.execute(_SQL["doom"], QUARANTINE, await connection.fetchval(_SQL["may_remove"]))
 
 
 async def count_doomed(connection: Connection) -> Counted:

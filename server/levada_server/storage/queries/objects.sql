@@ -257,9 +257,13 @@ SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM quarantined;
 UPDATE levada.object AS o SET state = 'whole', quarantine_time = NULL
 WHERE o.state = 'quarantined' AND EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id);
 
+-- name: may_remove
+-- False while a backup is made, or while another collection looks.
+SELECT pg_try_advisory_xact_lock(hashtext('levada.backup'));
+
 -- name: doom
 UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
-WHERE (o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
+WHERE ($2 AND o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
        AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id))
    OR (o.state = 'uploading' AND o.expire_time < clock_timestamp());
 
