@@ -244,19 +244,20 @@ def store_folders(request: pytest.FixtureRequest, bucket_of: SettingsOf, tmp_pat
 @pytest_asyncio.fixture
 async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterator[Engine]:
     """The parts that operations use, on the test's database."""
-    async with _opened(database_url, store_folders) as opened:
+    async with opened_engine(database_url, store_folders) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
 async def other_engine(database_url: str, store_folders: StoreFolders) -> AsyncIterator[Engine]:
     """The parts of another server, on the same database and stores."""
-    async with _opened(database_url, store_folders) as opened:
+    async with opened_engine(database_url, store_folders) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def _opened(database_url: str, stores: StoreFolders) -> AsyncIterator[Engine]:
+async def opened_engine(database_url: str, stores: StoreFolders) -> AsyncIterator[Engine]:
+    """Make the parts that operations use."""
     database = await Database.connect(database_url)
     lookout = Lookout(database)
     objects = ObjectStorage(database_url, stores)

@@ -252,6 +252,59 @@ async def test_leases_end_and_a_copy_has_no_tokens_and_sends_no_alerts(
     await connection.close()
 
 
+async def test_a_copy_does_not_write_into_the_stores_of_the_saved_database(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    store_folders: StoreFolders,
+    stores: dict[str, Store],
+    tmp_path: Path,
+) -> None:
+    before, backup = fetched(session), tmp_path / "b"
+    await back_up(database_url, stores, backup)
+    movie = tmp_path / "stores" / "raw" / "movie_4.avi"
+    kept = movie.read_bytes()
+    movie.unlink()
+    with pytest.raises(PreconditionFailed, match="`raw` belongs to another database"):
+        await restore(backup, empty_url, stores, copy=True)
+    assert not movie.exists()
+    movie.write_bytes(kept)
+    await restore(backup, empty_url, stores, copy=True)
+
+    def compare() -> None:
+        with served(empty_url, stores=store_folders) as address, lv.Connection(address) as connection:
+            copied = lv.FreeTable(connection, "lab.Session")
+            assert fetched(copied) == before
+            with pytest.raises(lv.errors.PreconditionFailed, match="`main` belongs to another database"):
+                copied.insert1({"subject": "new", "session": 0, "raw": {"n": np.arange(7)}})
+
+    await asyncio.to_thread(compare)
+    session.insert1({"subject": "new", "session": 0, "raw": {"n": np.arange(7)}})
+
+
+async def test_a_database_that_comes_back_has_its_stores(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    store_folders: StoreFolders,
+    stores: dict[str, Store],
+    tmp_path: Path,
+) -> None:
+    before, backup = fetched(session), tmp_path / "b"
+    made = await back_up(database_url, stores, backup)
+    text = (backup / MANIFEST).read_text(encoding="utf-8")
+    (backup / MANIFEST).write_text(text.replace(f'"database": "{made.database}"', '"damaged": []'), encoding="utf-8")
+    assert (await restore(backup, empty_url, stores, copy=False)).database is None  # of a version that knew no ids
+
+    def compare() -> None:
+        with served(empty_url, stores=store_folders) as address, lv.Connection(address) as connection:
+            restored = lv.FreeTable(connection, "lab.Session")
+            assert fetched(restored) == before
+            restored.insert1({"subject": "new", "session": 0, "raw": {"n": np.arange(7)}})
+
+    await asyncio.to_thread(compare)
+
+
 @EVERY_BUCKET
 async def test_objects_of_a_bucket_are_saved_and_restored(
     server_address: str,

@@ -22,7 +22,9 @@ from levada_server.operations.objects.claims import claim_copied
 from levada_server.operations.objects.objects import Target
 from levada_server.operations.transactions import open_transaction_session
 from levada_server.query.algebra import TableOperand
+from levada_server.storage.backup.snapshot import snapshot
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
+from levada_server.storage.postgres.database import Database
 from tests.support.make import ME, fetch, insert, make_table, named
 from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file, stage, states, stored_files
 
@@ -138,6 +140,21 @@ async def test_each_way_to_lose_a_row_lets_its_object_go(engine: Engine, store_f
         await age(engine)
         await collect(engine)
     assert [file.read_bytes() for file in stored_files(store_folders)] == ([b"other"] if way == "replace" else [])
+
+
+async def test_no_object_is_removed_while_a_backup_is_made(engine: Engine) -> None:
+    """It may take longer than the quarantine."""
+    reference = await put(engine, "Trace", "data", b"content")
+    await insert(engine, "Trace", [{"id": 1, "data": str(reference.id)}])
+    assert isinstance(engine.scope, Database)
+    async with snapshot(engine.scope) as held:
+        await delete_all(engine, "Trace")
+        for _ in range(3):
+            await age(engine)
+            await collect(engine)
+        assert [named.path for named in await held.objects()] == [reference.path]
+        assert await get(engine, reference.id) == b"content"
+    assert (await collect(engine)).deleted_count == 1
 
 
 async def test_the_same_content_comes_out_of_quarantine(engine: Engine) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import random
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from levada_server.errors import InvalidRequest, PermissionDenied, UnknownObject, UnknownStore
+from levada_server.operations import schemas, updates
 from levada_server.operations.objects import copies, objects, registration
 from levada_server.operations.objects.objects import Staged, Target
 from levada_server.storage.objects import object_files, object_lists
@@ -34,8 +35,10 @@ async def tables(engine: Engine) -> None:
     await make_table(engine, "Copy", "id : int32\n---\ndata = null : <hash@raw>")
 
 
-async def copy(engine: Engine, source: str = "main", target: str = "raw", *, dry_run: bool = False) -> list[Copied]:
-    copied = copies.copy(engine, ME, source=source, target=target, schema="", dry_run=dry_run)
+async def copy(
+    engine: Engine, source: str = "main", target: str = "raw", *, schema: str = "", dry_run: bool = False
+) -> list[Copied]:
+    copied = copies.copy(engine, ME, source=source, target=target, schema=schema, dry_run=dry_run)
     return [some async for some in copied]
 
 
@@ -122,6 +125,73 @@ async def test_content_that_the_other_store_has_is_not_copied(engine: Engine) ->
         await collect(engine)
     assert await states(engine) == ["whole"]
     assert await get(engine, there.id) == b"same"
+
+
+@pytest.mark.parametrize("twin", [False, True])
+async def test_attributes_take_what_lay_in_their_store(engine: Engine, twin: bool) -> None:
+    """Also what rows name instead of it, because the other store had it already."""
+    here = await put(engine, "Trace", "data", b"same")
+    await insert(engine, "Trace", [{"id": 1, "data": str(here.id)}])
+    if twin:
+        await put(engine, "Copy", "data", b"same")
+    for source, target in (("main", "raw"), ("raw", "main")):
+        await copy(engine, source, target)
+        (row,) = await rows(engine, "Trace")
+        assert row["data"]["store"] == target
+        id_ = row["data"]["id"]
+        await updates.update(engine, ME, named("Trace"), {"id": 1, "data": id_})
+        await insert(engine, "Copy", [{"id": ["main", "raw"].index(source), "data": id_}])
+        for _ in range(3):
+            await age(engine)
+            await collect(engine)
+    assert await get(engine, UUID(id_)) == b"same"
+
+
+async def test_a_copy_of_one_schema_leaves_the_others_alone(engine: Engine) -> None:
+    await schemas.create_schema(engine, ME, "hall", allow_existing=False)
+    data, file = await put(engine, "Trace", "data", b"same"), await put(engine, "Trace", "file", b"moved")
+    await put(engine, "Copy", "data", b"same")
+    await insert(engine, "Trace", [{"id": 1, "data": str(data.id), "file": str(file.id)}])
+    with suppress(Stopped):
+        async for some in copies.copy(engine, ME, source="main", target="raw", schema="lab", dry_run=False):
+            if some.object_count:  # the object has moved, and the row does not know it yet
+                raise Stopped
+    before = await rows(engine, "Trace"), await objects_of(engine)
+    assert total(await copy(engine, schema="hall")) == (0, 0, 0)
+    assert (await rows(engine, "Trace"), await objects_of(engine)) == before
+    assert total(await copy(engine, schema="lab")) == (0, 0, 2)
+
+
+class Stopped(Exception):
+    """A copy was broken off."""
+
+
+async def objects_of(engine: Engine) -> list[str]:
+    async with engine.scope.connection() as connection:
+        return [row[0] for row in await connection.fetch("SELECT o::text FROM levada.object o ORDER BY id")]
+
+
+async def test_rows_that_come_during_a_copy_follow_only_what_was_claimed_for_them(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = await put(engine, "Copy", "data", b"same")
+    follow = object_lists.follow
+    late: list[str] = []
+
+    async def slow(*arguments: Any) -> int:  # noqa: ANN401  # as the function has them
+        if not late:
+            late.append(str((await put(engine, "Trace", "data", b"same")).id))
+            await insert(engine, "Trace", [{"id": 1, "data": late[0]}])
+        return await follow(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_lists, "follow", slow)
+        await copy(engine)
+    (row,) = await rows(engine, "Trace")
+    assert row["data"]["id"] == late[0]
+    await copy(engine)
+    (row,) = await rows(engine, "Trace")
+    assert row["data"]["id"] == str(there.id)
 
 
 async def test_a_damaged_object_stays_and_is_reported(engine: Engine, store_folders: StoreFolders) -> None:

@@ -10,7 +10,7 @@ import pytest
 from levada_server.errors import InvalidRequest, NotFound
 from levada_server.operations.objects import registration
 from levada_server.operations.objects.objects import Target
-from levada_server.storage.objects.storage import StoreFolders
+from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from tests.support.make import ME, make_table, named
 
 if TYPE_CHECKING:
@@ -54,6 +54,23 @@ async def test_other_folders_are_refused_with_the_ones_it_has(engine: Engine, pa
     with pytest.raises(InvalidRequest, match="its folders there: 'lab', 'shared'") as caught:
         await register(engine, path)
     assert "[stores.raw.register]" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["_levada", "_LEVADA", "_Levada", "_leva\u200dda", "_levada.", "_levada ", "\uff3flevada", "_levad\uff21"]
+)
+async def test_no_spelling_of_the_folder_of_the_server_is_registered_or_listed(tmp_path: Path, name: str) -> None:
+    """Some file systems find it by each of these."""
+    folder = tmp_path / "store"
+    (folder / name).mkdir(parents=True)
+    (folder / name / "film").write_bytes(b"ours")
+    (folder / "lab" / name).mkdir(parents=True)
+    (folder / "lab" / name / "film").write_bytes(b"theirs")
+    storage = ObjectStorage("", StoreFolders({"raw": folder}, registrable={"raw": {"*": ("",)}}))
+    with pytest.raises(InvalidRequest, match="belong to the server"):
+        storage.check_registrable("raw", "lab", f"{name}/film")
+    storage.check_registrable("raw", "lab", f"lab/{name}/film")
+    assert [file.path for file in storage.store("raw").scan("", "")] == [f"lab/{name}/film"]
 
 
 async def test_a_link_counts_where_it_leads(engine: Engine, store_folders: StoreFolders) -> None:

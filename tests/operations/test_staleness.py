@@ -387,7 +387,7 @@ async def test_a_restored_database_compares_all_once_more(lab: Engine, database_
         await connection.execute(f"UPDATE levada_jobs.t{stat.id} SET _horizon = '900000000'")  # noqa: S608
     await weigh(lab, 1, 1)
     assert await stale(lab) == set()
-    await make_independent(lab.scope, copy=False)  # type: ignore[arg-type]  # the pool
+    await make_independent(lab.scope, None)  # type: ignore[arg-type]  # the pool
     assert await stale(lab) == {1}
 
 

@@ -13,6 +13,7 @@ from blake3 import blake3
 from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import Target
 from levada_server.storage.objects.bucket_settings import open_bucket
+from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.storage import StoreFolders
 from tests.support.bucket_services import SERVICES
 from tests.support.make import ME, named
@@ -96,16 +97,19 @@ async def states(engine: Engine) -> list[str]:
 
 
 def stored_files(stores: StoreFolders) -> list[StoredFile]:
-    """List all files in all stores, without the marks of uploads."""
+    """List all files in all stores, without the marks of uploads and of the database that a store belongs to."""
     found: list[StoredFile] = [
         file
         for folder in stores.folders.values()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and not (file.name == "mark" and file.parent.parent.name == "staging")
+        if file.is_file()
+        and not (file.name == "mark" and file.parent.parent.name == "staging")
+        and file.relative_to(folder).as_posix() != OWNER
     ]
     for settings in stores.buckets.values():
         bucket = open_bucket(settings)
-        found += [BucketFile(bucket, one["path"]) for batch in obstore.list(bucket) for one in batch]
+        paths = [one["path"] for batch in obstore.list(bucket) for one in batch]
+        found += [BucketFile(bucket, path) for path in paths if path != OWNER]
     return found
 
 

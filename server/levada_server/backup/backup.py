@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from levada_server.backup import programs
 from levada_server.backup.manifest import DUMP, OBJECTS, Manifest, read_manifest, write_manifest
@@ -22,11 +23,13 @@ from levada_server.storage.backup.attempts import record_attempt
 from levada_server.storage.backup.snapshot import check_empty, make_independent, snapshot
 from levada_server.storage.objects import object_files
 from levada_server.storage.objects.folder_store import FolderStore
+from levada_server.storage.objects.owners import own
 from levada_server.storage.postgres.database import Database
-from levada_server.storage.postgres.migrations import migration_files
+from levada_server.storage.postgres.migrations import migrate, migration_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
+    from uuid import UUID
 
     from levada_server.storage.backup.snapshot import Snapshot
     from levada_server.storage.objects.object_files import NamedObject
@@ -76,7 +79,7 @@ async def _save(database: Database, database_url: str, stores: Mapping[str, Stor
     """Save a database and its objects to a folder, and return the description."""
     async with _held(database) as held:
         now = dt.datetime.now(dt.UTC)
-        migration = await held.migration()
+        migration, database_id = await held.migration(), await held.database_id()
         dumping = asyncio.create_task(programs.dump(database_url, held.id, draft / DUMP))
         try:
             tables, named = await held.digests(), await held.objects()
@@ -85,7 +88,8 @@ async def _save(database: Database, database_url: str, stores: Mapping[str, Stor
         finally:
             dumping.cancel()
             await asyncio.wait([dumping])  # it ends pg_dump, which writes into the draft
-    return Manifest(now.isoformat(), version("levada"), database.postgresql_version, migration, tables, kept, damaged)
+    made_by = version("levada"), database.postgresql_version, migration
+    return Manifest(now.isoformat(), *made_by, database_id, tables, kept, damaged)
 
 
 async def verify(folder: Path) -> Manifest:
@@ -129,7 +133,8 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, Store], 
         DamagedObject: A table or object differs from the saved one.
         InvalidRequest: The database is not empty, or a store has another content in an object's place.
         NotFound: The folder is not a backup.
-        PreconditionFailed: The backup is of a newer version of Levada, or names a store that is missing.
+        PreconditionFailed: The backup is of a newer version of Levada, or a store is missing, or one belongs to another
+            database and lacks an object.
         Unavailable: The database cannot be reached, or pg_restore failed.
     """
     manifest = read_manifest(folder)
@@ -137,10 +142,12 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, Store], 
     _check_stores(manifest.objects, stores)
     async with _opened(database_url) as database:
         await check_empty(database)
-        await asyncio.to_thread(_put_back, manifest, folder, stores)
+        copied_to = uuid4() if copy else None
+        await asyncio.to_thread(_put_back, manifest, folder, stores, copied_to or manifest.database)
         await programs.load(database_url, folder / DUMP)
         await _compare(database, manifest)
-        await make_independent(database, copy=copy)
+        await migrate(database)
+        await make_independent(database, copied_to)
     return manifest
 
 
@@ -158,7 +165,8 @@ async def end_leases(database_url: str, *, copy: bool) -> None:
     async with _opened(database_url) as database:
         async with snapshot(database) as held:
             await held.migration()
-        await make_independent(database, copy=copy)
+        await migrate(database)
+        await make_independent(database, uuid4() if copy else None)
 
 
 # -------------------------------------------------------------------------------------------------- the database
@@ -237,10 +245,13 @@ def _check_objects(manifest: Manifest, folder: Path) -> None:
         object_files.check(sources[named.store], named)
 
 
-def _put_back(manifest: Manifest, folder: Path, stores: Mapping[str, Store]) -> None:
+def _put_back(manifest: Manifest, folder: Path, stores: Mapping[str, Store], database: UUID | None) -> None:
     sources = _ObjectFolders(folder / OBJECTS)
     for named in manifest.objects:
-        object_files.put_back(named, sources[named.store], stores[named.store])
+        if not object_files.is_there(named, stores[named.store]):
+            if database is not None:
+                own(stores[named.store], database)
+            object_files.copy(named, sources[named.store], stores[named.store])
 
 
 class _ObjectFolders(defaultdict[str, FolderStore]):

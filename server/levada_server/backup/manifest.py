@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from levada_server.errors import InvalidRequest, NotFound
 from levada_server.storage.backup.snapshot import TableDigest
@@ -36,6 +37,7 @@ class Manifest:
         levada: The version of Levada that made it.
         postgresql: The version of the database that was saved.
         migration: The number of the last migration of its catalog.
+        database: The id by which stores know the database; None if it had none yet.
         tables: All tables.
         objects: All objects that are in the backup.
         damaged: Objects that rows name, but whose bytes were missing or changed when they were copied.
@@ -45,6 +47,7 @@ class Manifest:
     levada: str
     postgresql: str
     migration: int
+    database: UUID | None
     tables: Sequence[TableDigest]
     objects: Sequence[NamedObject]
     damaged: Sequence[NamedObject]
@@ -62,7 +65,7 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the description of a backup into its folder."""
-    text = json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1)
+    text = json.dumps({"format": FORMAT, **asdict(manifest), "database": str(manifest.database)}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
@@ -85,6 +88,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise InvalidRequest(f"{file} is of a newer version of Levada; upgrade this one.")
         for name, kind in (("tables", TableDigest), ("objects", NamedObject), ("damaged", NamedObject)):
             content[name] = [kind(**entry) for entry in content[name]]
+        content["database"] = UUID(content["database"]) if "database" in content else None
         return Manifest(**content)
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise InvalidRequest(f"{file} is not the description of a backup.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, WrongValue
@@ -69,6 +70,15 @@ def check_path(path: str) -> str:
                 field="path",
             )
     return path
+
+
+def is_managed(path: str) -> bool:
+    """Return whether a path lies in the server's own folder, however a file system lets others spell it.
+
+    Many ignore case, other forms of the same letters, letters that show nothing, or dots and spaces at the end.
+    """
+    first = "".join(letter for letter in path.partition("/")[0] if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", first).casefold().rstrip(". ") == MANAGED_FOLDER
 
 
 def under(path: str, folders: Iterable[str]) -> bool:

@@ -113,7 +113,7 @@ def _fitting(attribute: Attribute, claimed: Mapping[UUID, StoredObject], id_: UU
             f"{where}: the object {id_} is gone or never existed. Insert its content again.", object=id_
         )
     wanted = attribute.type
-    stores = (found.reference.store, found.made_for)
+    stores = (found.reference.store, *found.made_for)
     if found.codec != wanted.codec or (wanted.store and wanted.store not in stores):
         raise WrongValue(
             f"{where}: the object is a <{found.codec}@{found.reference.store}>, but the attribute takes {wanted}."

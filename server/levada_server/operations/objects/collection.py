@@ -109,6 +109,7 @@ async def _sweep(engine: Engine, store: Store) -> None:
             async with engine.objects.connection() as connection:
                 known = await object_rows.known_uploads(connection, ids)
             for id_ in set(ids) - known:
+                await engine.objects.own(store.name)
                 await asyncio.to_thread(store.discard, id_)
         if (parts := store.part_uploads) is None:
             return
@@ -119,6 +120,7 @@ async def _sweep(engine: Engine, store: Store) -> None:
                 tokens = await object_rows.known_tokens(connection, [token for _, token in begun])
             for path, token in begun:
                 if token not in tokens:
+                    await engine.objects.own(store.name)
                     await asyncio.to_thread(parts.abort, _NOBODY, path, token)
     except (OSError, LevadaError) as error:
         _LOG.warning("the store %s cannot be swept: %s", store.name, error)
@@ -142,7 +144,7 @@ async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
 async def _remove_doomed_bytes(engine: Engine, doomed: Upload) -> bool:
     """Remove the bytes of an object; return False to leave it for the next collection."""
     try:
-        await remove_bytes(engine, engine.objects.store(doomed.store), doomed)
+        await remove_bytes(engine, await engine.objects.own(doomed.store), doomed)
     except (OSError, LevadaError) as error:
         _LOG.warning("the object %s in the store %s cannot be removed: %s", doomed.path, doomed.store, error)
         return False

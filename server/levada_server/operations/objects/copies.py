@@ -56,12 +56,14 @@ async def copy(
     Raises:
         UnknownStore: There is no such store.
         InvalidRequest: Both stores are the same.
+        PreconditionFailed: The other store belongs to another database.
     """
     engine.gate.admit_administrator(caller, "copy objects")
     names = engine.objects.store(source).name, engine.objects.store(target).name
     if names[0] == names[1]:
         raise InvalidRequest("Both stores are the same; name another one to copy to.", field="target")
     if not dry_run:
+        await engine.objects.own(target)
         async with engine.scope.transaction() as connection:
             made = entry(caller, schema, source=names[0], target=names[1])
             await record(engine, connection, caller, made)
@@ -70,8 +72,8 @@ async def copy(
     if dry_run:
         return
     async with engine.objects.connection() as connection:
-        await object_lists.claim_twins(connection, *names)
-    yield Copied(row_count=await _follow(engine, *names))
+        await object_lists.claim_twins(connection, *names, schema)
+    yield Copied(row_count=await _follow(engine, *names, schema))
 
 
 async def _copy_all(
@@ -140,8 +142,8 @@ async def _give_up(engine: Engine, copy: Upload) -> None:
         await remove_doomed(engine, doomed)
 
 
-async def _follow(engine: Engine, source: str, target: str) -> int:
-    """Let the rows of all tables name objects where they lie now, one table after the other."""
+async def _follow(engine: Engine, source: str, target: str, schema: str) -> int:
+    """Let all rows name the objects of a schema, or all objects, where they lie now, one table after the other."""
     changed = 0
     async with engine.scope.connection() as connection:
         tables = list((await read_catalog(connection)).tables)
@@ -149,7 +151,7 @@ async def _follow(engine: Engine, source: str, target: str) -> int:
         async with engine.scope.transaction() as connection:
             table = (await read_catalog(connection)).tables.get(name)
             if table is not None:
-                changed += await object_lists.follow(connection, table, source, target)
+                changed += await object_lists.follow(connection, table, source, target, schema)
     return changed
 
 

@@ -82,6 +82,7 @@ async def stage(
 
     Raises:
         UnknownStore: The server lacks the attribute's store.
+        PreconditionFailed: The store belongs to another database.
         InvalidRequest: The attribute does not hold such an object, or the name or the hash is not valid.
         DamagedObject: The store lost the object with the same content.
     """
@@ -89,7 +90,6 @@ async def stage(
     table, attribute = target_of(view, target)
     await engine.quota.admit(engine.scope, table.name.schema)
     codec = attribute.type.codec
-    store = engine.objects.store(attribute.type.store)
     if codec == "filepath":
         raise InvalidRequest(
             "A <filepath@…> takes files that are already in its store; register them.", field="attribute"
@@ -100,6 +100,7 @@ async def stage(
         _check_hash(hash_)
     if codec in _NAMED:
         check_file_name(file_name)
+    store = await engine.objects.own(attribute.type.store)
     id_ = uuid4()
     async with engine.objects.connection() as connection:
         schema_id = await read_schema_id(connection, table)
@@ -173,13 +174,14 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
 
     Raises:
         UnknownObject: The upload has expired, is committed, or is not the caller's.
+        PreconditionFailed: Its store belongs to another database.
     """
     upload = await find_upload(engine, caller, id_)
     if upload is None:
         raise UnknownObject(
             "There is no upload with this id: it has expired or is committed. Begin another.", object=id_
         )
-    return OpenUpload(upload, engine.objects.store(upload.store))
+    return OpenUpload(upload, await engine.objects.own(upload.store))
 
 
 class OpenUpload:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, NotFound
 from levada_server.storage.objects.object_files import NamedObject
+from levada_server.storage.objects.object_rows import database_id
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
     from levada_server.storage.postgres.database import Connection, Database
 
@@ -56,6 +58,11 @@ class Snapshot:
         number: int = await self._connection.fetchval(_SQL["migration"])
         return number
 
+    async def database_id(self) -> UUID | None:
+        """Return the id by which stores know the database; None if no server has given it one yet."""
+        known = await self._connection.fetchval("SELECT to_regclass('levada.database')")
+        return None if known is None else await database_id(self._connection)
+
     async def digests(self) -> list[TableDigest]:
         """Read all tables and return their digests, in the order of their names."""
         found = []
@@ -78,13 +85,16 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
-    """Hold a database as it is now, for the length of the block; no table is dropped or altered meanwhile.
+    """Hold a database as it is now, for the length of the block.
+
+    Meanwhile no table is dropped or altered, and no object is given up that rows named at this moment.
 
     Raises:
         Conflict: A table was dropped in the first moment.
     """
     async with database.transaction(read_only=True, isolation="repeatable_read") as connection:
         await connection.execute(_SQL["begin_snapshot"])
+        await connection.execute(_SQL["keep_objects"])
         id_ = await connection.fetchval(_SQL["export_snapshot"])
         for row in await connection.fetch(_SQL["list_tables"]):
             await connection.execute(fill(_SQL["lock_table"], table=row["name"]))
@@ -105,12 +115,12 @@ async def check_empty(database: Database) -> None:
             )
 
 
-async def make_independent(database: Database, *, copy: bool) -> None:
+async def make_independent(database: Database, copy: UUID | None) -> None:
     """End what belongs to the database that was saved: its leases, browsers and alerts, and, of a copy, its tokens.
 
     Args:
         database: The restored database.
-        copy: The database that was saved goes on beside this one.
+        copy: The new id by which stores know it, if the database that was saved goes on beside it.
     """
     async with database.transaction() as connection:
         await connection.execute(_SQL["replace_signing_key"])
@@ -120,5 +130,6 @@ async def make_independent(database: Database, *, copy: bool) -> None:
         for row in await connection.fetch(_SQL["job_tables"]):
             await connection.execute(fill(_SQL["reset_horizons"], jobs=row["name"]))
         await connection.execute(_SQL["forget_alerts"])
-        if copy:
+        if copy is not None:
+            await connection.execute(_SQL["replace_id"], copy)
             await connection.execute(_SQL["revoke_tokens"])

@@ -22,7 +22,7 @@ from blake3 import blake3
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from levada_server.errors import DamagedObject, InvalidRequest, NotFound, Unavailable, UnknownObject
-from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, is_managed, wrong_name
 from levada_server.storage.objects.bucket_errors import told_of
 from levada_server.storage.objects.bucket_settings import BucketKind, open_bucket
 from levada_server.storage.objects.content import (
@@ -36,6 +36,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.store import URL_SECONDS, SignedRequest
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ class BucketStore:
         self._bucket = open_bucket(settings)
 
     # --------------------------------------------------------------------------------------------- uploads
+
+    def claim(self, database: UUID) -> UUID:
+        """Let the store belong to a database if it belongs to none; return the one that it belongs to."""
+        with told_of(self.name):
+            with suppress(FileNotFoundError):
+                return self._owner()
+            with suppress(AlreadyExistsError):  # another server was sooner
+                obstore.put(self._bucket, OWNER, str(database).encode(), mode="create", use_multipart=False)
+            return self._owner()
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Do nothing: a bucket has no folders."""
@@ -218,7 +228,7 @@ class BucketStore:
         del found
         for path, file in sorted(entries, key=lambda entry: entry[0].encode()):
             inside = path.endswith("/") and after.startswith(path)
-            if path == f"{MANAGED_FOLDER}/" or (path.encode() <= after.encode() and not inside):
+            if (not folder and is_managed(path)) or (path.encode() <= after.encode() and not inside):
                 continue
             if file is None:
                 yield from self.scan(path.rstrip("/"), after)
@@ -304,6 +314,9 @@ class BucketStore:
             raise DamagedObject(f"`{key}` in the store `{self.name}` was replaced or removed meanwhile.") from None
 
     # ---------------------------------------------------------------------------------------------- inside
+
+    def _owner(self) -> UUID:
+        return UUID(bytes(obstore.get(self._bucket, OWNER).bytes()).decode())
 
     def _piece(self, upload: UUID, path: str, offset: int) -> str:
         return _checked_key(f"{_place(upload, path)}/{offset:016d}")

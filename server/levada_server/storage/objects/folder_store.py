@@ -26,7 +26,7 @@ from levada_server.errors import (
     Unavailable,
     UnknownObject,
 )
-from levada_server.model.object_names import MANAGED_FOLDER, check_path, wrong_name
+from levada_server.model.object_names import MANAGED_FOLDER, check_path, is_managed, wrong_name
 from levada_server.storage.objects.arrivals import Arrival, Arrivals, FileHash, lock
 from levada_server.storage.objects.content import (
     Content,
@@ -40,6 +40,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.store import LocalFile
 
 if TYPE_CHECKING:
@@ -91,6 +92,27 @@ class FolderStore:
         self._begun = True
 
     # --------------------------------------------------------------------------------------------- uploads
+
+    def claim(self, database: UUID) -> UUID:
+        """Let the store belong to a database if it belongs to none; return the one that it belongs to."""
+        self._check_there()
+        place = self.folder / OWNER
+        with self._writing():
+            place.parent.mkdir(exist_ok=True)
+            self._begun = True
+            with suppress(FileNotFoundError):
+                if found := place.read_text(encoding="ascii"):
+                    return UUID(found)
+            with place.open("a+", encoding="ascii") as file:
+                lock(file.fileno())
+                file.seek(0)
+                if found := file.read():  # another server was sooner
+                    return UUID(found)
+                file.write(str(database))
+                file.flush()
+                os.fsync(file.fileno())
+            _sync(place.parent)
+        return database
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Create the folder of an upload."""
@@ -509,7 +531,9 @@ def _scan(place: Path, prefix: str, after: bytes) -> Iterator[Scanned]:
     for key, link, file, name in found:
         path = f"{prefix}{name}"
         whole = prefix.encode(errors="surrogateescape") + key
-        if path == MANAGED_FOLDER or (whole <= after and not (key.endswith(b"/") and after.startswith(whole))):
+        if (not prefix and is_managed(name)) or (
+            whole <= after and not (key.endswith(b"/") and after.startswith(whole))
+        ):
             continue
         if link or wrong_name(name) is not None:
             yield Scanned(path.encode(errors="replace").decode())

@@ -88,25 +88,23 @@ def copy(named: NamedObject, source: Store, target: Store, path: str | None = No
         target.discard(upload)
 
 
-def put_back(named: NamedObject, source: Store, target: Store) -> None:
-    """Copy an object of a backup to its store, unless it is there.
+def is_there(named: NamedObject, target: Store) -> bool:
+    """Return whether a store has an object of a backup.
 
     Raises:
-        DamagedObject: Bytes of the backup are missing or changed.
         InvalidRequest: The store has something else in its place.
-        LimitReached: The disk is full.
     """
     try:
         there = _content(target, named)
     except NotFound:
-        copy(named, source, target)
-        return
+        return False
     if there.hash != named.hash:
         raise InvalidRequest(
             f"The store `{target.name}` has another content at {named.path!r}. Move it away; restoring replaces "
             "nothing.",
             store=target.name,
         )
+    return True
 
 
 def _content(store: Store, named: NamedObject) -> Content:

@@ -152,18 +152,37 @@ class _Gone(Exception):
     """The record of a copy has expired; its bytes may be gone."""
 
 
-async def claim_twins(connection: Connection, source: str, target: str) -> None:
-    """Let the objects of a store stay for which rows are about to be changed, because the other store has the same."""
-    await connection.execute(_SQL["claim_twins"], source, target, LIFETIME)
+async def claim_twins(connection: Connection, source: str, target: str, schema: str) -> None:
+    """Let the objects of a store stay for which rows are about to be changed, because the other store has the same.
+
+    Args:
+        connection: A connection.
+        source: The other store.
+        target: The store.
+        schema: Only objects of this schema; empty for all.
+    """
+    await connection.execute(_SQL["claim_twins"], source, target, LIFETIME, schema)
 
 
-async def follow(connection: Connection, table: Table, source: str, target: str) -> int:
-    """Let the rows of a table name objects where they lie now; return how many rows changed."""
+async def follow(connection: Connection, table: Table, source: str, target: str, schema: str) -> int:
+    """Let the rows of a table name objects where they lie now; return how many rows changed.
+
+    Args:
+        connection: A connection.
+        table: The table.
+        source: The store that the objects have left, or whose content the other one has too.
+        target: The other store.
+        schema: Only objects of this schema; empty for all.
+    """
     changed = 0
     await connection.execute(_SQL["lift_time_limit"])
     for name in object_attributes(table):
         marks = {"table": qualified(table.name), "column": quote_name(name)}
-        for statement, arguments in (("follow_twins", (source, target)), ("follow_objects", (source,))):
+        both: tuple[tuple[str, tuple[object, ...]], ...] = (
+            ("follow_twins", (source, target, schema, table.id)),
+            ("follow_objects", (source, schema)),
+        )
+        for statement, arguments in both:
             done = await connection.execute(fill(_SQL[statement], **marks), *arguments)
             changed += int(done.rpartition(" ")[2])
     return changed

@@ -54,13 +54,13 @@ class StoredObject:
         codec: The codec of its attribute.
         folder: It is a folder of files.
         reference: Its reference.
-        made_for: The store for which it was made, if it lies in another one now.
+        made_for: Other stores whose attributes take it: it lay there, or rows name it for an object that did.
     """
 
     codec: str
     folder: bool
     reference: ObjectReference
-    made_for: str | None = None
+    made_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,12 @@ class Holders:
 
     tables: tuple[int, ...] = ()
     tokens: Mapping[int, frozenset[UUID]] = field(default_factory=dict)
+
+
+async def database_id(connection: Connection) -> UUID:
+    """Return the id by which stores know the database."""
+    found: UUID = await connection.fetchval(_SQL["database_id"])
+    return found
 
 
 async def schema_id(connection: Connection, name: str) -> int | None:
@@ -356,9 +362,11 @@ async def quarantine(connection: Connection) -> Counted:
 async def doom(connection: Connection) -> None:
     """Mark objects that were in quarantine long enough, and expired uploads, as given up.
 
+    While a backup is made, which may take longer than the quarantine, no object is: rows named it when that began.
+
     Call `find_named` first in the same transaction.
     """
-    await connection.execute(_SQL["doom"], QUARANTINE)
+    await connection.execute(_SQL["doom"], QUARANTINE, await connection.fetchval(_SQL["may_remove"]))
 
 
 async def count_doomed(connection: Connection) -> Counted:
@@ -395,4 +403,4 @@ def stored_object(row: asyncpg.Record) -> StoredObject:
         dtype=row["dtype"],
         shape=None if shape is None else tuple(shape),
     )
-    return StoredObject(row["codec"], row["folder"], reference, row["made_for"])
+    return StoredObject(row["codec"], row["folder"], reference, tuple(row["made_for"]))

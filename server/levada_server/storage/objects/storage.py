@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada_server.errors import InvalidRequest, UnknownStore
-from levada_server.model.object_names import MANAGED_FOLDER, under
-from levada_server.storage.objects import object_rows
+from levada_server.model.object_names import MANAGED_FOLDER, is_managed, under
+from levada_server.storage.objects import object_rows, owners
 from levada_server.storage.objects.bucket_settings import BucketKind
 from levada_server.storage.objects.bucket_store import BucketStore
 from levada_server.storage.objects.folder_store import FolderStore
@@ -91,6 +91,7 @@ class ObjectStorage:
         self._database_url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
+        self._own: set[str] = set()
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     def store(self, name: str) -> Store:
@@ -112,13 +113,28 @@ class ObjectStorage:
             )
         return found
 
+    async def own(self, name: str) -> Store:
+        """Return the store with a name, as `store` does, in order to write into it or to remove something.
+
+        Raises:
+            UnknownStore: The server has no such store.
+            PreconditionFailed: It belongs to another database.
+        """
+        found = self.store(name)
+        if found.name not in self._own:
+            async with self.connection() as connection:
+                database = await object_rows.database_id(connection)
+            await asyncio.to_thread(owners.own, found, database)
+            self._own.add(found.name)
+        return found
+
     def check_registrable(self, store: str, schema: str, path: str) -> None:
         """Check that a schema may register the files at a path of a store in place.
 
         Raises:
             InvalidRequest: They are the server's own, or the configuration gives them to other schemas or to none.
         """
-        if under(path, (MANAGED_FOLDER,)):
+        if is_managed(path):
             raise InvalidRequest(
                 f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
             )

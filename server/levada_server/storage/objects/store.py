@@ -128,6 +128,10 @@ class Store(Protocol):
         """Uploads that clients send themselves; None if all bytes pass through the server."""
         ...
 
+    def claim(self, database: UUID) -> UUID:
+        """Let the store belong to a database if it belongs to none; return the one that it belongs to."""
+        ...
+
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Make the place of an upload."""
         ...

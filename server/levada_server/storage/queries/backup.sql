@@ -2,6 +2,10 @@
 -- The backup reads for hours, if it must.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true);
 
+-- name: keep_objects
+-- Until the end of the transaction no collection gives objects up, however long they are read.
+SELECT pg_advisory_xact_lock_shared(hashtext('levada.backup'));
+
 -- name: export_snapshot
 SELECT pg_export_snapshot();
 
@@ -66,6 +70,9 @@ DELETE FROM levada.browser_session;
 -- They are about the time before, and people know.
 WITH gone AS (DELETE FROM levada.alert)
 UPDATE levada.alert_state SET seen_time = clock_timestamp();
+
+-- name: replace_id
+UPDATE levada.database SET id = $1;
 
 -- name: revoke_tokens
 UPDATE levada.token SET revoke_time = clock_timestamp() WHERE revoke_time IS NULL;

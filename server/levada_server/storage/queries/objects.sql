@@ -1,3 +1,6 @@
+-- name: database_id
+SELECT id FROM levada.database;
+
 -- name: schema_id
 SELECT id FROM levada.schema WHERE name = $1;
 
@@ -146,7 +149,8 @@ FOR UPDATE;
 
 -- name: move_to_copy
 -- Fails if the other store has an object with the same content already.
-UPDATE levada.object SET store = $2, path = $3, made_for = coalesce(made_for, store) WHERE id = $1;
+UPDATE levada.object SET store = $2, path = $3, made_for = array_append(array_remove(made_for, store), store)
+WHERE id = $1;
 
 -- name: keep_original
 -- The record of the copy becomes that of the original bytes, which nothing names: readers may still be at work.
@@ -157,12 +161,14 @@ SET state = 'quarantined', quarantine_time = clock_timestamp(), expire_time = cl
 FROM levada.object AS o WHERE c.id = $1 AND c.state = 'uploading' AND o.id = $2 RETURNING c.id;
 
 -- name: claim_twins
--- The objects of a store whose content another store has too, for which rows are about to name them; they stay.
+-- The objects of a store whose content another store has too, for which rows are about to name them; they stay, and
+-- attributes of the other one's stores take them.
 WITH twins AS (
-    SELECT a.id AS original, b.id AS twin FROM levada.object a
+    SELECT a.id AS original, b.id AS twin, a.store || a.made_for AS stores FROM levada.object a
     JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
     WHERE a.store = $1 AND a.codec IN ('blob', 'hash') AND a.state IN ('whole', 'quarantined')
       AND b.state IN ('whole', 'quarantined') AND a.verified AND b.verified
+      AND ($4 = '' OR a.schema_id = (SELECT id FROM levada.schema WHERE name = $4))
 ), locked AS (
     SELECT b.id FROM levada.object b WHERE b.id IN (SELECT twin FROM twins) ORDER BY b.id FOR UPDATE
 ), holding AS (
@@ -174,23 +180,32 @@ WITH twins AS (
     SELECT w.twin, u.user_id, u.token_id FROM twins w JOIN levada.object_user u ON u.object_id = w.original
     ON CONFLICT DO NOTHING
 )
-UPDATE levada.object AS b SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $3::interval
-FROM locked WHERE b.id = locked.id AND b.state IN ('whole', 'quarantined');
+UPDATE levada.object AS b
+SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $3::interval,
+    made_for = ARRAY(SELECT DISTINCT s.store FROM unnest(b.made_for || w.stores) AS s(store))
+FROM locked JOIN twins w ON w.twin = locked.id
+WHERE b.id = locked.id AND b.state IN ('whole', 'quarantined');
 
 -- name: follow_twins
--- Rows that name an object of a store, whose content the other store has, name the other.
+-- Rows that name an object of a store, whose content the other store has, name the other; only one that was claimed for
+-- their table, since it must stay, and be read by whoever reads them.
 UPDATE {table} AS t
 SET {column} = t.{column} || jsonb_build_object('id', b.id, 'store', b.store, 'path', b.path)
 FROM levada.object a
 JOIN levada.object b ON b.schema_id = a.schema_id AND b.codec = a.codec AND b.hash = a.hash AND b.store = $2
 WHERE a.id = (t.{column} ->> 'id')::uuid AND a.store = $1 AND a.codec IN ('blob', 'hash') AND b.state = 'whole'
-  AND a.verified AND b.verified AND t.{column} ->> 'store' = $1;
+  AND a.verified AND b.verified AND t.{column} ->> 'store' = $1
+  AND a.store = ANY(b.made_for) AND EXISTS (
+      SELECT FROM levada.object_table h WHERE h.object_id = b.id AND h.table_id = $4
+  )
+  AND ($3 = '' OR a.schema_id = (SELECT id FROM levada.schema WHERE name = $3));
 
 -- name: follow_objects
 -- Rows that say that an object lies in a store which it has left.
 UPDATE {table} AS t SET {column} = t.{column} || jsonb_build_object('store', o.store, 'path', o.path)
 FROM levada.object o
-WHERE o.id = (t.{column} ->> 'id')::uuid AND t.{column} ->> 'store' = $1 AND o.store <> $1;
+WHERE o.id = (t.{column} ->> 'id')::uuid AND t.{column} ->> 'store' = $1 AND o.store <> $1
+  AND ($2 = '' OR o.schema_id = (SELECT id FROM levada.schema WHERE name = $2));
 
 -- name: measure_usage
 -- One pass over all objects. Registered files are others' files, and take no space of ours.
@@ -242,9 +257,13 @@ SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM quarantined;
 UPDATE levada.object AS o SET state = 'whole', quarantine_time = NULL
 WHERE o.state = 'quarantined' AND EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id);
 
+-- name: may_remove
+-- False while a backup is made, or while another collection looks.
+SELECT pg_try_advisory_xact_lock(hashtext('levada.backup'));
+
 -- name: doom
 UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
-WHERE (o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
+WHERE ($2 AND o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
        AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id))
    OR (o.state = 'uploading' AND o.expire_time < clock_timestamp());
 

@@ -1,0 +1,31 @@
+"""Let each store belong to one database: two of them would take each other's uploads and objects for leftovers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.errors import PreconditionFailed
+from levada_server.model.object_names import MANAGED_FOLDER
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from levada_server.storage.objects.store import Store
+
+OWNER = f"{MANAGED_FOLDER}/database"
+"""The file in a store with the id of the database that it belongs to."""
+
+
+def own(store: Store, database: UUID) -> None:
+    """Let a store belong to a database, before that writes into it or removes something.
+
+    Raises:
+        PreconditionFailed: It belongs to another one.
+    """
+    if store.claim(database) != database:
+        raise PreconditionFailed(
+            f"The store `{store.name}` belongs to another database, so this one only reads it. Name another folder, or "
+            f"another prefix in the bucket, in stores.toml. If the other database is gone for good, remove the file "
+            f"{OWNER} from the store, and it belongs to the first database that writes there.",
+            store=store.name,
+        )

@@ -1,0 +1,130 @@
+"""A store belongs to one database: another one only reads it, and removes nothing there."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from levada_server.errors import PreconditionFailed
+from levada_server.operations.objects import copies, objects
+from levada_server.storage.objects.owners import OWNER
+from levada_server.storage.objects.storage import open_stores
+from tests.conftest import cloned, opened_engine
+from tests.support.make import ME, insert, make_table
+from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file, stage, states, stored_files
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from levada_server.operations.context import Engine
+    from levada_server.storage.objects.storage import StoreFolders
+
+DEFINITION = "id : int32\n---\ndata = null : <hash@main>\nfile = null : <attach@main>"
+
+
+@asynccontextmanager
+async def another(stores: StoreFolders) -> AsyncIterator[Engine]:
+    """Make the parts of a server of another database on the same stores, with an empty table."""
+    with cloned() as url:
+        connection = await asyncpg.connect(url)
+        await connection.execute("UPDATE levada.database SET id = gen_random_uuid()")
+        await connection.close()
+        async with opened_engine(url, stores) as opened:
+            await make_table(opened, "Trace", DEFINITION)
+            yield opened
+
+
+async def begin(engine: Engine) -> UUID:
+    """Begin an upload, and send some of its bytes."""
+    id_ = await stage(engine, "Trace", "file")
+    assert id_ is not None
+    upload = await objects.open_upload(engine, ME, id_)
+    await upload.rewind("", 0)
+    await upload.write(b"bytes")
+    await upload.flush()
+    return id_
+
+
+async def copied_rows(source: Engine, target: Engine) -> None:
+    """Copy the records of objects to another database, as a restored backup has them."""
+    async with source.scope.connection() as connection:
+        rows = await connection.fetch("SELECT o::text AS o FROM levada.object o")
+    async with target.scope.connection() as connection:
+        for row in rows:
+            await connection.execute("INSERT INTO levada.object SELECT ($1::text::levada.object).*", row["o"])
+
+
+@EVERY_STORE
+async def test_a_collection_spares_the_uploads_of_another_database(engine: Engine, store_folders: StoreFolders) -> None:
+    await make_table(engine, "Trace", DEFINITION)
+    id_ = await begin(engine)
+    async with another(store_folders) as stranger:
+        await collect(stranger)
+    assert (await objects.commit(engine, ME, id_, hash_="", size_bytes=5)).id == id_
+    assert await get(engine, id_) == b"bytes"
+
+
+@EVERY_STORE
+async def test_a_copy_of_a_database_reads_its_objects_and_removes_none(
+    engine: Engine, store_folders: StoreFolders
+) -> None:
+    await make_table(engine, "Trace", DEFINITION)
+    whole, under_way = await put(engine, "Trace", "file", b"whole"), await begin(engine)
+    await insert(engine, "Trace", [{"id": 1, "file": str(whole.id)}])
+    async with another(store_folders) as stranger:
+        await copied_rows(engine, stranger)
+        assert await get(stranger, whole.id) == b"whole"
+        for _ in range(3):
+            await age(stranger)
+            await collect(stranger)
+        assert await states(stranger) == ["doomed"] * 2  # until the store is its own
+        with pytest.raises(PreconditionFailed, match="belongs to another database, so this one only reads it"):
+            await put(stranger, "Trace", "data", b"new")
+        with pytest.raises(PreconditionFailed, match="belongs to another"):
+            await anext(copies.copy(stranger, ME, source="raw", target="main", schema="", dry_run=False))
+    assert (await objects.commit(engine, ME, under_way, hash_="", size_bytes=5)).id == under_way
+    assert await get(engine, whole.id) == b"whole"
+
+
+async def test_an_upload_of_another_database_is_not_committed(engine: Engine, store_folders: StoreFolders) -> None:
+    await make_table(engine, "Trace", DEFINITION)
+    id_ = await begin(engine)
+    async with another(store_folders) as stranger:
+        await copied_rows(engine, stranger)
+        with pytest.raises(PreconditionFailed, match="belongs to another database"):
+            await objects.commit(stranger, ME, id_, hash_="", size_bytes=5)
+
+
+@EVERY_STORE
+async def test_a_store_whose_database_is_gone_belongs_to_the_next(engine: Engine, store_folders: StoreFolders) -> None:
+    await make_table(engine, "Trace", DEFINITION)
+    await put(engine, "Trace", "data", b"old")
+    async with another(store_folders) as stranger:
+        with pytest.raises(PreconditionFailed, match=f"remove the file {OWNER} from the store"):
+            await put(stranger, "Trace", "data", b"new")
+        if store_folders.folders:
+            (store_folders.folders["main"] / OWNER).unlink()
+        else:
+            put_file(store_folders, "main", OWNER, b"").unlink()
+        new = await put(stranger, "Trace", "data", b"new")
+        assert await get(stranger, new.id) == b"new"
+
+
+@EVERY_STORE
+def test_the_first_claim_counts(store_folders: StoreFolders) -> None:
+    stores = open_stores(store_folders), open_stores(store_folders)
+    one, other = UUID(int=1), UUID(int=2)
+    assert [stores[i]["main"].claim(database) for i, database in ((0, one), (1, other), (0, other), (1, one))] == [
+        one
+    ] * 4
+    assert stored_files(store_folders) == []
+
+
+async def test_a_store_that_is_only_read_is_not_written(engine: Engine, store_folders: StoreFolders) -> None:
+    """Disks with recordings are often read-only."""
+    await collect(engine)
+    assert list(store_folders.folders["raw"].iterdir()) == []
