@@ -37,7 +37,7 @@ POSTGRESQL = Dialect(
         **{"int8": "smallint", "int16": "smallint", "int32": "integer", "int64": "bigint"},
         **{"uint8": "smallint", "uint16": "integer", "uint32": "bigint", "uint64": "numeric(20)"},
         **{"float32": "real", "float64": "double precision", "bool": "boolean", "decimal": "numeric"},
-        **{"char": "char", "varchar": "varchar", "enum": "text", "date": "date", "time": "time"},
+        **{"char": "varchar", "varchar": "varchar", "enum": "text", "date": "date", "time": "time"},
         **{"datetime": "timestamp", "timestamp": "timestamp", "timestamptz": "timestamptz", "duration": "interval"},
         **{"uuid": "uuid", "json": "jsonb", "bytes": "bytea", "blob": "bytea", "attach": "bytea"},
         **{"text": "text", "object": "text"},
