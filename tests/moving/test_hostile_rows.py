@@ -112,6 +112,7 @@ def hostile(bare: Lab, tmp_path: Path) -> Lab:
                 matrix : <array float32(2,2)>
                 flags : <array bool(3)>
                 waves : <array complex64(2)>
+                half : <array float16(2)>
                 """
 
         @schema
@@ -170,6 +171,7 @@ def hostile(bare: Lab, tmp_path: Path) -> Lab:
             {
                 "first": "é", "second": 0, "part": dt.date(1, 1, 1), "flags": np.array([True, False, True]),
                 "matrix": np.array([[np.nan, np.inf], [-0.0, 1e-45]], "f4"), "waves": np.array([1j, np.nan], "c8"),
+                "half": np.array([0.5, -65504], "f2"),
             }
         )  # fmt: skip
     return bare
@@ -238,8 +240,10 @@ def test_database_of_duckdb_has_the_same_values(hostile: Lab, levada: Levada, tm
         assert repr(sorted(found, key=repr)) == repr(expected(hostile))
         facts = database.execute(FACTS).fetchall()
         assert {k: text and json.loads(text) for k, text in facts} == expected_facts(hostile)
-        (arrays,) = database.execute("SELECT matrix, flags FROM hostile.child__part").fetchall()
-        assert repr(arrays) == repr(([np.nan, np.inf, -0.0, 1.401298464324817e-45], [True, False, True]))
+        (arrays,) = database.execute("SELECT matrix, flags, half FROM hostile.child__part").fetchall()
+        assert repr(arrays) == repr(
+            ([np.nan, np.inf, -0.0, 1.401298464324817e-45], [True, False, True], [0.5, -65504.0])
+        )
         assert database.execute("SELECT count(*), count(other) FROM hostile.child").fetchone() == (3, 1)
         assert database.execute("SELECT word FROM hostile.setting").fetchall() == [("",)]
 
@@ -259,8 +263,10 @@ async def test_file_of_sql_has_the_same_values(
         assert repr(sorted(found, key=repr)) == repr(expected(hostile))
         facts = {row["k"]: row["facts"] and json.loads(row["facts"]) for row in await database.fetch(FACTS)}
         assert facts == expected_facts(hostile)
-        (part,) = await database.fetch("SELECT matrix, flags FROM hostile.child__part")
-        assert repr(tuple(part)) == repr(([np.nan, np.inf, -0.0, 1.401298464324817e-45], [True, False, True]))
+        (part,) = await database.fetch("SELECT matrix, flags, half FROM hostile.child__part")
+        assert repr(tuple(part)) == repr(
+            ([np.nan, np.inf, -0.0, 1.401298464324817e-45], [True, False, True], [0.5, -65504.0])
+        )
         assert await database.fetchval("SELECT word FROM hostile.setting") == ""
     finally:
         await database.close()
