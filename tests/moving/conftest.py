@@ -96,6 +96,18 @@ def bare(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def cold(tmp_path: Path) -> Iterator[Lab]:
+    """A server with one table, in stores whose names are more than a word."""
+    with _lab(tmp_path / "cold", ("main", "cold-1", "2-Raw")) as lab:
+        with lab.connection as connection:
+            schema = lv.Schema("cold", connection=connection)
+            definition = "n : int32\n---\nvalue : <blob@cold-1>\nsmall : <blob@2-Raw>\n"
+            schema(type("Value", (lv.Manual,), {"definition": definition}))
+            lv.FreeTable(connection, "cold.Value").insert1((1, np.arange(9), 1))
+        yield lab
+
+
+@pytest.fixture
 def cloud(request: pytest.FixtureRequest, bucket_of: SettingsOf, tmp_path: Path) -> Iterator[Lab]:
     """A server without any schema, whose stores are of the kind that the parameter names."""
     with _serving(stores_of(request.param, bucket_of, tmp_path)) as lab:

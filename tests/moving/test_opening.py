@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import pytest
 import levada as lv
 from levada._cli import main
 from levada_api.v1 import schema_pb2, schema_service_pb2
+from tests.support.called_methods import LOGGER, called_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +79,31 @@ def test_export_opens_where_its_stores_are_missing_and_other_values_there_are_fo
     code, told = levada("import", out, "--url", bare.address)
     assert code == 1
     assert told["message"].startswith("1 of the 2 rows of `work.Session` have other values here: animal=5, session=2.")
+
+
+def test_second_import_sends_nothing(bare: Lab, levada: Levada, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sending = {"InsertRows", "InsertFewRows", "StageObject", "UploadObject", "CommitObject", "RegisterFile"}
+
+    def sent() -> set[str]:
+        with caplog.at_level(logging.DEBUG, LOGGER):
+            caplog.clear()
+            assert levada("import", out, "--url", bare.address)[0] == 0
+            return sending & set(called_methods(caplog))
+
+    assert sent() >= {"InsertFewRows", "StageObject", "UploadObject"}
+    assert sent() == set()
+
+
+def test_stores_of_any_name_are_replaced_where_they_are_missing(
+    cold: Lab, bare: Lab, levada: Levada, tmp_path: Path
+) -> None:
+    assert levada("export", "cold", "--to", tmp_path / "out", "--url", cold.address)[0] == 0
+    code, told = levada("import", tmp_path / "out", "--url", bare.address)
+    assert code == 0, told
+    with bare.connection as there:
+        value = lv.FreeTable(there, "cold.Value")
+        assert [value.heading[name].type for name in ("value", "small")] == ["<blob@>", "<blob@>"]
+        assert value.fetch1("value").tolist() == list(range(9))
 
 
 def test_rows_of_others_do_not_count_but_may_be_in_the_way(

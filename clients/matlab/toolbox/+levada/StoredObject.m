@@ -173,7 +173,7 @@ classdef StoredObject
     methods (Hidden)
         function answer = isShared(self, connection, codec, type)
             %ISSHARED Return whether a row may refer to this object, so that nothing need be copied.
-            wanted = regexp(type, '@(\w*)', 'tokens', 'once');
+            wanted = regexp(type, '@([\w-]*)', 'tokens', 'once');
             answer = ~isempty(self.id) && isequal(self.Connection.Channel, connection.Channel) && ...
                 strcmp(self.Codec, codec) && ~isempty(wanted) && any(strcmp(wanted{1}, {'', self.store}));
         end

@@ -49,7 +49,7 @@ class Closure:
         while waiting:
             name, keys = waiting.pop()
             new = self._new(name, keys)
-            if new.num_rows:
+            if new is not None:
                 waiting += self._needed(name, new)
 
     def tables(self) -> list[tuple[schema_pb2.Table, Relation]]:
@@ -60,38 +60,48 @@ class Closure:
         return [(table, self._chosen((table.name.schema, table.name.table))) for table in graph.tables]
 
     def _chosen(self, name: Name) -> Relation:
+        rows = FreeTable(self._connection, class_path(self._table(name).name))
+        if not self._types[name]:
+            return rows
         columns = zip(*self._rows[name], strict=True) if self._rows[name] else [() for _ in self._types[name]]
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._types[name], strict=True)]
         keys = pa.Table.from_arrays(arrays, schema=self._types[name])
-        chosen: Relation = FreeTable(self._connection, class_path(self._table(name).name)) & keys
+        chosen: Relation = rows & keys
         return chosen
 
-    def _new(self, name: Name, keys: pa.Table) -> pa.Table:
-        """Add keys; return the ones that were not there."""
+    def _new(self, name: Name, keys: pa.Table) -> pa.Table | None:
+        """Add keys; return the ones that were not there, and None without any.
+
+        A table without a key has at most one row, which is there as soon as anything of it was read.
+        """
         known = self._rows.setdefault(name, {})
         order = [each.name for each in self._table(name).heading.attributes if each.primary_key]
         keys = keys.select(order)
         self._types.setdefault(name, keys.schema)
+        if not order:
+            new = () not in known
+            known[()] = None
+            return keys if new else None
         fresh = []
         for number, key in enumerate(zip(*(column.to_pylist() for column in keys.columns), strict=True)):
             if key not in known:
                 known[key] = None
                 fresh.append(number)
-        return keys.take(pa.array(fresh, pa.int64()))
+        return keys.take(pa.array(fresh, pa.int64())) if fresh else None
 
     def _needed(self, name: Name, keys: pa.Table) -> Iterator[tuple[Name, pa.Table]]:
         """Yield the keys of the parents and parts of some rows."""
         rows = FreeTable(self._connection, class_path(self._table(name).name))
         for key in self._table(name).foreign_keys:
             pairs = {pair.child: pair.parent for pair in key.attributes}
-            for chunk in _chunks(keys):
-                found = _stored((rows & chunk).proj(*pairs).to_arrow(*pairs))
+            for chosen in _restricted(rows, keys):
+                found = _stored(chosen.proj(*pairs).to_arrow(*pairs))
                 parents = found.rename_columns([pairs[child] for child in found.schema.names]).drop_null()
                 yield (key.parent.schema, key.parent.table), parents
         for part in self._parts_of(name):
             there = FreeTable(self._connection, class_path(part.name))
-            for chunk in _chunks(keys):
-                yield (part.name.schema, part.name.table), _stored((there & chunk).proj().to_arrow())
+            for chosen in _restricted(there, keys):
+                yield (part.name.schema, part.name.table), _stored(chosen.proj().to_arrow())
 
     def _table(self, name: Name) -> schema_pb2.Table:
         if name not in self._tables:
@@ -115,9 +125,12 @@ class Closure:
         return self._parts[name]
 
 
-def _chunks(keys: pa.Table) -> Iterator[pa.Table]:
+def _restricted(rows: Relation, keys: pa.Table) -> Iterator[Relation]:
+    """Yield rows by their keys, some at a time; the row of a table without a key at once."""
+    if not keys.num_columns:
+        yield rows
     for start in range(0, keys.num_rows, _CHUNK_ROWS):
-        yield keys.slice(start, _CHUNK_ROWS)
+        yield rows & keys.slice(start, _CHUNK_ROWS)
 
 
 def _stored(table: pa.Table) -> pa.Table:

@@ -9,6 +9,7 @@ import numpy as np
 
 from levada._moving.digests import RowDigests, Total
 from levada._query.fetching import grouped, to_dicts
+from levada._values.heading import Heading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from levada._query.relation import Relation
-    from levada._values.heading import Heading
 
 GROUP_BYTES = 16 * 2**20
 """Rows are read in groups of about this size, so that no more are in memory."""
@@ -98,6 +98,11 @@ class Comparison:
 def key_text(key: Mapping[str, object]) -> str:
     """Write the key of a row."""
     return ", ".join(f"{name}={value!r}" for name, value in key.items())
+
+
+def key_of(heading: Heading) -> Heading:
+    """Return the key of a heading, by whose digests the rows are known that a table has."""
+    return Heading({name: heading[name] for name in heading.primary_key})
 
 
 def groups_of(rows: Relation) -> Iterator[pa.Table]:

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from levada._base.errors import InvalidRequest, LevadaError, MissingParent
 from levada._base.names import class_path
 from levada._jobs.job_table import has_jobs
-from levada._moving.comparing import Held, compare, groups_of
+from levada._moving.comparing import Held, compare, groups_of, key_of
 from levada._moving.copy_plan import HISTORY, Plan, PlannedTable, check_ready
 from levada._moving.descriptions import (
     copy_ownership,
@@ -27,7 +27,6 @@ from levada._objects.fetched_handles import handle_of
 from levada._objects.taking_over import stored_content, take_over
 from levada._pipeline.tiers import Manual
 from levada._tables.table import FreeTable
-from levada._values.heading import Heading
 from levada._values.message_decoding import decode_key_value
 from levada._values.types import Family
 from levada_api.v1 import job_pb2, job_service_pb2, schema_pb2
@@ -193,10 +192,10 @@ def _copy_rows(table: PlannedTable, source: Connection, target: Connection) -> C
     if table.compared is not None and not table.compared.only_read:
         found = table.compared
         return Copied(table, found.read, found.held, 0, 0, 0, found.different, found.only_held, found.examples)
-    known = Held.of(other.proj(), _key_of(heading)) if table.exists else Held()
+    known = Held.of(other.proj(), key_of(heading)) if table.exists else Held()
     work = _Work(table, source, other)
     held, total = Held(), Total()
-    digests, keys_of = RowDigests(heading), RowDigests(_key_of(heading))
+    digests, keys_of = RowDigests(heading), RowDigests(key_of(heading))
     try:
         for group in groups_of(rows):
             keys, digested = digests.take(group)
@@ -220,10 +219,6 @@ def _copy_rows(table: PlannedTable, source: Connection, target: Connection) -> C
         found.only_read,
         found.examples,
     )
-
-
-def _key_of(heading: Heading) -> Heading:
-    return Heading({name: heading[name] for name in heading.primary_key})
 
 
 @dataclass

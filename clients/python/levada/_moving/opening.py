@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 from levada._base.errors import DamagedObject, PermissionDenied, PreconditionFailed, UnknownSchema, UnknownTable
 from levada._base.names import class_path
 from levada._moving.archive import is_within
-from levada._moving.comparing import Held, compare
+from levada._moving.comparing import Held, compare, key_of
 from levada._moving.descriptions import copy_ownership, declare_alike, differences, make_schema, raise_next_number
 from levada._moving.digests import RowDigests, Total
 from levada._moving.slices import is_stored
@@ -20,10 +19,11 @@ from levada._net.pages import pages
 from levada._objects.taking_over import folder_content, take_over
 from levada._query.parquet import FILE
 from levada._tables.table import FreeTable
-from levada._values.types import type_of_column
+from levada._values.types import STORED_TYPE, type_of_column
 from levada_api.v1 import object_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from levada._values.heading import Heading
 
 _BATCH_ROWS = 1_000
-_STORE = re.compile(r"<(\w+)@(\w+)>")
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,17 @@ def _open(connection: Connection, archive: Slice, written: WrittenTable, stores:
         copy_ownership(connection, written.table, {})
     table = FreeTable(connection, class_path(written.table.name))
     heading = table.heading
+    known, keys_of = Held.of(table.proj(), key_of(heading)), RowDigests(key_of(heading))
     digests, total, held = RowDigests(heading), Total(), Held()
     for rows in _rows(archive.folder / written.file, heading):
         keys, found = digests.take(rows)
         for row in found:
             total.add_digest(row)
         held.add(keys, found if here == written.table else digests.take(_retyped(rows, heading))[1])
+        new = [number for number, place in enumerate(known.places(keys_of.take(rows)[0])) if place < 0]
+        if not new:
+            continue
+        rows = rows.take(pa.array(new))
         for index, field in enumerate(rows.schema):
             if is_stored(field):
                 column = pa.array(_references(table, archive, written, rows, field))
@@ -179,15 +183,15 @@ def _with_stores(table: schema_pb2.Table, stores: set[str]) -> schema_pb2.Table:
 
     def renamed(match: re.Match[str]) -> str:
         codec, store = match.groups()
-        if store in stores:
+        if not store or store in stores:
             return match[0]
         return f"<{'attach' if codec == 'filepath' else codec}@>"
 
     here = schema_pb2.Table()
     here.CopyFrom(table)
-    here.definition = _STORE.sub(renamed, table.definition)
+    here.definition = STORED_TYPE.sub(renamed, table.definition)
     for attribute in here.heading.attributes:
-        attribute.type = _STORE.sub(renamed, attribute.type)
+        attribute.type = STORED_TYPE.sub(renamed, attribute.type)
     return here
 
 

@@ -37,7 +37,7 @@ POSTGRESQL = Dialect(
         **{"int8": "smallint", "int16": "smallint", "int32": "integer", "int64": "bigint"},
         **{"uint8": "smallint", "uint16": "integer", "uint32": "bigint", "uint64": "numeric(20)"},
         **{"float32": "real", "float64": "double precision", "bool": "boolean", "decimal": "numeric"},
-        **{"char": "char", "varchar": "varchar", "enum": "text", "date": "date", "time": "time"},
+        **{"char": "varchar", "varchar": "varchar", "enum": "text", "date": "date", "time": "time"},
         **{"datetime": "timestamp", "timestamp": "timestamp", "timestamptz": "timestamptz", "duration": "interval"},
         **{"uuid": "uuid", "json": "jsonb", "bytes": "bytea", "blob": "bytea", "attach": "bytea"},
         **{"text": "text", "object": "text"},
@@ -58,7 +58,7 @@ DUCKDB = Dialect(
     frozenset({"decimal"}),
     crosses_schemas=False,
 )
-_ELEMENTS = {"f4": "float32", "f8": "float64", "b1": "bool", "c8": "bytes", "c16": "bytes"}
+_ELEMENTS = {"f2": "float32", "f4": "float32", "f8": "float64", "b1": "bool", "c8": "bytes", "c16": "bytes"}
 
 
 def quoted(name: str) -> str:
@@ -141,6 +141,8 @@ def plain_column(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
         return column.cast(column.type.value_type)
     if type_.dtype is not None and type_.dtype.kind == "b":
         return column.cast(pa.list_(pa.bool_(), column.type.list_size))
+    if type_.dtype is not None and type_.dtype.str[1:] == "f2":  # neither has floats of two bytes
+        return column.cast(pa.list_(pa.float32(), column.type.list_size))
     return column
 
 

@@ -78,7 +78,8 @@ _WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _LABEL = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_OBJECT = re.compile(r"<([a-z]+)@([A-Za-z0-9_-]*)>")
+STORED_TYPE = re.compile(r"<([a-z]+)@([A-Za-z0-9_-]*)>")
+"""A type with content in a store: the codec, and the store as the server lets it be named, or nothing."""
 _CODEC = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*(.*?)\s*>", re.DOTALL)
 _ARRAY = re.compile(r"<array\s+([a-z0-9]+)\s*\(([\d\s,]*)\)>")
 
@@ -181,7 +182,7 @@ def parse_type(spelling: str) -> AttributeType:
     kind = word[1] if word else text
     if kind == "enum":
         return AttributeType(spelling, kind, labels=tuple(_ESCAPED.sub(r"\1", label) for label in _LABEL.findall(text)))
-    if match := _OBJECT.fullmatch(text):
+    if match := STORED_TYPE.fullmatch(text):
         return AttributeType(spelling, "object", codec=match[1], store=match[2])
     return AttributeType(spelling, kind)
 
