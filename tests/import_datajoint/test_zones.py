@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.mariadb import MariaDB
 
-TESTS = ("levada._from_datajoint.mysql", "levada._from_datajoint.defaults")
+TESTS = ("levada._from_datajoint.mysql", "levada._from_datajoint.defaults", "levada._from_datajoint.facts")
 
 ZONES = """
 USE mysql;

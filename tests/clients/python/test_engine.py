@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Module = Any
 """A module that a test has written."""
+TESTS = ("levada._crew.engine", "levada._net.recordings")
 
 
 def check(module: Module, engine: object) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Key = dict[str, Any]  # Any: an attribute's value
 Table = Any
 """A class, or its instance, that only a test knows."""
+TESTS = ("levada._jobs.prefetch", "levada._net.recordings")
 KEYS = 24
 
 
