@@ -21,10 +21,10 @@ ODD = r"""
 CREATE SCHEMA impossible;
 CREATE TABLE impossible.reading (r integer PRIMARY KEY, price numeric(8,2) NOT NULL, free numeric,
     clock time without time zone NOT NULL, clocks time without time zone[], day date NOT NULL, days daterange,
-    seen timestamp without time zone NOT NULL, told timestamp with time zone NOT NULL, facts json NOT NULL,
+    seen timestamp without time zone NOT NULL, told timestamp with time zone NOT NULL, facts json NOT NULL, more jsonb,
     level double precision NOT NULL, rate numeric(8,2) NOT NULL DEFAULT 'NaN', shut time NOT NULL DEFAULT '24:00:00',
     noted timestamp without time zone NOT NULL DEFAULT CURRENT_TIMESTAMP, at timestamptz NOT NULL DEFAULT now());
-INSERT INTO impossible.reading VALUES
+INSERT INTO impossible.reading (r, price, free, clock, clocks, day, days, seen, told, facts, level, rate, shut) VALUES
     (1, 'NaN', 'NaN', '24:00:00', NULL, 'infinity', NULL, '-infinity', 'infinity', '{"a": "b\u0000c"}', 'NaN', 1,
      '1:00'),
     (2, 1.5, 'Infinity', '23:59:59.999999', '{24:00:00}', '2020-02-29', '[2020-01-01,infinity)',
@@ -57,7 +57,8 @@ def test_values_that_cannot_be_here_are_asked_for(
     }
     assert set(told["lone"]) == {f"default:impossible.reading.{name}" for name in ("rate", "shut")}
     changes = " ".join(told["tables"][0]["changes"])
-    assert "`facts`: the order of keys, and keys that occur twice, are not kept" in changes
+    assert "`facts`: the order of keys, and keys that occur twice, are not kept; its numbers" in changes
+    assert "`more`: its numbers have the digits of a float64, as DataJoint reads them" in changes
     assert "`noted` is by default the time in UTC; there it is the time of sessions, whose zone is Europe" in changes
     assert "`at` is by default" not in changes
 

@@ -120,7 +120,8 @@ TRANSLATIONS = (
 )
 """The rows of the documentation."""
 
-_KEYS = "the order of keys, and keys that occur twice, are not kept"
+_DIGITS = "its numbers have the digits of a float64, as DataJoint reads them"
+_KEYS = f"the order of keys, and keys that occur twice, are not kept; {_DIGITS}"
 _WIDTH = re.compile(r"\(\d+(?:,\d+)?\)")
 _SHAPE = re.compile(r"(multi)?(point|linestring|polygon)|geom(etry|etrycollection|collection)")
 _ZEROFILL = re.compile(r"\s*zerofill")
@@ -253,7 +254,7 @@ def _postgresql(type_: str) -> Translation:
     if word == "timestamp without time zone":
         return Translation(f"datetime({arguments})" if arguments and arguments != "6" else "datetime")
     found = _POSTGRES_PLAIN.get(word)
-    return Translation(found or "", Way.PLAIN, note=_KEYS if word == "json" else "")
+    return Translation(found or "", Way.PLAIN, note={"json": _KEYS, "jsonb": _DIGITS}.get(word, ""))
 
 
 def is_shape(type_: str) -> bool:
