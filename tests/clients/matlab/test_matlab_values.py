@@ -53,6 +53,13 @@ def test_columns_of_a_table_with_one_row_are_lists(octave: Octave) -> None:
     standing_in(octave, "table({categorical({'a'}), datetime(NaN)}, {'a' 'b'})", "isequal(value.columns, {{'a'} {[]}})")
 
 
+def test_nothing_that_a_terminal_obeys_is_shown(octave: Octave) -> None:
+    text = "a\tä€😀\x1b[2J\x9b\u202eb\u2066\x00\x7f"
+    numbers = " ".join(map(str, text.encode()))
+    shown = octave.run(f"disp(levada.internal.values.printable(char(uint8([{numbers}]))))")
+    assert "a\tä€😀?[2J??b???" in shown
+
+
 def test_files_are_read_as_utf_8_in_all_releases(octave: Octave, tmp_path: Path) -> None:
     (tmp_path / "text.m").write_text("größe μ\n", encoding="utf-8")
     script = f"disp(levada.internal.inputs.readText('{tmp_path}/text.m'))"

@@ -115,7 +115,7 @@ most = 60;
 if isnumeric(value) && numel(value) > 8
     text = sprintf('%s %s', strrep(mat2str(size(value)), ' ', 'x'), class(value));
 else
-    text = levada.internal.values.shownJson(value);
+    text = levada.internal.values.printable(levada.internal.values.shownJson(value));
 end
 if numel(text) > most
     text = [text(1:most - 3) '...'];

@@ -38,7 +38,7 @@ end
 function text = shortText(value)
 mostLetters = 24;
 if ischar(value)
-    text = strrep(value, char(10), ' ');
+    text = levada.internal.values.printable(strrep(value, char(10), ' '));
 elseif isempty(value)
     text = 'NULL';
 elseif isfloat(value) && isscalar(value) && value == fix(value) && abs(value) < flintmax
