@@ -11,7 +11,7 @@ from levada._from_datajoint.choices import choices_of, question_id
 from levada._from_datajoint.decisions import Question
 from levada._from_datajoint.defaults import CURRENT, write_default
 from levada._from_datajoint.plan import PlannedColumn
-from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
+from levada._from_datajoint.stored_types import DECODED, Translation, Way, in_key, split_comment, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +120,7 @@ class ColumnPlanner:
             hashes,
             impossible,
             column.auto_increment,
-            translation.way is Way.BLOB and self._undecodable(where),
+            translation.way in DECODED and self._undecodable(where),
             self._nuls(where, table, column),
         )
 
