@@ -308,6 +308,7 @@ def test_a_table_that_differs_says_so_in_the_report_and_with_the_data(
         animals.update1({"animal_id": 3, "nick": "it's"})
         (animals & "animal_id = 8").delete(prompt=False)
     told = capsys.readouterr().out
+    assert told.index("You decided:\n") < told.index("a_animal.Animal: 0 new rows")
     assert (
         "a_animal.Animal: 0 new rows, 3 rows there and 4 here, DIFFERENT: 1 row only here: inserted here, or deleted "
         "there; 1 row with other values: to have those of there, delete it here and import again; such as "

@@ -28,6 +28,7 @@ _IMPOSSIBLE = {
     "time": ("late-time", "24:00:00, which no time is here"),
 }
 """The question about values that a type does not have here, and what they are."""
+_WITHOUT_DEFAULT = {"none": "bring the column without the default"}
 
 
 class ColumnPlanner:
@@ -128,7 +129,7 @@ class ColumnPlanner:
         """Ask about a default, and tell of a comment, that an attribute of a foreign key cannot have."""
         if column.default is not None:
             text = f"{where} has the default {column.default.text!r}, and an attribute of a foreign key has none here."
-            self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
+            self._decisions.ask(Question(f"default:{where}", text, _WITHOUT_DEFAULT, by_hand=True))
         if column.on_update:
             changes.append(f"`{column.name}` is no longer set by every update (ON UPDATE {column.on_update}).")
         comment = split_comment(column.comment)[1]
@@ -185,6 +186,7 @@ class ColumnPlanner:
             question_id(column.type, where),
             f"{where} is of type {column.type}, which has no counterpart here.",
             {answer: choice.effect for answer, choice in choices.items()},
+            by_hand=True,
         )
         answer = self._decisions.ask(question)
         # Without an answer the plan goes on, to find all questions; it cannot run.
@@ -241,7 +243,7 @@ class ColumnPlanner:
         written = write_default(default, type_)
         if written.fault:
             text = f"{where}: {written.fault}."
-            self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
+            self._decisions.ask(Question(f"default:{where}", text, _WITHOUT_DEFAULT, by_hand=True))
             return ""
         if column.nullable or impossible:
             why = "" if column.nullable else " for values that no attribute has"
@@ -250,6 +252,7 @@ class ColumnPlanner:
                 f"{where} may be NULL here{why}, and has the default {default.text!r}; an attribute has one of "
                 "the two.",
                 {"null": "it may be NULL, which is its default"},
+                by_hand=True,
             )
             self._decisions.ask(question)
             return ""

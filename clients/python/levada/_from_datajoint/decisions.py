@@ -46,7 +46,7 @@ class Question:
 
     @property
     def lone(self) -> bool:
-        """Whether its only answer needs nobody."""
+        """Whether its only answer needs nobody, as nothing is lost by it."""
         return len(self.answers) == 1 and not self.by_hand
 
 
@@ -121,7 +121,9 @@ class Decisions:
         """
         self.asked[question.id] = question
         answer = self.answer(question.id)
-        if answer is None or (answer not in question.answers and question.lone and question.id not in self.answers):
+        if answer is None or (
+            answer not in question.answers and len(question.answers) == 1 and question.id not in self.answers
+        ):
             return None  # as a pattern for others, which have that answer
         if answer not in question.answers:
             raise InvalidRequest(

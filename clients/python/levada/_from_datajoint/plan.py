@@ -130,7 +130,7 @@ class Plan:
         questions: Decisions that nobody has taken yet.
         blanks: Lines of [stores] in the file of decisions, to fill.
         decided: The decisions that were taken, by section of the file of decisions.
-        lone: The only answer to each question that has one alone, which is taken without asking, and its effect.
+        lone: The only answer to each question that loses nothing by it, which is taken without asking, and its effect.
         needless: The decisions that nothing asked for.
         present: How many rows the tables have that are here already, by their names here.
         grants: Commands that let the same people do the same here.

@@ -206,6 +206,7 @@ class _Planner:
                 f"{where} refers to {key.parent} ({', '.join(key.parent_columns)}), which is not the primary key of a "
                 "table that comes.",
                 {_PLAIN: "bring the column without the foreign key"},
+                by_hand=True,
             )
             self._decisions.ask(question)
             return False

@@ -39,7 +39,10 @@ def import_datajoint(connection: Connection, options: argparse.Namespace) -> int
             _print_plan(plan, options)
             return 0 if plan.ready else 1
         check_answered(plan)
-        if not agreed(list(telling.plan_lines(plan)), "Bring these?", options):
+        lines = list(telling.plan_lines(plan))
+        if options.yes and not options.json:  # else whoever is asked sees them, or the JSON has them
+            print("\n".join(lines), flush=True)
+        if not agreed(lines, "Bring these?", options):
             return 1
         return _run(plan, source, connection, address, decisions, options)
     finally:
