@@ -71,6 +71,7 @@ class _Planner:
             self._ask_about(circle, keys)
         for place in ordered.places:
             self._planned[place] = self._table(tables[place], keys[place])
+        self._columns.check_stores()
         self._check_names()
         self._tell_of_text()
         utc = self._zone()
