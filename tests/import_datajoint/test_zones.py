@@ -73,7 +73,8 @@ def test_zone_is_decided_by_its_rule_and_not_by_its_offset_now(
 ) -> None:
     _, told = bring(zones.url, "zones", "--plan")
     (question,) = (question for question in told["questions"] if question["id"] == "timestamp-zone")
-    assert "in the zone of the session, Test/London, from +00:00 to +01:00, and" in question["text"]
+    assert "in the zone of the session, Test/London (+00:00 to +01:00), and" in question["text"]
+    assert question["text"].endswith("those of zones.moment and 1 other table.")
     for zone, hour in (("utc", 11), ("as shown", 12)):
         name = f"zones_{hour}"
         code, told = bring(zones.url, "zones", "--yes", "--decisions", decide(zone, name))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.text import plural
 from levada._from_datajoint.choices import choices_of, question_id
-from levada._from_datajoint.decisions import Question
+from levada._from_datajoint.decisions import ZONE, Question
 from levada._from_datajoint.defaults import CURRENT, quoted, write_default
 from levada._from_datajoint.plan import PlannedColumn
 from levada._from_datajoint.stored_types import DECODED, Translation, Way, in_key, split_comment, translate
@@ -246,7 +246,7 @@ class ColumnPlanner:
         """Return whether values of a type come as moments in UTC, not as a session shows or sets them."""
         if type_ != "timestamp" or not self._database.zone:  # in UTC nobody is asked
             return type_ in ("timestamp", "timestamptz")
-        return self._decisions.answer("timestamp-zone") != "as shown"
+        return self._decisions.answer(ZONE) != "as shown"
 
     def _shifted(self, default: StoredDefault | None) -> StoredDefault | None:
         """Return a default in the zone of the values."""

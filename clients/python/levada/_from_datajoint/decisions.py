@@ -15,7 +15,7 @@ A file is TOML:
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+ZONE = "timestamp-zone"
+"""The question about the whole database."""
 _SECTIONS = ("schemas", "attributes", "decisions", "stores")
 
 
@@ -96,7 +98,11 @@ class Decisions:
 
     def answering(self, id_: str, answer: str) -> Decisions:
         """Return the same decisions but for one answer."""
-        return Decisions(self.schemas, self.attributes, {**self.answers, id_: answer}, self.stores)
+        return replace(self.fresh(), answers={**self.answers, id_: answer})
+
+    def fresh(self) -> Decisions:
+        """Return the same decisions, before any plan."""
+        return Decisions(self.schemas, self.attributes, self.answers, self.stores)
 
     def ask(self, question: Question) -> str | None:
         """Return the answer to a question; None if there is none yet, which is noted.
@@ -125,10 +131,7 @@ class Decisions:
             answer not in question.answers and len(question.answers) == 1 and question.id not in self.answers
         ):
             return None  # as a pattern for others, which have that answer
-        if answer not in question.answers:
-            raise InvalidRequest(
-                f"The decision {question.id!r} is {answer!r}; it can be {' or '.join(map(repr, question.answers))}."
-            )
+        check_answer(question, answer)
         self.taken[question.id] = answer
         return answer
 
@@ -140,6 +143,18 @@ class Decisions:
         if len(found) > 1:
             raise InvalidRequest(f"Several decisions are for {id_!r}; write one with exactly this name.")
         return found.pop() if found else None
+
+
+def check_answer(question: Question, answer: str) -> None:
+    """Refuse an answer that a question does not have.
+
+    Raises:
+        InvalidRequest: It does not.
+    """
+    if answer not in question.answers:
+        raise InvalidRequest(
+            f"The decision {question.id!r} is {answer!r}; it can be {' or '.join(map(repr, question.answers))}."
+        )
 
 
 def read_decisions(file: Path) -> Decisions:

@@ -106,18 +106,19 @@ def run(
     for name in plan.schemas.values():
         request = schema_service_pb2.CreateSchemaRequest(name=name, allow_existing=True, request_id=uuid4().hex)
         connection.call("SchemaService/CreateSchema", request, schema_service_pb2.CreateSchemaResponse)
+    history = History(connection, str(address))
+    history.begin(plan)
     for table in plan.tables:
         for column in table.columns:
             for codec in parse_type(column.type).codecs:
                 pass_stored(codec)
         if table.name not in here:  # those have their `make` and key source, which no definition says
             _declare(connection, table, tables)
-    history = History(connection, str(address))
     bringer = Bringer(source, connection, stores, tables)
     report = Report()
     for table in plan.tables:
         brought = bringer.bring(table)
-        history.note(brought)
+        history.note(plan, brought)
         report.tables.append(brought)
         done(brought)
         if table.next_number is not None:

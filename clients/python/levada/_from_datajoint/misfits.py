@@ -5,14 +5,14 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from levada._from_datajoint.decisions import ZONE
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from levada._from_datajoint.decisions import Decisions
     from levada._from_datajoint.facts import Database
 
-_ALONE = "timestamp-zone"
-"""The question about the whole database."""
 _KINDS = frozenset(
     {
         "set",
@@ -73,7 +73,7 @@ class Misfits:
         return (one for one in self._decisions.answers if one not in self._decisions.used)
 
     def _is_known(self, pattern: str) -> bool:
-        if pattern == _ALONE:
+        if pattern == ZONE:
             return True
         kind, _, place = pattern.partition(":")
         place = place or kind  # of the pattern `*`

@@ -122,7 +122,8 @@ class MySQL:
         if least == most:
             return _offset(least) if least else ""
         name = self._ask("SELECT @@session.time_zone")[0][0]
-        return f"{'of its machine' if name == 'SYSTEM' else name}, from {_offset(least)} to {_offset(most)}"
+        named = "that of the database's machine" if name == "SYSTEM" else name
+        return f"{named} ({_offset(least)} to {_offset(most)})"
 
     def _tables(self, schema: str) -> Iterator[StoredTable]:
         keys = self._keys(schema)

@@ -104,6 +104,11 @@ class PlannedTable:
         """Its full name here."""
         return f"{self.schema}.{self.class_path}"
 
+    @property
+    def has_moments(self) -> bool:
+        """Whether it has values of MySQL's `timestamp`."""
+        return any(column.type == "timestamp" for column in self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class NotBrought:
@@ -156,6 +161,11 @@ class Plan:
     def ready(self) -> bool:
         """Whether it can run."""
         return not self.problems and not self.questions
+
+    @property
+    def moments(self) -> str:
+        """How values of MySQL's `timestamp` come, as the decision about it says."""
+        return "utc" if self.utc else "as shown"
 
     def by_place(self) -> dict[Place, PlannedTable]:
         """Return the tables by their place there."""

@@ -110,7 +110,12 @@ def _plan(
     if not plan.ready:
         return plan
     return existing.compared(
-        plan, connection, str(address), decisions, lambda other: make_plan(facts, other, spellings, stores)
+        plan,
+        connection,
+        str(address),
+        facts,
+        decisions,
+        lambda facts, decisions: make_plan(facts, decisions, spellings, stores),
     )
 
 
