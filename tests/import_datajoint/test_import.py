@@ -341,6 +341,27 @@ def test_written_classes_are_those_of_the_tables(
         assert namespace["Session"].Trial.to_dicts(order_by="trial")[0]["outcome"] == "hit"
 
 
+def test_a_module_of_classes_that_is_there_is_left_alone_with_a_word(
+    imported_0_14: dict[str, Any],
+    server: str,
+    lab_0_14: MariaDB,
+    decisions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    module = tmp_path / "loop.py"
+    module.write_text("class Hen: ...\n", encoding="utf-8")
+    words = ["--decisions", str(decisions), "--yes", "--classes", str(tmp_path), "--url", server]
+    assert main.main(["import-datajoint", lab_0_14.url, *words]) == 0
+    told = capsys.readouterr().out
+    assert f"left {module} as it is: it lacks Egg\n" in told
+    assert f"wrote {tmp_path / 'lab.py'}\n" in told
+    assert main.main(["import-datajoint", lab_0_14.url, *words]) == 0
+    assert f"left {tmp_path / 'lab.py'} as it is: it has all classes\n" in capsys.readouterr().out
+
+
 def test_a_terminal_is_asked_for_decisions(
     server: str, lab_0_14: MariaDB, decisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -141,9 +141,9 @@ def test_a_right_that_is_missing_is_not_a_difference(
     class Seen(lv.Manual):
         definition = "n : int32"
 
-    call = connection.call
+    call: Any = connection.call
 
-    def refused(method: str, *words: Any) -> Any:  # noqa: ANN401  # of any call
+    def refused(method: str, *words: object) -> object:
         if method == "SchemaService/PlanAlteration":
             raise PermissionDenied("You may not.")
         return call(method, *words)

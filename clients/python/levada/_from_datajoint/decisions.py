@@ -79,6 +79,7 @@ class Decisions:
         taken: The answers to these that somebody gave.
         lone: The questions with only one answer, which nobody needs to give.
         used: The names and patterns in `answers` that fitted a question.
+        sections: The sections that the file has.
     """
 
     schemas: dict[str, str] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class Decisions:
     taken: dict[str, str] = field(default_factory=dict)
     lone: dict[str, Question] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    sections: frozenset[str] = frozenset()
 
     def begin(self) -> None:
         """Forget what an earlier plan made of the answers."""
@@ -102,7 +104,7 @@ class Decisions:
 
     def fresh(self) -> Decisions:
         """Return the same decisions, before any plan."""
-        return Decisions(self.schemas, self.attributes, self.answers, self.stores)
+        return Decisions(self.schemas, self.attributes, self.answers, self.stores, sections=self.sections)
 
     def ask(self, question: Question) -> str | None:
         """Return the answer to a question; None if there is none yet, which is noted.
@@ -168,7 +170,8 @@ def read_decisions(file: Path) -> Decisions:
     except FileNotFoundError:
         raise InvalidRequest(f"There is no file {file}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{file} is not TOML: {error}.") from None
+        twice = " It can have each section once, with all its lines." if "twice" in str(error) else ""
+        raise InvalidRequest(f"{file} is not TOML: {error}.{twice}") from None
     for section, entries in content.items():
         if section not in _SECTIONS or not isinstance(entries, dict):
             raise InvalidRequest(f"{file}: `{section}` is not a section of decisions; they are {', '.join(_SECTIONS)}.")
@@ -181,6 +184,7 @@ def read_decisions(file: Path) -> Decisions:
         attributes=content.get("attributes", {}),
         answers=content.get("decisions", {}),
         stores={name: _store(file, name, entry) for name, entry in content.get("stores", {}).items()},
+        sections=frozenset(content),
     )
 
 

@@ -13,6 +13,7 @@ from levada._from_datajoint.history import SCHEMA, History
 from levada._from_datajoint.mysql import MySQL
 from levada._from_datajoint.plan import Plan, PlannedTable, check_answered
 from levada._from_datajoint.postgresql import PostgreSQL
+from levada._from_datajoint.spellings import missing_in
 from levada._jobs.computing import declare
 from levada._moving.descriptions import schemas_of
 from levada._moving.rights import Rights
@@ -131,21 +132,25 @@ def run(
     return report
 
 
-def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[Path]:
-    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; return the modules.
+def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[str]:
+    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; say what became of each.
 
     Files that exist are left alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    told = []
     for name in sorted(set(plan.schemas.values())):
         schema = Schema(name, connection=connection)
         schema.save(folder, language="matlab")
         module = folder / f"{name}.py"
         if not module.exists():
             schema.save(module)
-            written.append(module)
-    return written
+            told.append(f"wrote {module}")
+            continue
+        missing = missing_in(module, (table.class_path for table in plan.tables if table.schema == name))
+        lacks = f"it lacks {', '.join(missing)}" if missing else "it has all classes"
+        told.append(f"left {module} as it is: {lacks}")
+    return told
 
 
 def _raise_next_number(connection: Connection, table: PlannedTable) -> None:

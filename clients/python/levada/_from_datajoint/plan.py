@@ -139,6 +139,7 @@ class Plan:
         needless: The decisions that nothing asked for.
         present: How many rows the tables have that are here already, by their names here.
         grants: Commands that let the same people do the same here.
+        sections: The sections that the file of decisions has already.
         utc: Moments of MySQL's `timestamp` are read in UTC, not in the session's zone.
     """
 
@@ -155,6 +156,7 @@ class Plan:
     needless: tuple[str, ...] = ()
     present: Mapping[str, int] = field(default_factory=dict)
     grants: tuple[str, ...] = ()
+    sections: frozenset[str] = frozenset()
     utc: bool = True
 
     @property
@@ -186,20 +188,25 @@ def missing_decisions(plan: Plan) -> list[str]:
     """Write how to give the decisions that a plan lacks; nothing if it lacks none."""
     if not plan.questions and not plan.blanks:
         return []
-    return [f"Decisions are missing. {how_to_decide(plan.questions, plan.blanks)}"]
+    return [f"Decisions are missing. {how_to_decide(plan.sections, plan.questions, plan.blanks)}"]
 
 
-def how_to_decide(questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:
+def how_to_decide(sections: frozenset[str], questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:
     """Write how to answer questions in a file.
 
     Args:
+        sections: Those that the file has already.
         blanks: Lines about stores, to fill.
     """
     lines = ["Write them into a file, one answer for each, and pass it with --decisions:"]
-    lines += ["[stores]", *blanks] if blanks else []
-    lines += ["[decisions]"] if questions else []
+    lines += [_heading("stores", sections), *blanks] if blanks else []
+    lines += [_heading("decisions", sections)] if questions else []
     for question in questions:
         lines.append(f"# {question.text}")
         lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]
         lines.append(f'"{question.id}" = "{next(iter(question.answers))}"')
     return "\n".join(lines)
+
+
+def _heading(section: str, sections: frozenset[str]) -> str:
+    return f"# under [{section}], which your file has:" if section in sections else f"[{section}]"

@@ -90,6 +90,7 @@ class _Planner:
             {question.id: next(iter(question.answers.items())) for question in self._decisions.lone.values()},
             tuple(misfits.needless()),
             grants=tuple(self._grants()),
+            sections=self._decisions.sections,
             utc=utc,
         )
 

@@ -103,7 +103,7 @@ def _plan(
         if plan.problems:
             # They need no answers, so nobody answers in vain.
             later = f"Mend this first; then {plural(len(plan.questions), 'question')} will be asked."
-            how = [how_to_decide((), plan.blanks)] if plan.blanks else []
+            how = [how_to_decide(plan.sections, (), plan.blanks)] if plan.blanks else []
             raise InvalidRequest("\n".join([*plan.problems, *how, later]))
         _ask(plan, decisions)
         plan = make()
@@ -129,7 +129,7 @@ def _ask(plan: Plan, decisions: Decisions) -> None:
         print(question.text)
         for answer, effect in question.answers.items():
             print(f"  {answer}: {effect}")
-        otherwise = f"These decisions are missing. {how_to_decide(plan.questions[number:])}"
+        otherwise = f"These decisions are missing. {how_to_decide(plan.sections, plan.questions[number:])}"
         answer = choose("Decide", tuple(question.answers), None, otherwise)
         decisions.answers[question.id] = answer
         print(f'For the file of decisions: "{question.id}" = "{answer}"')
@@ -160,6 +160,6 @@ def _run(
         print_json({**telling.plan_facts(plan), "report": telling.report_facts(report)})
     else:
         print("\n".join(telling.report_lines(report)))
-        for module in written:
-            print(f"wrote {module}")
+        for line in written:
+            print(line)
     return 0 if report.equal else 1
