@@ -72,8 +72,9 @@ def test_a_table_here_may_have_room_for_values_that_are_gone_there(
     later.run("USE later; UPDATE day SET d = '2020-01-01';")
     code, told = bring(later.url, "later", "--plan", "--decisions", file)
     assert (code, told["problems"]) == (0, [])
-    (day,) = (table["definition"] for table in told["tables"] if table["there"] == "later.day")
-    assert "d = null : date" in day
+    (day,) = (table for table in told["tables"] if table["there"] == "later.day")
+    assert "d = null : date" in day["definition"]
+    assert "The table here has room for values that are gone there, and stays as it is." in day["changes"]
     code, told = bring(later.url, "later", "--yes", "--decisions", file)
     assert [(one["table"], one["other_values"]) for one in told["report"]["tables"] if one["other_values"]] == [
         ("later_room.Day", 1)

@@ -41,6 +41,7 @@ _LESS: tuple[_Seen, ...] = (
     lambda seen: replace(seen, blobs=0),
 )
 """Values that may not have been there yet."""
+_ROOM = "The table here has room for values that are gone there, and stays as it is."
 TIER_OF = {base.__name__: tier for base, tier in TIERS.items()}
 """The tiers by the names that plans have for them."""
 
@@ -197,7 +198,7 @@ class _Look:
                 found = plan.by_place()[table.place]
                 if found != planned and (count := len(self.differences(found, plan))) < least:
                     facts, planned, least = tried, found, count
-        return None if least else planned
+        return None if least else replace(planned, changes=(*planned.changes, _ROOM))
 
     def _fitting(self, table: PlannedTable, differing: Mapping[Place, Sequence[str]]) -> str:
         """Find the answers to questions about a table with which it would be as it is here."""

@@ -195,7 +195,7 @@ def how_to_decide(sections: frozenset[str], questions: Sequence[Question], blank
     """Write how to answer questions in a file.
 
     Args:
-        sections: Those that the file has already.
+        sections: The names of sections that the file has already.
         blanks: Lines about stores, to fill.
     """
     lines = ["Write them into a file, one answer for each, and pass it with --decisions:"]
