@@ -55,6 +55,25 @@ def test_a_decision_that_nothing_asked_for_is_listed(bring: Bring, lab_0_14: Mar
     assert (code, told["needless"]) == (0, ["nul:lab.mark.flags"])
 
 
+def test_a_file_that_has_sections_already_gets_their_lines_without_headings(
+    bring: Bring, lab_0_14: MariaDB, tmp_path: Path
+) -> None:
+    file = tmp_path / "decisions.toml"
+    file.write_text('[decisions]\n"set:lab.*" = "json"\n', encoding="utf-8")
+    message = bring(lab_0_14.url, "--yes", "--decisions", file)[1]["message"]
+    assert "\n[stores]\n" in message
+    assert "\n# under [decisions], which your file has:\n" in message
+    file.write_text('[decisions]\n"set:lab.*" = "json"\n[decisions]\n', encoding="utf-8")
+    message = bring(lab_0_14.url, "--yes", "--decisions", file)[1]["message"]
+    assert "is not TOML" in message
+    assert message.endswith(" It can have each section once, with all its lines.")
+
+
+def test_a_store_that_no_schema_names_is_listed(bring: Bring, lab_0_14: MariaDB, decisions: Path) -> None:
+    with_lines(decisions, "stores", 'extra = { folder = "/", to = "main" }')
+    assert "'extra' in [stores]" in bring(lab_0_14.url, "Upper", "--plan", "--decisions", decisions)[1]["needless"]
+
+
 def test_decisions_about_other_schemas_of_the_database_do_no_harm(
     bring: Bring, lab_0_14: MariaDB, decisions: Path
 ) -> None:

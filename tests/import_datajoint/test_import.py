@@ -308,6 +308,7 @@ def test_a_table_that_differs_says_so_in_the_report_and_with_the_data(
         animals.update1({"animal_id": 3, "nick": "it's"})
         (animals & "animal_id = 8").delete(prompt=False)
     told = capsys.readouterr().out
+    assert told.index("You decided:\n") < told.index("a_animal.Animal: 0 new rows")
     assert (
         "a_animal.Animal: 0 new rows, 3 rows there and 4 here, DIFFERENT: 1 row only here: inserted here, or deleted "
         "there; 1 row with other values: to have those of there, delete it here and import again; such as "
@@ -338,6 +339,27 @@ def test_written_classes_are_those_of_the_tables(
         warnings.simplefilter("error")  # a class that differs from its table warns
         exec(compile(text, "lab.py", "exec"), namespace)
         assert namespace["Session"].Trial.to_dicts(order_by="trial")[0]["outcome"] == "hit"
+
+
+def test_a_module_of_classes_that_is_there_is_left_alone_with_a_word(
+    imported_0_14: dict[str, Any],
+    server: str,
+    lab_0_14: MariaDB,
+    decisions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    module = tmp_path / "loop.py"
+    module.write_text("class Hen: ...\n", encoding="utf-8")
+    words = ["--decisions", str(decisions), "--yes", "--classes", str(tmp_path), "--url", server]
+    assert main.main(["import-datajoint", lab_0_14.url, *words]) == 0
+    told = capsys.readouterr().out
+    assert f"left {module} as it is: it lacks Egg\n" in told
+    assert f"wrote {tmp_path / 'lab.py'}\n" in told
+    assert main.main(["import-datajoint", lab_0_14.url, *words]) == 0
+    assert f"left {tmp_path / 'lab.py'} as it is: it has all classes\n" in capsys.readouterr().out
 
 
 def test_a_terminal_is_asked_for_decisions(

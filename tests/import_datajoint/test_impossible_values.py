@@ -54,8 +54,9 @@ def test_values_that_cannot_be_here_are_asked_for(
         "nan:impossible.reading.price",
         "late-time:impossible.reading.clock",
         "nul:impossible.reading.facts",
+        *(f"default:impossible.reading.{name}" for name in ("rate", "shut")),
     }
-    assert set(told["lone"]) == {f"default:impossible.reading.{name}" for name in ("rate", "shut")}
+    assert told["lone"] == {}
     changes = " ".join(told["tables"][0]["changes"])
     assert "`facts`: the order of keys, and keys that occur twice, are not kept; its numbers" in changes
     assert "`more`: its numbers have the digits of a float64, as DataJoint reads them" in changes

@@ -30,6 +30,14 @@ INSERT INTO mixed VALUES (1, 7, CONCAT(x'6D596D004102000000000000000100000000000
   (2, 8, x'0011'), (3, 9, NULL);
 CREATE TABLE `broken` (m int NOT NULL, b longblob, PRIMARY KEY (m));
 INSERT INTO broken VALUES (1, x'6D596D004102'), (2, x'646A30000A010005');
+CREATE TABLE `broken_too` (m int NOT NULL, b longblob, PRIMARY KEY (m));
+INSERT INTO broken_too VALUES (1, x'6D596D004102'), (2, x'0011');
+CREATE TABLE `~external_ext` (hash binary(16) NOT NULL COMMENT ':uuid:', size bigint NOT NULL,
+  attachment_name varchar(255) DEFAULT NULL, filepath varchar(1000) DEFAULT NULL, PRIMARY KEY (hash));
+CREATE TABLE `broken_file` (m int NOT NULL, b binary(16) NOT NULL COMMENT ':blob@ext:', PRIMARY KEY (m),
+  CONSTRAINT to_file FOREIGN KEY (b) REFERENCES `~external_ext` (hash));
+INSERT INTO `~external_ext` VALUES (x'000102030405060708090a0b0c0d0e0f', 6, NULL, NULL);
+INSERT INTO broken_file VALUES (1, x'000102030405060708090a0b0c0d0e0f');
 CREATE TABLE `many` (k binary(2) NOT NULL, bits bit(3) NOT NULL, big decimal(40,1) NOT NULL, e enum('a','b') NOT NULL,
   small float(7,2) NOT NULL, n int DEFAULT 5, t tinyint(1) NOT NULL,
   touched timestamp NOT NULL DEFAULT current_timestamp() ON UPDATE current_timestamp() COMMENT 'two
@@ -38,11 +46,14 @@ INSERT INTO many VALUES (x'00FF', b'101', '1234567890123456789012345678901234567
   '2020-01-01', 'x');
 """
 
+BROKEN = bytes.fromhex("6D596D004102")
+
 ANSWERS = {
     "orphans:odd.child.to_parent": "plain",
     "foreign-key:odd.child.*": "plain",
     "blob:odd.mixed.b": "mixed",
-    "undecodable:odd.broken.b": "bytes",
+    "blob:odd.broken_too.b": "mixed",
+    **dict.fromkeys((f"undecodable:odd.{name}.b" for name in ("broken", "broken_too", "broken_file")), "bytes"),
     "type:odd.many.k": "hex",
     "type:odd.many.b*": "text",
     "label:odd.many.e": "label",
@@ -61,47 +72,55 @@ def odd(lab_0_14: MariaDB) -> Iterator[MariaDB]:
 
 def written(answers: dict[str, str], file: Path) -> Path:
     """Write decisions."""
+    stored = file.with_name("ext") / "odd/00/01/000102030405060708090a0b0c0d0e0f"
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(BROKEN)
     lines = ["[decisions]", *(f'"{id_}" = "{answer}"' for id_, answer in answers.items())]
-    file.write_text("\n".join([*lines, "[attributes]", '"odd.mixed.xmin" = "x_min"', ""]), encoding="utf-8")
+    lines += ["[attributes]", '"odd.mixed.xmin" = "x_min"']
+    lines += ["[stores]", f'ext = {{ folder = "{file.with_name("ext")}", to = "main" }}', ""]
+    file.write_text("\n".join(lines), encoding="utf-8")
     return file
 
 
 def test_every_odd_column_is_asked_for(bring: Callable[..., tuple[int, Any]], odd: MariaDB, tmp_path: Path) -> None:
     _, told = bring(odd.url, "odd", "--plan")
     assert {question["id"] for question in told["questions"]} == {
+        "blob:odd.broken_too.b",
         "blob:odd.mixed.b",
+        "default:odd.many.n",
         "foreign-key:odd.child.to_boss",
+        "foreign-key:odd.child.to_code",
         "orphans:odd.child.to_parent",
         "timestamp-zone",
         "type:odd.many.big",
+        "type:odd.many.k",
     }
-    assert told["lone"] == {
-        "default:odd.many.n": "null",
-        "foreign-key:odd.child.to_code": "plain",
-        "label:odd.many.e": "label",
-        "type:odd.many.k": "hex",
-    }
+    assert told["lone"] == {"label:odd.many.e": "label"}  # which changes nothing
     assert any("'xmin'" in problem and "[attributes]" in problem for problem in told["problems"])
     answers = {**ANSWERS, "blob:odd.mixed.b": "perhaps"}
     code, told = bring(odd.url, "odd", "--plan", "--decisions", written(answers, tmp_path / "d.toml"))
     assert (code, "it can be 'bytes' or 'mixed'" in told["message"]) == (1, True)
 
 
+@pytest.mark.parametrize("name", ["broken", "broken_too", "broken_file"])
 def test_a_blob_that_cannot_be_decoded_stops_the_table_until_somebody_decides(
-    bring: Callable[..., tuple[int, Any]], odd: MariaDB, tmp_path: Path, connection: lv.Connection
+    bring: Callable[..., tuple[int, Any]], odd: MariaDB, tmp_path: Path, connection: lv.Connection, name: str
 ) -> None:
     answers = dict(ANSWERS)
-    del answers["undecodable:odd.broken.b"]
+    del answers[f"undecodable:odd.{name}.b"]
     file = tmp_path / "d.toml"
     code, told = bring(odd.url, "odd", "--yes", "--decisions", written(answers, file))
     assert code == 1
-    assert 'decide "undecodable:odd.broken.b" = "bytes"' in told["message"]
+    assert f'decide "undecodable:odd.{name}.b" = "bytes"' in told["message"]
     code, told = bring(odd.url, "odd", "--yes", "--decisions", written(ANSWERS, file))
     assert (code, told["report"]["equal"]) == (0, True)
-    kept = {table["table"]: table["kept_as_bytes"] for table in told["report"]["tables"]}
-    assert kept["odd.Broken"] == {"b": 1}
-    rows = lv.FreeTable(connection, "odd.Broken").to_dicts(order_by="m")
-    assert [row["b"] for row in rows] == [bytes.fromhex("6D596D004102"), 5]
+    kept = {table["there"]: table["kept_as_bytes"] for table in told["report"]["tables"]}
+    assert kept[f"odd.{name}"] == {"b": 1}
+    rows = {
+        there: [row["b"] for row in lv.FreeTable(connection, f"odd.{class_}").to_dicts(order_by="m")]
+        for there, class_ in (("broken", "Broken"), ("broken_too", "BrokenToo"), ("broken_file", "BrokenFile"))
+    }
+    assert rows == {"broken": [BROKEN, 5], "broken_too": [BROKEN, b"\x00\x11"], "broken_file": [BROKEN]}
 
 
 def test_decided_tables_keep_every_value(

@@ -123,6 +123,20 @@ def test_a_database_that_does_not_answer_is_one_line(
     assert "Traceback" not in err
 
 
+def test_a_package_for_passwords_that_is_missing_comes_with_its_installation(
+    server: str, lab_0_14: MariaDB, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(**_: object) -> None:
+        raise RuntimeError("'cryptography' package is required for sha256_password or caching_sha2_password auth")
+
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    monkeypatch.setattr("pymysql.connect", refused)
+    assert main.main(["import-datajoint", lab_0_14.url, "--url", server]) == 1
+    err = capsys.readouterr().err
+    assert "Reading this database needs cryptography: " in err
+    assert "import-datajoint" in err
+
+
 def test_a_refused_user_is_one_line(
     server: str, lab_0_14: MariaDB, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def test_the_page_has_the_table_of_types() -> None:
         ("binary(16)", ":filepath@raw:", "<filepath@{store}>", Way.STORED_PATH),
         ("bigint(20)", ":int64:a comment: with colons", "int64", Way.PLAIN),
         ("enum('a','b')", ":enum('a','b'):", "enum('a','b')", Way.PLAIN),
+        ("longtext", ":json:", "json", Way.JSON),
     ],
 )
 def test_types_of_mysql(type_: str, comment: str, here: str, way: Way) -> None:
@@ -81,6 +82,7 @@ def test_a_type_of_the_users_own_over_a_store_is_known_by_its_hashes() -> None:
         ("bytea", ":bytes:", "bytes", Way.PLAIN),
         ("jsonb", ":<npy@ext>:", "<npy@{store}>", Way.STORED_ARRAY),
         ("jsonb", "", "json", Way.PLAIN),
+        ("jsonb", ":json:", "json", Way.PLAIN),
         ("point", "", "", Way.PLAIN),
     ],
 )

@@ -62,5 +62,5 @@ def read_address(text: str) -> Address:
 
 
 def missing_driver(package: str) -> Unsupported:
-    """Build the error for a driver that is not installed."""
+    """Build the error for a driver, or a package that it needs, that is not installed."""
     return Unsupported(f"Reading this database needs {package}: {install_command('import-datajoint')}")

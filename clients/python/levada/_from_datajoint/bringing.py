@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from levada._base.config import config
 from levada._base.errors import LevadaError
 from levada._from_datajoint.source import Selected
-from levada._from_datajoint.stored_types import Way
+from levada._from_datajoint.stored_types import DECODED, Way
 from levada._from_datajoint.values import READ_WHOLE, Undecodable, converter, same, stored_size
 from levada._moving.comparing import EXAMPLES, Held, key_text
 from levada._moving.digests import StoredPath, Total, digest, tokens
@@ -277,7 +277,7 @@ def _insert(target: FreeTable, rows: Sequence[Row]) -> int:
 
 def _advice(table: PlannedTable, error: LevadaError) -> str:
     name = str(error.details.get("attribute", ""))
-    blobs: Iterable[PlannedColumn] = (column for column in table.columns if column.way is Way.BLOB)
+    blobs: Iterable[PlannedColumn] = (column for column in table.columns if column.way in DECODED)
     if "blob" not in str(error).lower():
         return ""
     ids = " or ".join(f'"undecodable:{table.place}.{column.source}"' for column in blobs if name in ("", column.name))

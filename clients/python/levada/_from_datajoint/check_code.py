@@ -18,7 +18,7 @@ from levada._from_datajoint.syntax import Texts, argument, last_word, names_of, 
 from levada._from_datajoint.written_definitions import json_names, otherwise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _PACKAGE = "datajoint"
@@ -50,8 +50,10 @@ _COMMON = frozenset(
 )
 """Members that other classes have too, here or elsewhere: their names alone say nothing."""
 _SQL = "the server takes no SQL: fetch by tables and their operators, or let who runs the server read its PostgreSQL"
+_OF_TABLES = r"(?:`?[#~\w]+`?\s*\.\s*)*"
 _TAKES_APART = re.compile(
-    r"\b(?P<name>find_in_set)\s*\(.*?,\s*`?(?P<list>\w+)`?\s*\)|\b(?P<other>substring_index)\s*\(\s*`?(?P<text>\w+)`?\s*,",
+    rf"\b(?P<name>find_in_set)\s*\(.*?,\s*{_OF_TABLES}`?(?P<list>\w+)`?\s*\)"
+    rf"|\b(?P<other>substring_index)\s*\(\s*{_OF_TABLES}`?(?P<text>\w+)`?\s*,",
     re.IGNORECASE | re.DOTALL,
 )
 """Calls in conditions that take a text of words apart, and the attribute that has it."""
@@ -91,7 +93,9 @@ def check(path: Path, decisions: Decisions | None) -> tuple[list[Finding], int]:
     read = [_read(file, decisions) for file in files]
     # A package is imported before its modules.
     standing_in = {one.file.parent for one in read if one.stands_in and one.file.name == "__init__.py"}
-    json = {name: table for one in read for name, table in one.json.items()}
+    json: dict[str, list[str]] = {}
+    for name, table in dict.fromkeys(pair for one in read for pair in one.json):
+        json.setdefault(name, []).append(table)
     findings: list[Finding] = []
     for one in read:
         found = [*one.findings, *one.taken_apart(json)]
@@ -132,7 +136,7 @@ class _Reader(ast.NodeVisitor):
         """The classes around a place: the schema's name, and the stored name."""
         self._taken_apart: list[tuple[int, str, str]] = []
         """The line, the function and the attribute of each call that takes a text apart."""
-        self.json: dict[str, str] = {}
+        self.json: list[tuple[str, str]] = []
         """The attributes that hold JSON here, each with the name of its class."""
         self.findings: list[Finding] = []
         self.stands_in = False
@@ -263,7 +267,7 @@ class _Reader(ast.NodeVisitor):
         # The code may have the name here already, and decisions have the one there.
         there = next((old for old, new in self._decisions.schemas.items() if new == schema), schema)
         place = f"{there}.{stored}" if there else ""
-        self.json.update(dict.fromkeys(json_names(definition, place, self._decisions), table))
+        self.json += ((name, table) for name in json_names(definition, place, self._decisions))
         for one in otherwise(definition, place, self._decisions):
             line = min(node.lineno + one.line, node.end_lineno or node.lineno)
             self.findings.append(Finding(self.file, line, one.word, one.advice))
@@ -273,17 +277,18 @@ class _Reader(ast.NodeVisitor):
             called = match["name"] or match["other"]
             self._taken_apart.append((node.lineno, called, match["list"] or match["text"]))
 
-    def taken_apart(self, json: Mapping[str, str]) -> Iterator[Finding]:
+    def taken_apart(self, json: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
         """Find the calls that take a text apart which is JSON here.
 
         Args:
-            json: The attributes that hold JSON, in all files.
+            json: The classes, in all files, that have an attribute of a name which holds JSON.
         """
         for line, called, name in self._taken_apart:
             if name in json:
+                tables = " or ".join(f"`{table}`" for table in json[name])
                 advice = (
-                    f"`{name}` of `{json[name]}` is JSON here, which this refuses: write `{name} LIKE '%\"word\"%'` to "
-                    "find a word in its list"
+                    f"if this is `{name}` of {tables}, it is JSON here, which this refuses: write "
+                    f"`{name} LIKE '%\"word\"%'` to find a word in its list"
                 )
                 yield Finding(self.file, line, f"{called}({name})", advice)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from levada._base.text import plural
 from levada._from_datajoint.choices import choices_of, question_id
-from levada._from_datajoint.decisions import Question
-from levada._from_datajoint.defaults import CURRENT, write_default
+from levada._from_datajoint.decisions import ZONE, Question
+from levada._from_datajoint.defaults import CURRENT, quoted, write_default
 from levada._from_datajoint.plan import PlannedColumn
-from levada._from_datajoint.stored_types import Translation, Way, in_key, split_comment, translate
+from levada._from_datajoint.stored_types import DECODED, Translation, Way, in_key, split_comment, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +28,9 @@ _IMPOSSIBLE = {
     "time": ("late-time", "24:00:00, which no time is here"),
 }
 """The question about values that a type does not have here, and what they are."""
+_DEFAULT_STORE = "datajoint"
+"""A name here for the default store of 2.x, which has none there."""
+_WITHOUT_DEFAULT = {"none": "bring the column without the default"}
 
 
 class ColumnPlanner:
@@ -55,8 +58,8 @@ class ColumnPlanner:
         self._planned = planned
         self._attribute = attribute
         self._here = here
-        self.stores: dict[str, None] = {}
-        """The stores that columns name."""
+        self.stores: dict[str, bool] = {}
+        """The stores that columns name, and whether files stay in them; the default one of 2.x has an empty name."""
         self.blanks: list[str] = []
         """Lines of [stores] in the file of decisions, to fill."""
         self._problems = problems
@@ -89,6 +92,7 @@ class ColumnPlanner:
                 nullable=column.nullable, default="", auto_increment=False, impossible=False,
             )  # fmt: skip
             return planned
+        column = self._with_type_of_parent(table, column)
         translation = self._translation(table, column, hashes, in_primary_key)
         if translation is None:
             return None
@@ -120,7 +124,7 @@ class ColumnPlanner:
             hashes,
             impossible,
             column.auto_increment,
-            translation.way is Way.BLOB and self._undecodable(where),
+            translation.way in DECODED and self._undecodable(where),
             self._nuls(where, table, column),
         )
 
@@ -128,7 +132,7 @@ class ColumnPlanner:
         """Ask about a default, and tell of a comment, that an attribute of a foreign key cannot have."""
         if column.default is not None:
             text = f"{where} has the default {column.default.text!r}, and an attribute of a foreign key has none here."
-            self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
+            self._decisions.ask(Question(f"default:{where}", text, _WITHOUT_DEFAULT, by_hand=True))
         if column.on_update:
             changes.append(f"`{column.name}` is no longer set by every update (ON UPDATE {column.on_update}).")
         comment = split_comment(column.comment)[1]
@@ -142,6 +146,22 @@ class ColumnPlanner:
                 parent = key.parent_columns[key.columns.index(column.name)]
                 return next((one for one in self._planned[key.parent].columns if one.source == parent), None)
         return None
+
+    def _with_type_of_parent(self, table: StoredTable, column: Column) -> Column:
+        """Return a column with the type in the comment of its parent's, as DataJoint writes none into its own.
+
+        Foreign keys that were given up count, too.
+        """
+        seen, place, found = set(), table, column
+        while not split_comment(found.comment)[0] and (place.place, found.name) not in seen:
+            seen.add((place.place, found.name))
+            for key in place.foreign_keys:
+                parent = self._database.table(key.parent)
+                if found.name in key.columns and parent is not None:
+                    place, found = parent, parent.column(key.parent_columns[key.columns.index(found.name)])
+                    break
+        type_ = split_comment(found.comment)[0]
+        return replace(column, comment=f":{type_}:{split_comment(column.comment)[1]}") if type_ else column
 
     def _translation(self, table: StoredTable, column: Column, hashes: str, in_primary_key: bool) -> Translation | None:
         where = f"{table.place}.{column.name}"
@@ -185,6 +205,7 @@ class ColumnPlanner:
             question_id(column.type, where),
             f"{where} is of type {column.type}, which has no counterpart here.",
             {answer: choice.effect for answer, choice in choices.items()},
+            by_hand=True,
         )
         answer = self._decisions.ask(question)
         # Without an answer the plan goes on, to find all questions; it cannot run.
@@ -223,9 +244,9 @@ class ColumnPlanner:
 
     def _is_in_utc(self, type_: str) -> bool:
         """Return whether values of a type come as moments in UTC, not as a session shows or sets them."""
-        return type_ == "timestamptz" or (
-            type_ == "timestamp" and self._decisions.answer("timestamp-zone") != "as shown"
-        )
+        if type_ != "timestamp" or not self._database.zone:  # in UTC nobody is asked
+            return type_ in ("timestamp", "timestamptz")
+        return self._decisions.answer(ZONE) != "as shown"
 
     def _shifted(self, default: StoredDefault | None) -> StoredDefault | None:
         """Return a default in the zone of the values."""
@@ -241,7 +262,7 @@ class ColumnPlanner:
         written = write_default(default, type_)
         if written.fault:
             text = f"{where}: {written.fault}."
-            self._decisions.ask(Question(f"default:{where}", text, {"none": "bring the column without the default"}))
+            self._decisions.ask(Question(f"default:{where}", text, _WITHOUT_DEFAULT, by_hand=True))
             return ""
         if column.nullable or impossible:
             why = "" if column.nullable else " for values that no attribute has"
@@ -250,6 +271,7 @@ class ColumnPlanner:
                 f"{where} may be NULL here{why}, and has the default {default.text!r}; an attribute has one of "
                 "the two.",
                 {"null": "it may be NULL, which is its default"},
+                by_hand=True,
             )
             self._decisions.ask(question)
             return ""
@@ -258,56 +280,67 @@ class ColumnPlanner:
     def _with_store(self, translation: Translation) -> str:
         if "{store}" not in translation.type:
             return translation.type
-        self.stores[translation.store] = None
-        place = self._decisions.stores.get(translation.store)
-        if place is None:
-            if translation.way is Way.STORED_PATH:
-                question, to = "its files stay there, so which store here has the same folder", translation.store
+        name = translation.store
+        self.stores[name] = self.stores.get(name, False) or translation.way is Way.STORED_PATH
+        place = self._decisions.stores.get(name)
+        return translation.type.replace("{store}", name if place is None else place.to)
+
+    def check_stores(self) -> None:
+        """Note what is missing, or wrong, about the stores that columns name."""
+        for name, stay in self.stores.items():
+            place = self._decisions.stores.get(name)
+            if place is None:
+                self._ask_for_store(name, stay=stay)
             else:
-                question, to = "which store here takes it", next(iter(self._here), "main")
-            problem = (
-                f"Where is the content of the store {translation.store!r}, and {question}? Write both into the file of "
-                "decisions, under [stores]."
-            )
-            if self._refuse(problem):
-                self.blanks.append(f'{translation.store} = {{ folder = "…", to = "{to}" }}')
-            return translation.type.replace("{store}", translation.store)
+                self._check_store(name, place, stay=stay)
+
+    def _ask_for_store(self, name: str, *, stay: bool) -> None:
+        if stay:
+            question, to = "its files stay there, so which store here has the same folder", name or _DEFAULT_STORE
+        else:
+            question, to = "which store here takes it", next(iter(self._here), "main")
+        self._problems.append(
+            f"Where is the content of {_called(name)}, and {question}? Write both into the file of decisions, under "
+            "[stores]."
+        )
+        note = "" if name else "  # the default store of DataJoint's settings"
+        self.blanks.append(f'{quoted(name)} = {{ folder = "…", to = {quoted(to)} }}{note}')
+
+    def _check_store(self, name: str, place: StorePlace, *, stay: bool) -> None:
         if place.to not in self._here:
             known = f"the stores here are {', '.join(self._here)}" if self._here else "no store is here"
-            self._refuse(f"There is no store {place.to!r}; {known}. {self._how_to_add(translation, place)}")
+            how = self._how_to_add(name, place, stay=stay)
+            self._problems.append(f"There is no store {place.to!r}; {known}. {how}")
         if not Path(place.folder).is_dir():
-            self._refuse(
-                f"The store {translation.store!r} has the folder {place.folder} in the file of decisions, and there is "
-                "no such folder on this machine."
+            self._problems.append(
+                f"T{_called(name)[1:]} has the folder {place.folder} in the file of decisions, and there is no "
+                "such folder on this machine."
             )
         folder = self._here.get(place.to)
-        if translation.way is Way.STORED_PATH and folder is not None and not _same_folder(folder, place.folder):
-            self._refuse(
-                f"Files of the store {translation.store!r} stay where they are, in {place.folder}, but the store "
-                f"{place.to!r} here has the folder {folder}. {self._how_to_add(translation, place)}"
+        if stay and folder is not None and not _same_folder(folder, place.folder):
+            self._problems.append(
+                f"Files of {_called(name)} stay where they are, in {place.folder}, but the store {place.to!r} here has "
+                f"the folder {folder}. {self._how_to_add(name, place, stay=stay)}"
             )
-        return translation.type.replace("{store}", place.to)
 
-    def _how_to_add(self, translation: Translation, place: StorePlace) -> str:
+    def _how_to_add(self, name: str, place: StorePlace, *, stay: bool) -> str:
         """Write how a store gets what an import needs: the folder of files that stay, and the right to name them."""
-        if translation.way is not Way.STORED_PATH:
+        if not stay:
             return "Name one of them, or add it to the server's stores.toml."
-        name, then = place.to, ""
+        added, then = place.to, ""
         if place.to in self._here:
-            name = translation.store
-            then = f', and write `to = "{name}"` into the file of decisions'
+            added = name or _DEFAULT_STORE
+            then = f', and write `to = "{added}"` into the file of decisions'
         return (
             "Add these lines to the server's stores.toml (of your own server: .levada/stores.toml, then `levada "
-            f'stop`){then}:\n[stores.{name}]\nfolder = "{place.folder}"\n[stores.{name}.register]\n"*" = [""]  '
+            f'stop`){then}:\n[stores.{added}]\nfolder = "{place.folder}"\n[stores.{added}.register]\n"*" = [""]  '
             "# every schema (*) may name files in any folder of the store"
         )
 
-    def _refuse(self, problem: str) -> bool:
-        """Note a problem; return whether it is a new one."""
-        new = problem not in self._problems
-        if new:
-            self._problems.append(problem)
-        return new
+
+def _called(store: str) -> str:
+    """Return the name of a store of DataJoint in a sentence."""
+    return f"the store {store!r}" if store else "the default store"
 
 
 def _same_folder(folder: Path, other: str) -> bool:

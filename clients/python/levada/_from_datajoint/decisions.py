@@ -15,7 +15,7 @@ A file is TOML:
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+ZONE = "timestamp-zone"
+"""The question about the whole database."""
 _SECTIONS = ("schemas", "attributes", "decisions", "stores")
 
 
@@ -46,7 +48,7 @@ class Question:
 
     @property
     def lone(self) -> bool:
-        """Whether its only answer needs nobody."""
+        """Whether its only answer needs nobody, as nothing is lost by it."""
         return len(self.answers) == 1 and not self.by_hand
 
 
@@ -77,6 +79,7 @@ class Decisions:
         taken: The answers to these that somebody gave.
         lone: The questions with only one answer, which nobody needs to give.
         used: The names and patterns in `answers` that fitted a question.
+        sections: The sections that the file has.
     """
 
     schemas: dict[str, str] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Decisions:
     taken: dict[str, str] = field(default_factory=dict)
     lone: dict[str, Question] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    sections: frozenset[str] = frozenset()
 
     def begin(self) -> None:
         """Forget what an earlier plan made of the answers."""
@@ -96,7 +100,11 @@ class Decisions:
 
     def answering(self, id_: str, answer: str) -> Decisions:
         """Return the same decisions but for one answer."""
-        return Decisions(self.schemas, self.attributes, {**self.answers, id_: answer}, self.stores)
+        return replace(self.fresh(), answers={**self.answers, id_: answer})
+
+    def fresh(self) -> Decisions:
+        """Return the same decisions, before any plan."""
+        return Decisions(self.schemas, self.attributes, self.answers, self.stores, sections=self.sections)
 
     def ask(self, question: Question) -> str | None:
         """Return the answer to a question; None if there is none yet, which is noted.
@@ -121,12 +129,11 @@ class Decisions:
         """
         self.asked[question.id] = question
         answer = self.answer(question.id)
-        if answer is None or (answer not in question.answers and question.lone and question.id not in self.answers):
+        if answer is None or (
+            answer not in question.answers and len(question.answers) == 1 and question.id not in self.answers
+        ):
             return None  # as a pattern for others, which have that answer
-        if answer not in question.answers:
-            raise InvalidRequest(
-                f"The decision {question.id!r} is {answer!r}; it can be {' or '.join(map(repr, question.answers))}."
-            )
+        check_answer(question, answer)
         self.taken[question.id] = answer
         return answer
 
@@ -140,6 +147,18 @@ class Decisions:
         return found.pop() if found else None
 
 
+def check_answer(question: Question, answer: str) -> None:
+    """Refuse an answer that a question does not have.
+
+    Raises:
+        InvalidRequest: It does not.
+    """
+    if answer not in question.answers:
+        raise InvalidRequest(
+            f"The decision {question.id!r} is {answer!r}; it can be {' or '.join(map(repr, question.answers))}."
+        )
+
+
 def read_decisions(file: Path) -> Decisions:
     """Read a file of decisions.
 
@@ -151,7 +170,8 @@ def read_decisions(file: Path) -> Decisions:
     except FileNotFoundError:
         raise InvalidRequest(f"There is no file {file}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{file} is not TOML: {error}.") from None
+        twice = " It can have each section once, with all its lines." if "twice" in str(error) else ""
+        raise InvalidRequest(f"{file} is not TOML: {error}.{twice}") from None
     for section, entries in content.items():
         if section not in _SECTIONS or not isinstance(entries, dict):
             raise InvalidRequest(f"{file}: `{section}` is not a section of decisions; they are {', '.join(_SECTIONS)}.")
@@ -164,6 +184,7 @@ def read_decisions(file: Path) -> Decisions:
         attributes=content.get("attributes", {}),
         answers=content.get("decisions", {}),
         stores={name: _store(file, name, entry) for name, entry in content.get("stores", {}).items()},
+        sections=frozenset(content),
     )
 
 

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.errors import InvalidRequest, NotFound, PreconditionFailed, Unsupported
 from levada._base.names import class_path
+from levada._from_datajoint.decisions import ZONE
 from levada._from_datajoint.definitions import definition_of, references_of
-from levada._from_datajoint.history import SCHEMA, ImportedTable
+from levada._from_datajoint.facts import Observation
+from levada._from_datajoint.history import noted
 from levada._moving.descriptions import schemas_of, tables_of
 from levada._pipeline.tiers import TIERS
 from levada._tables.table import FreeTable
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from levada._from_datajoint.decisions import Decisions
-    from levada._from_datajoint.facts import Place
+    from levada._from_datajoint.facts import Database, Place
     from levada._from_datajoint.plan import Plan, PlannedTable
     from levada._net.connection import Connection
 
+_Seen = Callable[[Observation], Observation]
+_MORE: tuple[_Seen, ...] = (
+    lambda seen: replace(seen, impossible=1),
+    lambda seen: replace(seen, not_bool=1),
+    lambda seen: replace(seen, missing_labels=1),
+    lambda seen: replace(seen, values=seen.blobs + 1),
+)
+"""Values that may have been there when a table was made: it has room for them, and for all that is there now."""
+_LESS: tuple[_Seen, ...] = (
+    lambda seen: replace(seen, impossible=0),
+    lambda seen: replace(seen, not_bool=0),
+    lambda seen: replace(seen, missing_labels=0),
+    lambda seen: replace(seen, blobs=seen.values),
+    lambda seen: replace(seen, blobs=0),
+)
+"""Values that may not have been there yet."""
+_ROOM = "The table here has room for values that are gone there, and stays as it is."
 TIER_OF = {base.__name__: tier for base, tier in TIERS.items()}
 """The tiers by the names that plans have for them."""
 
@@ -39,24 +59,35 @@ def names_here(plan: Plan, connection: Connection) -> set[str]:
 
 
 def compared(
-    plan: Plan, connection: Connection, source: str, decisions: Decisions, plan_with: Callable[[Decisions], Plan]
+    plan: Plan,
+    connection: Connection,
+    source: str,
+    facts: Database,
+    decisions: Decisions,
+    plan_with: Callable[[Database, Decisions], Plan],
 ) -> Plan:
     """Return a plan with what the tables that are here already mean for it.
 
     Args:
         source: The address of the database, as the history has it.
-        decisions: Those of the plan.
-        plan_with: Makes the plan that other decisions give.
+        facts, decisions: Those of the plan.
+        plan_with: Makes the plan that others give.
     """
-    look = _Look(plan, connection, source, decisions, plan_with)
+    look = _Look(plan, connection, source, facts, decisions, plan_with)
     here = names_here(plan, connection)
-    tables = [table for table in plan.tables if table.name in here]
-    differing = {table.place: found for table in tables if (found := look.differences(table, plan))}
+    tables = {table.place: table for table in plan.tables if table.name in here}
+    differing = {place: found for place, table in tables.items() if (found := look.differences(table, plan))}
+    as_here = {place: like for place in differing if (like := look.as_if(tables[place], differing, _MORE)) is not None}
     return replace(
         plan,
-        present={table.name: len(FreeTable(connection, table.name)) for table in tables},
+        tables=tuple(as_here.get(table.place, table) for table in plan.tables),
+        present={table.name: len(FreeTable(connection, table.name)) for table in tables.values()},
         changes=(*plan.changes, *look.earlier_names()),
-        problems=(*plan.problems, *(look.conflict(table, differing) for table in tables if table.place in differing)),
+        problems=(
+            *plan.problems,
+            *(look.conflict(tables[place], differing) for place in differing if place not in as_here),
+            *look.other_moments(tables.values()),
+        ),
     )
 
 
@@ -75,11 +106,12 @@ class _Look:
     plan: Plan
     connection: Connection
     source: str
+    facts: Database
     decisions: Decisions
-    plan_with: Callable[[Decisions], Plan]
+    plan_with: Callable[[Database, Decisions], Plan]
 
     def __post_init__(self) -> None:
-        self._before = self._names_before()
+        self._before = noted(self.connection, self.source)
 
     def differences(self, table: PlannedTable, plan: Plan) -> list[str]:
         """Return the changes that would make a table here what a plan has, or why none can; none if they are equal."""
@@ -93,32 +125,36 @@ class _Look:
             answer = self.connection.call(
                 "SchemaService/PlanAlteration", request, schema_service_pb2.PlanAlterationResponse
             )
-        except LevadaError as error:
+        except (InvalidRequest, NotFound, PreconditionFailed, Unsupported) as error:
             return [str(error).rstrip(".")]
         return list(answer.changes)
 
     def conflict(self, table: PlannedTable, differing: Mapping[Place, Sequence[str]]) -> str:
         """Say how a table here differs from the plan, and what to write so that it does not."""
-        before = self._before.get(str(table.place), "")
+        before = self._before.get(str(table.place), {}).get("name", "")
         schema = before.partition(".")[0]
+        otherwise = " in the file of decisions, or alter the table with `levada alter`."
         if schema and schema != table.schema:
             way = f'An earlier import made it `{before}`: write "{table.place.schema}" = "{schema}" under [schemas]'
         elif lines := self._fitting(table, differing):
             way = f"It was made by other decisions: write {lines} under [decisions]"
+        elif self.as_if(table, differing, _LESS) is not None:
+            way = "It was made before some values were there, which it cannot hold"
+            otherwise = ": mend these there, or alter the table with `levada alter`."
         elif before:
             way = "An earlier import made it: repeat its decisions and names"
         else:
             way = f'Write another name for the schema under [schemas], "{table.place.schema}" = "…"'
         return (
             f"`{table.name}` exists here with another definition. To become that of the plan it needs: "
-            f"{'; '.join(differing[table.place])}. {way} in the file of decisions, or alter the table."
+            f"{'; '.join(differing[table.place])}. {way}{otherwise}"
         )
 
     def earlier_names(self) -> list[str]:
         """Say which schemas an earlier import brought under another name."""
         found: dict[tuple[str, str, str], None] = {}
         for table in self.plan.tables:
-            earlier = self._before.get(str(table.place), table.name).partition(".")[0]
+            earlier = self._before.get(str(table.place), {}).get("name", table.name).partition(".")[0]
             if earlier != table.schema:
                 found[table.place.schema, earlier, table.schema] = None
         return [
@@ -126,24 +162,57 @@ class _Look:
             for there, earlier, now in found
         ]
 
+    def other_moments(self, tables: Iterable[PlannedTable]) -> list[str]:
+        """Say which tables here have moments that came otherwise than this plan would bring more of them."""
+        now = self.plan.moments
+        earlier = "as shown" if self.plan.utc else "utc"
+        names = [
+            f"`{table.name}`"
+            for table in tables
+            if table.has_moments
+            and self._before.get(str(table.place))
+            == {"there": str(table.place), "name": table.name, "moments": earlier}
+        ]
+        if not names:
+            return []
+        if ZONE in self.decisions.asked:
+            way = f'write "{ZONE}" = "{earlier}" under [decisions] in the file of decisions'
+        else:
+            way = "let sessions of the database have the zone that they had then"
+        return [
+            f"An earlier import brought the moments of {' and '.join(names)} {earlier!r}, and this one would bring "
+            f"others {now!r}: {way}."
+        ]
+
+    def as_if(
+        self, table: PlannedTable, differing: Mapping[Place, Sequence[str]], seen: Sequence[_Seen]
+    ) -> PlannedTable | None:
+        """Return the plan of a table as if some values were seen otherwise, if it is the table here then."""
+        facts, planned, least = self.facts, table, len(differing[table.place])
+        for column in (column.source for column in table.columns):
+            for other in seen if (table.place, column) in facts.observations else ():
+                observations = {**facts.observations}
+                observations[table.place, column] = other(observations[table.place, column])
+                tried = replace(facts, observations=observations)
+                plan = self.plan_with(tried, self.decisions.fresh())
+                found = plan.by_place()[table.place]
+                if found != planned and (count := len(self.differences(found, plan))) < least:
+                    facts, planned, least = tried, found, count
+        return None if least else replace(planned, changes=(*planned.changes, _ROOM))
+
     def _fitting(self, table: PlannedTable, differing: Mapping[Place, Sequence[str]]) -> str:
         """Find the answers to questions about a table with which it would be as it is here."""
         prefix = f"{table.place}."
         decisions, least = self.decisions, len(differing[table.place])
         lines: dict[str, str] = {}
-        for question in [one for one in decisions.asked.values() if one.id.partition(":")[2].startswith(prefix)]:
+        about = [
+            one for one in decisions.asked.values() if one.id == ZONE or one.id.partition(":")[2].startswith(prefix)
+        ]
+        for question in about:
             for answer in question.answers:
                 tried = decisions.answering(question.id, answer)
-                plan = self.plan_with(tried)
+                plan = self.plan_with(self.facts, tried)
                 count = len(self.differences(plan.by_place()[table.place], plan))
                 if count < least:
                     decisions, least, lines[question.id] = tried, count, answer
         return "" if least else " and ".join(f'"{id_}" = "{answer}"' for id_, answer in lines.items())
-
-    def _names_before(self) -> dict[str, str]:
-        """Return the name here of each table that was brought from the same database, by its place there."""
-        table = FreeTable(self.connection, f"{SCHEMA}.{ImportedTable.__name__}")
-        if not schemas_of(self.connection, {SCHEMA}):
-            return {}
-        rows = (table & {"source": self.source}).to_dicts("there", "name")
-        return {row["there"]: row["name"] for row in rows}

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import WrongValue
+from levada._from_datajoint.bringing import Brought, Difference
 from levada._from_datajoint.source import Selected
 from levada._moving import history
+from levada._moving.descriptions import schemas_of
+from levada._moving.digests import Total
 from levada._pipeline.tiers import Manual
+from levada._tables.table import FreeTable
 from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from levada._from_datajoint.bringing import Brought
     from levada._from_datajoint.facts import StoredTable
-    from levada._from_datajoint.plan import PlannedTable
+    from levada._from_datajoint.plan import Plan, PlannedTable
     from levada._from_datajoint.source import Source
     from levada._net.connection import Connection
 
@@ -36,6 +39,7 @@ class ImportedTable(Manual):
     there : varchar(160)         # the table's schema and stored name there
     ---
     name : varchar(160)          # the table here
+    moments : varchar(8)         # how MySQL's timestamp came, utc or as shown; empty if there is none
     equal : bool                 # whether both sides had the same rows
     rows_there : int64
     rows_here : int64
@@ -90,12 +94,21 @@ class History(history.History):
     def __init__(self, connection: Connection, source: str) -> None:
         super().__init__(connection, SCHEMA, source, ImportedTable, PastJob, HiddenValues)
 
-    def note(self, brought: Brought) -> None:
+    def begin(self, plan: Plan) -> None:
+        """Note which tables are about to be made and filled, so that an import that is interrupted is known, too."""
+        before = noted(self._connection, self._source)
+        for table in plan.tables:
+            if before.get(str(table.place), {}).get("name") != table.name:
+                missing = Difference(only_there=table.row_count)
+                self.note(plan, Brought(table, Total(table.row_count), Total(), 0, difference=missing))
+
+    def note(self, plan: Plan, brought: Brought) -> None:
         """Note what became of a table."""
         difference = brought.difference
         self.compared(
             str(brought.table.place),
             name=brought.table.name,
+            moments=plan.moments if brought.table.has_moments else "",
             equal=brought.equal,
             rows_there=brought.there.count,
             rows_here=brought.here.count,
@@ -144,6 +157,14 @@ class History(history.History):
             there = f"{place.schema}.__{place.table.removeprefix('~~')}"
         told = {name: read.pop(name) or "" for name in ("status", "error_message", "error_stack")}
         return self.row(there, key if isinstance(key, dict) else {"key": key}, **told, details=read)
+
+
+def noted(connection: Connection, source: str) -> dict[str, dict[str, Any]]:  # Any: values of a table
+    """Return what is noted of each table that was brought from a database, by its place there."""
+    if not schemas_of(connection, {SCHEMA}):
+        return {}
+    rows = FreeTable(connection, f"{SCHEMA}.{ImportedTable.__name__}") & {"source": source}
+    return {row["there"]: row for row in rows.to_dicts("there", "name", "moments")}
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from levada._from_datajoint.history import SCHEMA, History
 from levada._from_datajoint.mysql import MySQL
 from levada._from_datajoint.plan import Plan, PlannedTable, check_answered
 from levada._from_datajoint.postgresql import PostgreSQL
+from levada._from_datajoint.spellings import missing_in
 from levada._jobs.computing import declare
 from levada._moving.descriptions import schemas_of
 from levada._moving.rights import Rights
@@ -106,18 +107,19 @@ def run(
     for name in plan.schemas.values():
         request = schema_service_pb2.CreateSchemaRequest(name=name, allow_existing=True, request_id=uuid4().hex)
         connection.call("SchemaService/CreateSchema", request, schema_service_pb2.CreateSchemaResponse)
+    history = History(connection, str(address))
+    history.begin(plan)
     for table in plan.tables:
         for column in table.columns:
             for codec in parse_type(column.type).codecs:
                 pass_stored(codec)
         if table.name not in here:  # those have their `make` and key source, which no definition says
             _declare(connection, table, tables)
-    history = History(connection, str(address))
     bringer = Bringer(source, connection, stores, tables)
     report = Report()
     for table in plan.tables:
         brought = bringer.bring(table)
-        history.note(brought)
+        history.note(plan, brought)
         report.tables.append(brought)
         done(brought)
         if table.next_number is not None:
@@ -130,21 +132,25 @@ def run(
     return report
 
 
-def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[Path]:
-    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; return the modules.
+def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[str]:
+    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; say what became of each.
 
     Files that exist are left alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    told = []
     for name in sorted(set(plan.schemas.values())):
         schema = Schema(name, connection=connection)
         schema.save(folder, language="matlab")
         module = folder / f"{name}.py"
         if not module.exists():
             schema.save(module)
-            written.append(module)
-    return written
+            told.append(f"wrote {module}")
+            continue
+        missing = missing_in(module, (table.class_path for table in plan.tables if table.schema == name))
+        lacks = f"it lacks {', '.join(missing)}" if missing else "it has all classes"
+        told.append(f"left {module} as it is: {lacks}")
+    return told
 
 
 def _raise_next_number(connection: Connection, table: PlannedTable) -> None:

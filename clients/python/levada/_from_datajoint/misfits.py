@@ -5,14 +5,14 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from levada._from_datajoint.decisions import ZONE
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from levada._from_datajoint.decisions import Decisions
     from levada._from_datajoint.facts import Database
 
-_ALONE = "timestamp-zone"
-"""The question about the whole database."""
 _KINDS = frozenset(
     {
         "set",
@@ -56,8 +56,10 @@ class Misfits:
             yield f"These fit nothing in the database: {', '.join(found)}. Correct them in the file of decisions."
 
     def needless(self) -> Iterator[str]:
-        """Name the decisions about something that is there, and that nobody asked."""
-        return (one for one in self._unused() if self._is_known(one))
+        """Name the decisions that nothing asked for, though they may fit something."""
+        yield from (one for one in self._unused() if self._is_known(one))
+        if self._database.others:  # whose columns may name the store
+            yield from self._needless_stores()
 
     def _strangers(self) -> Iterator[str]:
         decisions, known = self._decisions, {*self._database.schemas, *self._database.others}
@@ -66,14 +68,17 @@ class Misfits:
             if where not in self._columns and where.partition(".")[0] not in self._database.others:
                 yield f"{where!r} in [attributes]"
         yield from (f"{one!r} in [decisions]" for one in self._unused() if not self._is_known(one))
-        if not self._database.others:  # else a schema that does not come may use the store
-            yield from (f"{name!r} in [stores]" for name in decisions.stores if name not in self._stores)
+        if not self._database.others:
+            yield from self._needless_stores()
+
+    def _needless_stores(self) -> Iterator[str]:
+        return (f"{name!r} in [stores]" for name in self._decisions.stores if name not in self._stores)
 
     def _unused(self) -> Iterator[str]:
         return (one for one in self._decisions.answers if one not in self._decisions.used)
 
     def _is_known(self, pattern: str) -> bool:
-        if pattern == _ALONE:
+        if pattern == ZONE:
             return True
         kind, _, place = pattern.partition(":")
         place = place or kind  # of the pattern `*`

@@ -66,17 +66,21 @@ class MySQL:
         self._stream = SSCursor
         socket = {"unix_socket": address.options["unix_socket"]} if "unix_socket" in address.options else {}
         self._reading = partial(reading, address, pymysql.Error)
-        with self._reading():
-            self._connection = pymysql.connect(
-                host=address.host or "localhost",
-                port=address.port or _DEFAULT_PORT,
-                user=address.user,
-                password=password,
-                charset="utf8mb4",
-                # A session may give zero dates, which a strict one refuses to compare.
-                init_command="SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES', SESSION group_concat_max_len = 4294967295",
-                **socket,
-            )
+        try:
+            with self._reading():
+                self._connection = pymysql.connect(
+                    host=address.host or "localhost",
+                    port=address.port or _DEFAULT_PORT,
+                    user=address.user,
+                    password=password,
+                    charset="utf8mb4",
+                    # A session may give zero dates, which a strict one refuses to compare.
+                    init_command="SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES', "
+                    "SESSION group_concat_max_len = 4294967295",
+                    **socket,
+                )
+        except RuntimeError:  # passwords of MySQL 8 travel encrypted where the connection is not
+            raise missing_driver("cryptography") from None
         self._ask("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         self._ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
@@ -122,7 +126,8 @@ class MySQL:
         if least == most:
             return _offset(least) if least else ""
         name = self._ask("SELECT @@session.time_zone")[0][0]
-        return f"{'of its machine' if name == 'SYSTEM' else name}, from {_offset(least)} to {_offset(most)}"
+        named = "that of the database's machine" if name == "SYSTEM" else name
+        return f"{named} ({_offset(least)} to {_offset(most)})"
 
     def _tables(self, schema: str) -> Iterator[StoredTable]:
         keys = self._keys(schema)

@@ -104,6 +104,11 @@ class PlannedTable:
         """Its full name here."""
         return f"{self.schema}.{self.class_path}"
 
+    @property
+    def has_moments(self) -> bool:
+        """Whether it has values of MySQL's `timestamp`."""
+        return any(column.type == "timestamp" for column in self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class NotBrought:
@@ -130,10 +135,11 @@ class Plan:
         questions: Decisions that nobody has taken yet.
         blanks: Lines of [stores] in the file of decisions, to fill.
         decided: The decisions that were taken, by section of the file of decisions.
-        lone: The only answer to each question that has one alone, which is taken without asking, and its effect.
+        lone: The only answer to each question that loses nothing by it, which is taken without asking, and its effect.
         needless: The decisions that nothing asked for.
         present: How many rows the tables have that are here already, by their names here.
         grants: Commands that let the same people do the same here.
+        sections: The sections that the file of decisions has already.
         utc: Moments of MySQL's `timestamp` are read in UTC, not in the session's zone.
     """
 
@@ -150,12 +156,18 @@ class Plan:
     needless: tuple[str, ...] = ()
     present: Mapping[str, int] = field(default_factory=dict)
     grants: tuple[str, ...] = ()
+    sections: frozenset[str] = frozenset()
     utc: bool = True
 
     @property
     def ready(self) -> bool:
         """Whether it can run."""
         return not self.problems and not self.questions
+
+    @property
+    def moments(self) -> str:
+        """How values of MySQL's `timestamp` come, as the decision about it says."""
+        return "utc" if self.utc else "as shown"
 
     def by_place(self) -> dict[Place, PlannedTable]:
         """Return the tables by their place there."""
@@ -176,20 +188,25 @@ def missing_decisions(plan: Plan) -> list[str]:
     """Write how to give the decisions that a plan lacks; nothing if it lacks none."""
     if not plan.questions and not plan.blanks:
         return []
-    return [f"Decisions are missing. {how_to_decide(plan.questions, plan.blanks)}"]
+    return [f"Decisions are missing. {how_to_decide(plan.sections, plan.questions, plan.blanks)}"]
 
 
-def how_to_decide(questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:
+def how_to_decide(sections: frozenset[str], questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:
     """Write how to answer questions in a file.
 
     Args:
+        sections: The names of sections that the file has already.
         blanks: Lines about stores, to fill.
     """
     lines = ["Write them into a file, one answer for each, and pass it with --decisions:"]
-    lines += ["[stores]", *blanks] if blanks else []
-    lines += ["[decisions]"] if questions else []
+    lines += [_heading("stores", sections), *blanks] if blanks else []
+    lines += [_heading("decisions", sections)] if questions else []
     for question in questions:
         lines.append(f"# {question.text}")
         lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]
         lines.append(f'"{question.id}" = "{next(iter(question.answers))}"')
     return "\n".join(lines)
+
+
+def _heading(section: str, sections: frozenset[str]) -> str:
+    return f"# under [{section}], which your file has:" if section in sections else f"[{section}]"

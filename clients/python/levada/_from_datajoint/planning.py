@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from levada._base.text import plural
 from levada._from_datajoint import naming
 from levada._from_datajoint.columns import ColumnPlanner, one_line
-from levada._from_datajoint.decisions import Question
-from levada._from_datajoint.facts import Place
+from levada._from_datajoint.decisions import ZONE, Question, check_answer
+from levada._from_datajoint.facts import MYSQL, Place
 from levada._from_datajoint.misfits import Misfits
 from levada._from_datajoint.ordering import order
 from levada._from_datajoint.plan import NotBrought, Plan, PlannedColumn, PlannedKey, PlannedTable
@@ -71,6 +71,7 @@ class _Planner:
             self._ask_about(circle, keys)
         for place in ordered.places:
             self._planned[place] = self._table(tables[place], keys[place])
+        self._columns.check_stores()
         self._check_names()
         self._tell_of_text()
         utc = self._zone()
@@ -89,6 +90,7 @@ class _Planner:
             {question.id: next(iter(question.answers.items())) for question in self._decisions.lone.values()},
             tuple(misfits.needless()),
             grants=tuple(self._grants()),
+            sections=self._decisions.sections,
             utc=utc,
         )
 
@@ -206,6 +208,7 @@ class _Planner:
                 f"{where} refers to {key.parent} ({', '.join(key.parent_columns)}), which is not the primary key of a "
                 "table that comes.",
                 {_PLAIN: "bring the column without the foreign key"},
+                by_hand=True,
             )
             self._decisions.ask(question)
             return False
@@ -343,18 +346,23 @@ class _Planner:
             for table in self._database.tables
             if table.place in self._brought and any(column.type.startswith("timestamp") for column in table.columns)
         ]
-        if not zone or not moments or self._database.dialect != "mysql":
-            return True
+        asked = bool(zone and moments) and self._database.dialect == MYSQL
+        others = f" and {plural(len(moments) - 1, 'other table')}" if moments[1:] else ""
         question = Question(
-            "timestamp-zone",
+            ZONE,
             f"MySQL shows `timestamp` in the zone of the session, {zone}, and here such moments are in UTC: those of "
-            f"{moments[0]} and others.",
+            f"{moments[0]}{others}."
+            if asked
+            else "",
             {
                 "utc": "bring the moments in UTC; the numbers change",
                 "as shown": "bring the numbers as DataJoint shows them",
             },
         )
-        return self._decisions.ask(question) != "as shown"
+        if asked:
+            return self._decisions.ask(question) != "as shown"
+        check_answer(question, self._decisions.answers.get(ZONE, "utc"))
+        return True
 
     def _grants(self) -> list[str]:
         commands: dict[str, None] = {}

@@ -11,7 +11,7 @@ from levada._base.names import stored_name
 from levada._from_datajoint.syntax import tier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _MATLAB_CLASS = re.compile(r"^\s*classdef\s+(?:\([^)]*\)\s*)?(\w+)\s*<\s*dj\.\w+", re.MULTILINE)
@@ -32,6 +32,19 @@ def spellings_in(folder: Path) -> dict[str, str]:
         for name in _MATLAB_CLASS.findall(file.read_text(encoding="utf-8", errors="replace")):
             names.setdefault(stored_name(name), name)
     return names
+
+
+def missing_in(module: Path, paths: Iterable[str]) -> list[str]:
+    """Return the classes that a module lacks, by paths such as `Session.Trial`; no code runs."""
+    known = set(_paths(ast.parse(module.read_bytes()).body, ""))
+    return [path for path in paths if path not in known]
+
+
+def _paths(body: Iterable[ast.stmt], within: str) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield within + node.name
+            yield from _paths(node.body, f"{within}{node.name}.")
 
 
 def _python_classes(file: Path) -> Iterator[str]:

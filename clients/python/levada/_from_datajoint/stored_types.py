@@ -35,6 +35,10 @@ class Way(Enum):
     STORED_OBJECT = "the file or folder in the store"
 
 
+DECODED = frozenset({Way.BLOB, Way.BLOB_OR_BYTES, Way.STORED_BLOB})
+"""The ways of blobs that are decoded, so that one of them may fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Translation:
     """The type and the way of a column.
@@ -165,8 +169,10 @@ def translate(column: Column, dialect: str, hashes: str = "") -> Translation:
     word = core.partition("(")[0].strip().lower()
     if word == "bool":
         return Translation("bool", Way.BOOL if dialect == MYSQL else Way.PLAIN)
+    if word == "json":
+        return plain if plain.type == word else Translation(word, Way.JSON)
     if word in _CORE and word != "datetime":
-        return Translation(word, Way.JSON, note=plain.note) if word == "json" else Translation(word)
+        return Translation(word)
     if word in ("datetime", "decimal", "char", "varchar", "enum"):
         return Translation(core)
     return plain

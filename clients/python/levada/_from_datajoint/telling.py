@@ -47,7 +47,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         (f"{jobs.place} ({plural(jobs.row_count, 'job')})" for jobs in plan.jobs),
     )
     yield from _section(
-        "One answer fits each of these, and is taken:",
+        "One answer fits each of these, loses nothing, and is taken:",
         (f"{_line(id_, answer)}  # {effect}" for id_, (answer, effect) in plan.lone.items()),
     )
     yield from _section("You decided:", _sections(plan.decided))

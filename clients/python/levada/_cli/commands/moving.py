@@ -39,7 +39,10 @@ def import_datajoint(connection: Connection, options: argparse.Namespace) -> int
             _print_plan(plan, options)
             return 0 if plan.ready else 1
         check_answered(plan)
-        if not agreed(list(telling.plan_lines(plan)), "Bring these?", options):
+        lines = list(telling.plan_lines(plan))
+        if options.yes and not options.json:  # else whoever is asked sees them, or the JSON has them
+            print("\n".join(lines), flush=True)
+        if not agreed(lines, "Bring these?", options):
             return 1
         return _run(plan, source, connection, address, decisions, options)
     finally:
@@ -100,14 +103,19 @@ def _plan(
         if plan.problems:
             # They need no answers, so nobody answers in vain.
             later = f"Mend this first; then {plural(len(plan.questions), 'question')} will be asked."
-            how = [how_to_decide((), plan.blanks)] if plan.blanks else []
+            how = [how_to_decide(plan.sections, (), plan.blanks)] if plan.blanks else []
             raise InvalidRequest("\n".join([*plan.problems, *how, later]))
         _ask(plan, decisions)
         plan = make()
     if not plan.ready:
         return plan
     return existing.compared(
-        plan, connection, str(address), decisions, lambda other: make_plan(facts, other, spellings, stores)
+        plan,
+        connection,
+        str(address),
+        facts,
+        decisions,
+        lambda facts, decisions: make_plan(facts, decisions, spellings, stores),
     )
 
 
@@ -121,7 +129,7 @@ def _ask(plan: Plan, decisions: Decisions) -> None:
         print(question.text)
         for answer, effect in question.answers.items():
             print(f"  {answer}: {effect}")
-        otherwise = f"These decisions are missing. {how_to_decide(plan.questions[number:])}"
+        otherwise = f"These decisions are missing. {how_to_decide(plan.sections, plan.questions[number:])}"
         answer = choose("Decide", tuple(question.answers), None, otherwise)
         decisions.answers[question.id] = answer
         print(f'For the file of decisions: "{question.id}" = "{answer}"')
@@ -152,6 +160,6 @@ def _run(
         print_json({**telling.plan_facts(plan), "report": telling.report_facts(report)})
     else:
         print("\n".join(telling.report_lines(report)))
-        for module in written:
-            print(f"wrote {module}")
+        for line in written:
+            print(line)
     return 0 if report.equal else 1

@@ -159,8 +159,8 @@ def _add_import(commands: Commands) -> None:
     bring.add_argument(
         "source",
         metavar="ADDRESS",
-        help="the database: mysql://USER@HOST:PORT or postgresql://USER@HOST/DATABASE; the password is in "
-        "LEVADA_SOURCE_PASSWORD, or asked for",
+        help="the database: mysql://USER@HOST:PORT, mysql://USER@localhost?unix_socket=FILE or "
+        "postgresql://USER@HOST/DATABASE; the password is in LEVADA_SOURCE_PASSWORD, or asked for",
     )
     bring.add_argument("schemas", nargs="*", metavar="SCHEMA", help="only these, by their names there (default: all)")
     bring.add_argument("--plan", action="store_true", help="only show what comes, what changes, and what cannot come")
