@@ -305,6 +305,18 @@ async def test_a_database_that_comes_back_has_its_stores(
     await asyncio.to_thread(compare)
 
 
+async def test_a_database_without_an_id_is_saved(
+    session: lv.Table, database_url: str, stores: dict[str, Store], tmp_path: Path
+) -> None:
+    """A backup before an upgrade: no server of this version has migrated the database yet."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DROP TABLE levada.database")
+    await connection.close()
+    made = await back_up(database_url, stores, tmp_path / "b")
+    assert made.database is None
+    assert await verify(tmp_path / "b") == made
+
+
 @EVERY_BUCKET
 async def test_objects_of_a_bucket_are_saved_and_restored(
     server_address: str,
