@@ -82,6 +82,11 @@ class BucketStore:
                 obstore.put(self._bucket, OWNER, str(database).encode(), mode="create", use_multipart=False)
             return self._owner()
 
+    def is_used(self) -> bool:
+        """Return whether a server has ever written into the store."""
+        with told_of(self.name):
+            return next(self._list(MANAGED_FOLDER), None) is not None
+
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Do nothing: a bucket has no folders."""
 
