@@ -36,6 +36,7 @@ from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.ports import check_free
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.tls import Certificate
+from levada_server.storage.backup.snapshot import check_restored
 from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
 from levada_server.storage.jobs.comparison import merge_changes
 from levada_server.storage.jobs.notifications import Lookout
@@ -261,6 +262,7 @@ def _metrics(
 
 async def _prepare(database: Database) -> None:
     """Bring the database up to date as its owner, and let the role of calls in."""
+    await check_restored(database)
     await migrate(database.share("declarations"))
     await let_in(database)
     await forget_past_days(database)

@@ -397,8 +397,10 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _recovered(options: argparse.Namespace) -> int:
-    with _database_of(_data_settings(options)) as address:
-        asyncio.run(end_leases(address, copy=options.copy))
+    settings = _data_settings(options)
+    stores = open_stores(store_folders(settings)) if options.copy else {}
+    with _database_of(settings) as address:
+        asyncio.run(end_leases(address, stores, copy=options.copy))
     print("leases and sessions of workers have ended" + (", and all tokens are revoked" if options.copy else ""))
     return 0
 

@@ -13,18 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import numpy as np
 import pytest
 
 import levada as lv
-from levada_server.backup import programs
-from levada_server.backup.backup import back_up, restore, verify
-from levada_server.backup.manifest import MANIFEST, OBJECTS
+from levada_server.backup import backup, programs
+from levada_server.backup.backup import back_up, end_leases, restore, verify
+from levada_server.backup.manifest import MANIFEST, OBJECTS, write_manifest
 from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
+from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.storage import open_stores
 from tests.conftest import served
 from tests.support.objects import EVERY_BUCKET, put_file
@@ -260,16 +261,16 @@ async def test_a_copy_does_not_write_into_the_stores_of_the_saved_database(
     stores: dict[str, Store],
     tmp_path: Path,
 ) -> None:
-    before, backup = fetched(session), tmp_path / "b"
-    await back_up(database_url, stores, backup)
+    before, saved = fetched(session), tmp_path / "b"
+    await back_up(database_url, stores, saved)
     movie = tmp_path / "stores" / "raw" / "movie_4.avi"
     kept = movie.read_bytes()
     movie.unlink()
     with pytest.raises(PreconditionFailed, match="`raw` belongs to another database"):
-        await restore(backup, empty_url, stores, copy=True)
+        await restore(saved, empty_url, stores, copy=True)
     assert not movie.exists()
     movie.write_bytes(kept)
-    await restore(backup, empty_url, stores, copy=True)
+    await restore(saved, empty_url, stores, copy=True)
 
     def compare() -> None:
         with served(empty_url, stores=store_folders) as address, lv.Connection(address) as connection:
@@ -290,11 +291,11 @@ async def test_a_database_that_comes_back_has_its_stores(
     stores: dict[str, Store],
     tmp_path: Path,
 ) -> None:
-    before, backup = fetched(session), tmp_path / "b"
-    made = await back_up(database_url, stores, backup)
-    text = (backup / MANIFEST).read_text(encoding="utf-8")
-    (backup / MANIFEST).write_text(text.replace(f'"database": "{made.database}"', '"damaged": []'), encoding="utf-8")
-    assert (await restore(backup, empty_url, stores, copy=False)).database is None  # of a version that knew no ids
+    before, saved = fetched(session), tmp_path / "b"
+    made = await back_up(database_url, stores, saved)
+    text = (saved / MANIFEST).read_text(encoding="utf-8")
+    (saved / MANIFEST).write_text(text.replace(f'"database": "{made.database}"', '"damaged": []'), encoding="utf-8")
+    assert (await restore(saved, empty_url, stores, copy=False)).database is None  # of a version that knew no ids
 
     def compare() -> None:
         with served(empty_url, stores=store_folders) as address, lv.Connection(address) as connection:
@@ -303,6 +304,104 @@ async def test_a_database_that_comes_back_has_its_stores(
             restored.insert1({"subject": "new", "session": 0, "raw": {"n": np.arange(7)}})
 
     await asyncio.to_thread(compare)
+
+
+async def test_a_database_without_an_id_is_saved(
+    session: lv.Table, database_url: str, stores: dict[str, Store], tmp_path: Path
+) -> None:
+    """A backup before an upgrade: no server of this version has migrated the database yet."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DROP TABLE levada.database")
+    await connection.close()
+    made = await back_up(database_url, stores, tmp_path / "b")
+    assert made.database is None
+    assert await verify(tmp_path / "b") == made
+
+
+@pytest.mark.parametrize("way", ["restored", "recovered"])
+async def test_stores_without_an_owner_stay_with_the_saved_database(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    store_folders: StoreFolders,
+    stores: dict[str, Store],
+    tmp_path: Path,
+    way: str,
+) -> None:
+    """The version before owners has written there, and the copy starts first."""
+    made = await back_up(database_url, stores, tmp_path / "b")
+    owners = [folder / OWNER for folder in store_folders.folders.values()]
+    for owner in owners:
+        owner.unlink()
+    if way == "restored":
+        await restore(tmp_path / "b", empty_url, stores, copy=True)
+    else:
+        await end_leases(database_url, stores, copy=True)
+    assert [UUID(owner.read_text(encoding="ascii")) for owner in owners] == [made.database] * 2
+
+
+async def test_a_copy_of_an_older_backup_is_refused(
+    session: lv.Table, database_url: str, empty_url: str, stores: dict[str, Store], tmp_path: Path
+) -> None:
+    made = await back_up(database_url, stores, tmp_path / "b")
+    write_manifest(tmp_path / "b", replace(made, database=None))
+    with pytest.raises(PreconditionFailed, match="make another backup"):
+        await restore(tmp_path / "b", empty_url, stores, copy=True)
+
+
+async def test_a_copy_that_broke_off_is_made_again(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    stores: dict[str, Store],
+    other_folders: StoreFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    before, others = fetched(session), open_stores(other_folders)
+    await back_up(database_url, stores, tmp_path / "b")
+
+    async def failing(*_: object) -> None:
+        raise LevadaError("broken off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(programs, "load", failing)
+        with pytest.raises(LevadaError, match="broken off"):
+            await restore(tmp_path / "b", empty_url, others, copy=True)
+    await restore(tmp_path / "b", empty_url, others, copy=True)
+
+    def compare() -> None:
+        with served(empty_url, stores=other_folders) as address, lv.Connection(address) as connection:
+            copied = lv.FreeTable(connection, "lab.Session")
+            assert fetched(copied) == before
+            copied.insert1({"subject": "new", "session": 0, "raw": {"n": np.arange(7)}})
+
+    await asyncio.to_thread(compare)
+
+
+async def test_nothing_starts_on_a_restore_that_broke_off(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    stores: dict[str, Store],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It has the tokens and the keys of the database that was saved."""
+    await back_up(database_url, stores, tmp_path / "b")
+
+    async def failing(*_: object) -> None:
+        raise LevadaError("broken off")
+
+    monkeypatch.setattr(backup, "make_independent", failing)
+    with pytest.raises(LevadaError, match="broken off"):
+        await restore(tmp_path / "b", empty_url, stores, copy=True)
+    with pytest.raises(PreconditionFailed, match="has not ended"):
+        await end_leases(empty_url, stores, copy=True)
+    command = [sys.executable, "-m", "levada_server", "serve", "--listen", "127.0.0.1:0", "--database-url", empty_url]
+    done = await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "A restore into this database has not ended" in done.stderr
 
 
 @EVERY_BUCKET
@@ -347,24 +446,24 @@ async def test_nothing_is_replaced(
     other_folders: StoreFolders,
     tmp_path: Path,
 ) -> None:
-    backup = tmp_path / "b"
-    await back_up(database_url, stores, backup)
+    saved = tmp_path / "b"
+    await back_up(database_url, stores, saved)
     with pytest.raises(AlreadyExists, match="exists already"):
-        await back_up(database_url, stores, backup)
+        await back_up(database_url, stores, saved)
     with pytest.raises(InvalidRequest, match="The database is not empty"):
-        await restore(backup, database_url, stores, copy=False)
+        await restore(saved, database_url, stores, copy=False)
     with pytest.raises(PreconditionFailed, match="stores `main`, `raw`, which are not here"):
-        await restore(backup, empty_url, {}, copy=False)
+        await restore(saved, empty_url, {}, copy=False)
     other = open_stores(other_folders)
     theirs = other_folders.folders["raw"] / "movie_4.avi"
     theirs.write_bytes(b"mine")
     with pytest.raises(InvalidRequest, match=r"has another content at 'movie_4\.avi'"):
-        await restore(backup, empty_url, other, copy=False)
+        await restore(saved, empty_url, other, copy=False)
     assert theirs.read_bytes() == b"mine"
-    text = (backup / MANIFEST).read_text(encoding="utf-8")
-    (backup / MANIFEST).write_text(text.replace('"migration": ', '"migration": 9'), encoding="utf-8")
+    text = (saved / MANIFEST).read_text(encoding="utf-8")
+    (saved / MANIFEST).write_text(text.replace('"migration": ', '"migration": 9'), encoding="utf-8")
     with pytest.raises(PreconditionFailed, match="Install Levada"):
-        await restore(backup, empty_url, stores, copy=False)
+        await restore(saved, empty_url, stores, copy=False)
     with pytest.raises(NotFound, match="is not a backup"):
         await verify(tmp_path)
     with pytest.raises(NotFound, match="no server has ever used it"):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
 from levada_server.errors import UnknownObject
-from levada_server.operations.objects import holds, objects
-from levada_server.storage.objects import object_rows
-from tests.support.make import ME, make_table
+from levada_server.operations.objects import copies, holds, objects
+from levada_server.storage.objects import object_files, object_rows
+from levada_server.storage.objects.storage import POOL_SIZE
+from tests.support.make import ME, insert, make_table
 from tests.support.objects import EVERY_STORE, age, collect, get, put_file, stage, states, stored_files
 
 if TYPE_CHECKING:
@@ -147,9 +148,10 @@ async def test_a_slow_commit_keeps_its_hold(engine: Engine, monkeypatch: pytest.
     renewals: asyncio.Queue[None] = asyncio.Queue()
     renew_hold = object_rows.renew_hold
 
-    async def renewing(*arguments: Any) -> None:  # noqa: ANN401  # as the function has them
-        await renew_hold(*arguments)
+    async def renewing(*arguments: Any) -> bool:  # noqa: ANN401  # as the function has them
+        renewed = await renew_hold(*arguments)
         renewals.put_nowait(None)
+        return renewed
 
     monkeypatch.setattr(object_rows, "renew_hold", renewing)
     with publishing_paused(engine, monkeypatch) as paused:
@@ -214,3 +216,82 @@ async def test_bytes_that_come_after_the_end_of_their_upload_are_removed(
     with pytest.raises(UnknownObject):
         await commit
     assert stored_files(store_folders) == []
+
+
+@EVERY_STORE
+@ATTRIBUTES
+async def test_a_late_commit_touches_no_bytes_that_the_next_call_has_put_there(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch, attribute: str
+) -> None:
+    """Its request to the store comes to its end only when the next call has published, and is about to record it."""
+    id_ = await sent(engine, attribute)
+    commit_upload = object_rows.commit_upload
+    published, may_record = asyncio.Event(), asyncio.Event()
+
+    async def recording(*arguments: Any, **options: Any) -> object:  # noqa: ANN401  # as the function has them
+        published.set()
+        await may_record.wait()
+        return await commit_upload(*arguments, **options)
+
+    store, paused, remove = engine.objects.stores["main"], Paused(), engine.objects.stores["main"].remove
+
+    def late(upload: UUID, path: str, content: object) -> None:
+        paused.pause()
+        remove(path)  # as whatever a late request does there
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "publish", late)
+        first = committing(engine, id_)
+        await paused.begun()
+        await end_holds(engine)
+        with monkeypatch.context() as recorded:
+            recorded.setattr(object_rows, "commit_upload", recording)
+            second = committing(other_engine, id_)
+            await published.wait()
+        paused.go_on()
+        with pytest.raises(UnknownObject):
+            await first
+    may_record.set()
+    assert await get(engine, (await second).id) == CONTENT
+    assert await states(engine) == ["whole"]
+
+
+@EVERY_STORE
+async def test_renewals_wait_for_no_other_statement(engine: Engine) -> None:
+    held = await holds.take(engine, await sent(engine, "file"))
+    async with AsyncExitStack() as stack:
+        for _ in range(POOL_SIZE):
+            await stack.enter_async_context(engine.objects.connection())
+        assert await holds.keep(engine, held)
+    await end_holds(engine)
+    await holds.take(engine, held.upload.id)
+    assert not await holds.keep(engine, held)
+
+
+@EVERY_STORE
+async def test_a_copy_that_comes_late_is_removed(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server stopped for days in the middle of a copy."""
+    id_ = await sent(engine, "file")
+    whole = await committing(engine, id_)
+    await insert(engine, "Trace", [{"id": 1, "file": str(id_)}])
+    copy = object_files.copy
+    paused = Paused()
+
+    def late(*arguments: Any) -> None:  # noqa: ANN401  # as the function has them
+        paused.pause()
+        copy(*arguments)
+
+    monkeypatch.setattr(object_files, "copy", late)
+    copying = asyncio.ensure_future(
+        anext(copies.copy(engine, ME, source="main", target="raw", schema="", dry_run=False))
+    )
+    await paused.begun()
+    await age(engine)
+    await collect(engine)
+    assert await states(engine) == ["whole"]
+    paused.go_on()
+    assert (await copying).object_count == 0
+    assert len(stored_files(store_folders)) == 1
+    assert await get(engine, whole.id) == CONTENT

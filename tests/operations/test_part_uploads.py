@@ -16,7 +16,7 @@ import pytest_asyncio
 from blake3 import blake3
 
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject
-from levada_server.operations.objects import collection, objects, part_uploads
+from levada_server.operations.objects import collection, holds, objects, part_uploads
 from levada_server.operations.objects.objects import Staged, Target
 from levada_server.storage.objects import object_rows
 from tests.support.make import ME, make_table, named
@@ -109,20 +109,38 @@ async def test_an_array_that_a_client_sent_has_a_header(engine: Engine) -> None:
     assert await states(engine) == []
 
 
+async def complete(engine: Engine, upload: UUID) -> None:
+    """Complete the files that the client sent, as a commit does first."""
+    held = await holds.take(engine, upload)
+    async with holds.renewed(engine, held):
+        await part_uploads.complete(engine, held, engine.objects.stores["main"], ())
+
+
+@EVERY_BUCKET
+async def test_a_late_commit_completes_nothing(engine: Engine, store_folders: StoreFolders) -> None:
+    upload = await stage(engine)
+    await begin(engine, upload)
+    await send(engine, upload, 1, 2)
+    held = await holds.take(engine, upload)
+    async with engine.scope.connection() as connection:
+        await connection.execute("UPDATE levada.object SET holder = gen_random_uuid()")
+    with pytest.raises(UnknownObject, match="another call commits it"):
+        await part_uploads.complete(engine, held, engine.objects.stores["main"], ())
+    assert [file for file in stored_files(store_folders) if "staging" not in file.parts] == []
+
+
 @EVERY_BUCKET
 async def test_a_server_killed_during_a_commit_has_lost_nothing(engine: Engine, store_folders: StoreFolders) -> None:
     upload = await stage(engine)
     await begin(engine, upload)
     await send(engine, upload, 1, 2)
-    opened = await objects.open_upload(engine, ME, upload)
-    await part_uploads.complete(engine, opened.upload, opened.store, ())  # then it was killed
+    await complete(engine, upload)  # then it was killed
     assert await get(engine, await commit(engine, upload)) == CONTENT
     # If nobody asks again, nothing remains.
     second = await stage(engine)
     await begin(engine, second)
     await send(engine, second, 1, 2)
-    opened = await objects.open_upload(engine, ME, second)
-    await part_uploads.complete(engine, opened.upload, opened.store, ())
+    await complete(engine, second)
     await age(engine)
     await collect(engine)
     assert await states(engine) == ["quarantined"]

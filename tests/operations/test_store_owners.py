@@ -10,11 +10,12 @@ import asyncpg
 import pytest
 
 from levada_server.errors import PreconditionFailed
-from levada_server.operations.objects import copies, objects
+from levada_server.operations.objects import copies, objects, registration
+from levada_server.operations.objects.objects import Target
 from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.storage import open_stores
 from tests.conftest import cloned, opened_engine
-from tests.support.make import ME, insert, make_table
+from tests.support.make import ME, insert, make_table, named
 from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file, stage, states, stored_files
 
 if TYPE_CHECKING:
@@ -128,3 +129,20 @@ async def test_a_store_that_is_only_read_is_not_written(engine: Engine, store_fo
     """Disks with recordings are often read-only."""
     await collect(engine)
     assert list(store_folders.folders["raw"].iterdir()) == []
+
+
+async def test_registered_files_are_forgotten_wherever_they_are(engine: Engine, store_folders: StoreFolders) -> None:
+    await make_table(engine, "Movie", "id : int32\n---\nfile : <filepath@raw>")
+    movie = put_file(store_folders, "raw", "movie.avi", b"film")
+    await registration.register(engine, ME, Target(named("Movie"), "file"), "movie.avi")
+    for _ in range(3):
+        await age(engine)
+        await collect(engine)
+    assert await states(engine) == []
+    assert list(store_folders.folders["raw"].iterdir()) == [movie]
+    await registration.register(engine, ME, Target(named("Movie"), "file"), "movie.avi")
+    put_file(store_folders, "raw", OWNER, str(UUID(int=1)).encode())
+    for _ in range(3):
+        await age(engine)
+        await collect(engine)
+    assert await states(engine) == []

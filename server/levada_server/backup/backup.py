@@ -20,10 +20,16 @@ from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, Conflict, DamagedObject, LevadaError, PreconditionFailed
 from levada_server.model.object_names import check_file_name
 from levada_server.storage.backup.attempts import record_attempt
-from levada_server.storage.backup.snapshot import check_empty, make_independent, snapshot
-from levada_server.storage.objects import object_files
+from levada_server.storage.backup.snapshot import (
+    begin_restoring,
+    check_empty,
+    check_restored,
+    make_independent,
+    snapshot,
+)
+from levada_server.storage.objects import object_files, object_rows
 from levada_server.storage.objects.folder_store import FolderStore
-from levada_server.storage.objects.owners import own
+from levada_server.storage.objects.owners import keep_for, own
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate, migration_files
 
@@ -133,17 +139,27 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, Store], 
         DamagedObject: A table or object differs from the saved one.
         InvalidRequest: The database is not empty, or a store has another content in an object's place.
         NotFound: The folder is not a backup.
-        PreconditionFailed: The backup is of a newer version of Levada, or a store is missing, or one belongs to another
-            database and lacks an object.
+        PreconditionFailed: The backup is of a newer version of Levada, or a copy's is of one without ids, or a store is
+            missing, or one belongs to another database and lacks an object.
         Unavailable: The database cannot be reached, or pg_restore failed.
     """
     manifest = read_manifest(folder)
     _check_migration(manifest)
     _check_stores(manifest.objects, stores)
+    origin = manifest.database
+    if copy and origin is None:
+        raise PreconditionFailed(
+            "The backup is of an older version of Levada, whose databases could not be told from their copies. Start a "
+            "server of this version on the database that was saved, and make another backup."
+        )
     async with _opened(database_url) as database:
         await check_empty(database)
-        copied_to = uuid4() if copy else None
-        await asyncio.to_thread(_put_back, manifest, folder, stores, copied_to or manifest.database)
+        restored = await begin_restoring(database)
+        copied_to = None
+        if copy and origin is not None:
+            copied_to = restored
+            await asyncio.to_thread(keep_for, stores.values(), origin)
+        await asyncio.to_thread(_put_back, manifest, folder, stores, copied_to or origin)
         await programs.load(database_url, folder / DUMP)
         await _compare(database, manifest)
         await migrate(database)
@@ -151,21 +167,28 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, Store], 
     return manifest
 
 
-async def end_leases(database_url: str, *, copy: bool) -> None:
+async def end_leases(database_url: str, stores: Mapping[str, Store], *, copy: bool) -> None:
     """End leases and worker sessions in a database that PostgreSQL recovered, as `restore` does in one that it loads.
 
     Args:
         database_url: The recovered database.
+        stores: The stores by their names; a copy's are looked at.
         copy: The database that was saved goes on beside this one, so no token is valid in both.
 
     Raises:
         NotFound: The database is not one of Levada.
+        PreconditionFailed: A restore into it has not ended.
         Unavailable: The database cannot be reached.
     """
     async with _opened(database_url) as database:
         async with snapshot(database) as held:
             await held.migration()
+        await check_restored(database)
         await migrate(database)
+        if copy:
+            async with database.connection() as connection:
+                origin = await object_rows.database_id(connection)
+            await asyncio.to_thread(keep_for, stores.values(), origin)
         await make_independent(database, uuid4() if copy else None)
 
 

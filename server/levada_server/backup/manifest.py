@@ -65,7 +65,8 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the description of a backup into its folder."""
-    text = json.dumps({"format": FORMAT, **asdict(manifest), "database": str(manifest.database)}, indent=1)
+    known = manifest.database
+    text = json.dumps({"format": FORMAT, **asdict(manifest), "database": known and str(known)}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
@@ -88,7 +89,8 @@ def read_manifest(folder: Path) -> Manifest:
             raise InvalidRequest(f"{file} is of a newer version of Levada; upgrade this one.")
         for name, kind in (("tables", TableDigest), ("objects", NamedObject), ("damaged", NamedObject)):
             content[name] = [kind(**entry) for entry in content[name]]
-        content["database"] = UUID(content["database"]) if "database" in content else None
+        known = content.get("database")
+        content["database"] = None if known is None else UUID(known)
         return Manifest(**content)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise InvalidRequest(f"{file} is not the description of a backup.") from None

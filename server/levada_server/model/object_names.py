@@ -25,6 +25,9 @@ _REFUSED = re.compile(r"[\x00-\x1f\x7f/\\]")
 _PLAIN = re.compile(r"[^A-Za-z0-9._+-]")
 _MAX_SEGMENT = 120
 _MAX_FOLDERS = MAX_PATH_BYTES - 2 * MAX_NAME_BYTES
+BY_CONTENT = frozenset({"blob", "hash"})
+"""The codecs that store each content only once."""
+_ID = re.compile(r"_[0-9a-f]{16}(?=(\.[A-Za-z0-9]{1,10}){0,2}$)")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
@@ -126,6 +129,23 @@ def attachment_path(name: str, id_: UUID) -> str:
 def content_path(codec: str, hash_: str, id_: UUID) -> str:
     """Build the path of an object that is addressed by its content."""
     return "/".join([MANAGED_FOLDER, codec, hash_[:2], f"{hash_}-{id_.hex[:16]}"])
+
+
+def path_of_copy(codec: str, path: str, name: str, hash_: str, id_: UUID) -> str:
+    """Build a path that no object ever had, from the path of an object and a new id.
+
+    Args:
+        codec: The codec of the object.
+        path: Its path.
+        name: Its file name.
+        hash_: The hash of its content.
+        id_: The new id.
+    """
+    if codec in BY_CONTENT:
+        return content_path(codec, hash_, id_)
+    if codec == "attach":
+        return attachment_path(name, id_)
+    return _ID.sub(f"_{id_.hex[:16]}", path)
 
 
 def key_in_path(path: str) -> list[tuple[str, str]]:

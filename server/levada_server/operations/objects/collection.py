@@ -143,6 +143,8 @@ async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
 
 async def _remove_doomed_bytes(engine: Engine, doomed: Upload) -> bool:
     """Remove the bytes of an object; return False to leave it for the next collection."""
+    if doomed.codec == "filepath":  # it stays, in a store that may be read-only, or another database's
+        return True
     try:
         await remove_bytes(engine, await engine.objects.own(doomed.store), doomed)
     except (OSError, LevadaError) as error:

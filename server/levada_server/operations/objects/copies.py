@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from levada_server.errors import DamagedObject, InvalidRequest
-from levada_server.model.object_names import attachment_path, content_path
+from levada_server.model.object_names import BY_CONTENT, path_of_copy
 from levada_server.operations.audit import entry
 from levada_server.operations.objects.collection import remove_doomed
-from levada_server.operations.objects.objects import BY_CONTENT
 from levada_server.operations.objects.verification import NOBODY, Damage, naming_rows
 from levada_server.operations.request_ids import record
 from levada_server.storage.catalog.stored_catalog import read_catalog
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 _PAGE = 100
 _REPORT_S = 1.0
-_ID = re.compile(r"_[0-9a-f]{16}(?=(\.[A-Za-z0-9]{1,10}){0,2}$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ async def _copy_all(
 async def _copy_one(engine: Engine, copyable: Copyable, target: str) -> bool:
     """Copy an object; return False if it need not be: it is gone, or the other store has its content."""
     id_, original, reference = uuid4(), copyable.stored, copyable.stored.reference
-    path = _path(original, id_)
+    path = path_of_copy(original.codec, reference.path, reference.name, reference.hash, id_)
     copy = Upload(id_, copyable.schema_id, original.codec, target, path, reference.name, original.folder)
     async with engine.objects.connection() as connection:
         shared = original.codec in BY_CONTENT and copyable.verified
@@ -136,10 +133,10 @@ async def _is_there(engine: Engine, original: StoredObject) -> bool:
 
 
 async def _give_up(engine: Engine, copy: Upload) -> None:
+    """Remove a copy, whose path nobody else has, also if it came after its record had expired."""
     async with engine.objects.connection() as connection:
-        doomed = await object_rows.doom_upload(connection, copy.id)
-    if doomed is not None:
-        await remove_doomed(engine, doomed)
+        await object_rows.doom_upload(connection, copy.id)
+    await remove_doomed(engine, copy)
 
 
 async def _follow(engine: Engine, source: str, target: str, schema: str) -> int:
@@ -153,13 +150,3 @@ async def _follow(engine: Engine, source: str, target: str, schema: str) -> int:
             if table is not None:
                 changed += await object_lists.follow(connection, table, source, target, schema)
     return changed
-
-
-def _path(original: StoredObject, id_: UUID) -> str:
-    """Return a path that no object ever had: the original's, with the id of the copy."""
-    reference = original.reference
-    if original.codec in BY_CONTENT:
-        return content_path(original.codec, reference.hash, id_)
-    if original.codec == "attach":
-        return attachment_path(reference.name, id_)
-    return _ID.sub(f"_{id_.hex[:16]}", reference.path)

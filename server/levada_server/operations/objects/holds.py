@@ -69,9 +69,14 @@ async def renewed(engine: Engine, held: Held) -> AsyncIterator[None]:
             await object_rows.release_upload(connection, held.upload.id, held.holder)
 
 
+async def keep(engine: Engine, held: Held) -> bool:
+    """Renew a hold now; return False if it was lost."""
+    async with engine.objects.renewals() as connection:
+        return await object_rows.renew_hold(connection, held.upload.id, held.holder, HOLD)
+
+
 async def _renew(engine: Engine, held: Held) -> None:
     while True:
         await asyncio.sleep(HOLD.total_seconds() / _RENEWALS)
         with suppress(LevadaError):  # PostgreSQL may be back the next time
-            async with engine.objects.connection() as connection:
-                await object_rows.renew_hold(connection, held.upload.id, held.holder, HOLD)
+            await keep(engine, held)

@@ -8,12 +8,28 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
+from levada_server.errors import (
+    DamagedObject,
+    InvalidRequest,
+    LevadaError,
+    Unavailable,
+    UnknownObject,
+    UnknownSchema,
+    WrongValue,
+)
 from levada_server.model.kinds import Kind
-from levada_server.model.object_names import attachment_path, check_file_name, check_path, content_path, keyed_path
+from levada_server.model.object_names import (
+    BY_CONTENT,
+    attachment_path,
+    check_file_name,
+    check_path,
+    content_path,
+    keyed_path,
+    path_of_copy,
+)
 from levada_server.operations.objects import holds, part_uploads
 from levada_server.operations.objects.claims import readable
-from levada_server.operations.objects.collection import remove_bytes
+from levada_server.operations.objects.collection import remove_bytes, remove_doomed
 from levada_server.operations.objects.downloads import find_upload, open_file
 from levada_server.permissions.roles import Action
 from levada_server.storage.objects import object_rows
@@ -35,8 +51,6 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.store import LocalFile, SignedRequest, Store
     from levada_server.storage.postgres.database import Connection
 
-BY_CONTENT = frozenset({"blob", "hash"})
-"""The codecs that store each content only once."""
 _NAMED = frozenset({"attach", "object"})
 _UNKNOWN_HASH = "0" * 64
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -336,7 +350,7 @@ async def _commit_held(
     upload, id_ = held.upload, held.upload.id
     header: NpyHeader | None = None
     try:
-        content, verified = await _content(engine, upload, store)
+        content, verified = await _content(engine, held, store)
         if content.size_bytes != size_bytes or hash_ not in ("", content.hash):
             raise DamagedObject(
                 f"{content.size_bytes} bytes with the hash {content.hash} arrived, but {size_bytes} with "
@@ -346,45 +360,88 @@ async def _commit_held(
         if upload.codec == "npy":
             header = await asyncio.to_thread(_npy_header, store, upload, verified)
     except (DamagedObject, WrongValue):
-        await _drop(engine, held, store, upload.path)
+        await _drop(engine, held, store)
         raise
-    path = content_path(upload.codec, content.hash, id_) if upload.codec in BY_CONTENT and verified else upload.path
     same = await _claim_content(engine, caller, upload, content) if verified else None
-    if same is None and await _place(engine, held, path):
-        await asyncio.to_thread(store.publish, id_, path, content)
-        async with engine.objects.connection() as connection:
-            whole = await object_rows.commit_upload(connection, id_, held.holder, content, header, verified=verified)
+    if same is None:
+        whole = await _publish(engine, held, store, content, header, verified=verified)
         if whole is not None:
             return whole.reference
         # Another client has just committed the same content, or the upload is gone, or another call took over.
         same = await _claim_content(engine, caller, upload, content) if verified else None
-    await _drop(engine, held, store, path)
+    await _drop(engine, held, store)
     if same is None:
         raise UnknownObject("The upload has expired; begin another.", object=id_)
     await _check_there(store, same)
     return same.reference
 
 
-async def _place(engine: Engine, held: Held, path: str) -> bool:
-    """Record where the bytes of an upload are about to go; return False if another call took over."""
+async def _publish(
+    engine: Engine, held: Held, store: Store, content: Content, header: NpyHeader | None, *, verified: bool
+) -> StoredObject | None:
+    """Move an upload to its place, and make it an object.
+
+    Bytes that came through the server go to a path that only this call has, so that it removes them without harm if it
+    was late. Files that clients sent themselves are at the upload's path, whoever completes them.
+
+    Returns:
+        None if another client has just committed the same content, if the upload is gone, or if another call took over.
+    """
+    upload, id_ = held.upload, held.upload.id
+    if not verified:
+        if not await holds.keep(engine, held):
+            return None
+        await asyncio.to_thread(store.publish, id_, upload.path, content)
+        return await _record(engine, held, upload.path, content, header, verified=False)
+    path = path_of_copy(upload.codec, upload.path, upload.name, content.hash, held.holder)
+    attempt = replace(upload, id=held.holder, path=path)
     async with engine.objects.connection() as connection:
-        return await object_rows.place_upload(connection, held.upload.id, held.holder, path)
+        if not await object_rows.begin_attempt(connection, id_, held.holder, path):
+            return None
+    try:
+        await asyncio.to_thread(store.publish, id_, path, content)
+    except Unavailable:  # a request may still come to its end, so the record of the attempt stays
+        raise
+    except LevadaError:
+        await _give_up(engine, attempt)
+        raise
+    whole = await _record(engine, held, path, content, header, verified=True)
+    if whole is None:
+        await _give_up(engine, attempt)
+    return whole
 
 
-async def _content(engine: Engine, upload: Upload, store: Store) -> tuple[Content, bool]:
+async def _record(
+    engine: Engine, held: Held, path: str, content: Content, header: NpyHeader | None, *, verified: bool
+) -> StoredObject | None:
+    async with engine.objects.connection() as connection:
+        return await object_rows.commit_upload(
+            connection, held.upload.id, held.holder, path, content, header, verified=verified
+        )
+
+
+async def _give_up(engine: Engine, attempt: Upload) -> None:
+    """Remove what a call has published in vain, also if that came after its record had expired."""
+    async with engine.objects.connection() as connection:
+        await object_rows.doom_upload(connection, attempt.id)
+    await remove_doomed(engine, attempt)
+
+
+async def _content(engine: Engine, held: Held, store: Store) -> tuple[Content, bool]:
     """Return the content of an upload, and whether the server has read all of it.
 
     Files that the client sent to the store itself have the hashes that it gave.
     """
+    upload = held.upload
     try:
         streamed = await asyncio.to_thread(store.content, upload.id, folder=upload.folder)
     except UnknownObject:
-        sent = await part_uploads.complete(engine, upload, store, ())
+        sent = await part_uploads.complete(engine, held, store, ())
         if not sent:
             raise
         return Content(sent[0].size_bytes, sent[0].hash), False
     paths = {""} if streamed.files is None else {file.path for file in streamed.files}
-    sent = await part_uploads.complete(engine, upload, store, paths)
+    sent = await part_uploads.complete(engine, held, store, paths)
     if not sent or streamed.files is None:
         return streamed, True
     files = sorted([*streamed.files, *sent], key=lambda file: file.path.encode())
@@ -417,17 +474,18 @@ async def note_user(connection: Connection, caller: Caller, *ids: UUID) -> None:
         await object_rows.add_user(connection, ids, identity.user_id, identity.token_id)
 
 
-async def _drop(engine: Engine, held: Held, store: Store, path: str) -> None:
-    """Remove an upload, wherever its bytes are.
+async def _drop(engine: Engine, held: Held, store: Store) -> None:
+    """Remove an upload.
 
-    If another call took over, the upload and its bytes are that call's. Only what this call put at a path, so late that
-    nothing is recorded there any more, is removed.
+    If another call took over, the upload and its bytes are that call's. Only what came to its path so late that nothing
+    is recorded there any more is removed; nothing will be, since the path has the upload's id.
     """
+    upload = held.upload
     async with engine.objects.connection() as connection:
-        doomed = await object_rows.doom_upload(connection, held.upload.id, held.holder)
-        late = doomed is None and not await object_rows.is_named_path(connection, store.name, path)
+        doomed = await object_rows.doom_upload(connection, upload.id, held.holder)
+        late = doomed is None and not await object_rows.is_named_path(connection, store.name, upload.path)
     if late:
-        await asyncio.to_thread(store.remove, path)
+        await asyncio.to_thread(store.remove, upload.path)
     if doomed is None:
         return
     await remove_bytes(engine, store, doomed)

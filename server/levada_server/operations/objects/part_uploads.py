@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
+from levada_server.operations.objects import holds
 from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.content import StoredFile
 from levada_server.storage.objects.object_rows import SentFile
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from levada_server.operations.context import Engine
+    from levada_server.operations.objects.holds import Held
     from levada_server.storage.objects.object_rows import Upload
     from levada_server.storage.objects.store import Part, PartUploads, SignedRequest, Store
 
@@ -105,7 +107,7 @@ async def sign(
     return await asyncio.to_thread(signed)
 
 
-async def complete(engine: Engine, upload: Upload, store: Store, streamed: Collection[str]) -> list[StoredFile]:
+async def complete(engine: Engine, held: Held, store: Store, streamed: Collection[str]) -> list[StoredFile]:
     """Complete the files that the client sent itself; return them with the hashes that it gave.
 
     Args:
@@ -113,14 +115,17 @@ async def complete(engine: Engine, upload: Upload, store: Store, streamed: Colle
 
     Raises:
         DamagedObject: A part is missing, or has another size.
+        UnknownObject: Another call took over.
     """
-    found = []
+    upload, found = held.upload, []
     async with engine.objects.connection() as connection:
         sent_files = await object_rows.read_sent_files(connection, upload.id)
     for sent in sent_files:
         if sent.path in streamed:
             await asyncio.to_thread(_part_uploads(store).abort, upload.id, _place(upload, sent.path), sent.token)
         else:
+            if not await holds.keep(engine, held):
+                raise UnknownObject("The upload has ended, or another call commits it.", object=upload.id)
             await asyncio.to_thread(_complete, store, upload, sent)
             found.append(StoredFile(sent.path, sent.size_bytes, sent.hash))
     return found

@@ -6,15 +6,15 @@ import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
 
-from levada_server.errors import InvalidRequest, NotFound
+from levada_server.errors import InvalidRequest, NotFound, PreconditionFailed
 from levada_server.storage.objects.object_files import NamedObject
 from levada_server.storage.objects.object_rows import database_id
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from uuid import UUID
 
     from levada_server.storage.postgres.database import Connection, Database
 
@@ -115,6 +115,34 @@ async def check_empty(database: Database) -> None:
             )
 
 
+async def begin_restoring(database: Database) -> UUID:
+    """Mark an empty database, so that no server uses it before `make_independent`.
+
+    Returns:
+        An id, the same one if a restore into this database is repeated.
+    """
+    async with database.transaction() as connection:
+        if (begun := await connection.fetchval(_SQL["restoring_id"])) is not None:
+            return UUID(begun)
+        id_ = uuid4()
+        await connection.execute(_SQL["begin_restoring"])
+        await connection.execute(fill(_SQL["name_restoring"], id=f"'{id_}'"))
+        return id_
+
+
+async def check_restored(database: Database) -> None:
+    """Check that no restore into a database has broken off: it has the keys of the one that was saved.
+
+    Raises:
+        PreconditionFailed: One has.
+    """
+    async with database.connection() as connection:
+        if await connection.fetchval(_SQL["restoring_id"]) is not None:
+            raise PreconditionFailed(
+                "A restore into this database has not ended. Restore into an empty one, and drop this one."
+            )
+
+
 async def make_independent(database: Database, copy: UUID | None) -> None:
     """End what belongs to the database that was saved: its leases, browsers and alerts, and, of a copy, its tokens.
 
@@ -130,6 +158,7 @@ async def make_independent(database: Database, copy: UUID | None) -> None:
         for row in await connection.fetch(_SQL["job_tables"]):
             await connection.execute(fill(_SQL["reset_horizons"], jobs=row["name"]))
         await connection.execute(_SQL["forget_alerts"])
+        await connection.execute(_SQL["end_restoring"])
         if copy is not None:
             await connection.execute(_SQL["replace_id"], copy)
             await connection.execute(_SQL["revoke_tokens"])

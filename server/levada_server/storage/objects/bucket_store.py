@@ -82,6 +82,11 @@ class BucketStore:
                 obstore.put(self._bucket, OWNER, str(database).encode(), mode="create", use_multipart=False)
             return self._owner()
 
+    def is_used(self) -> bool:
+        """Return whether a server has ever written into the store."""
+        with told_of(self.name):
+            return next(self._list(MANAGED_FOLDER), None) is not None
+
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Do nothing: a bucket has no folders."""
 
@@ -156,9 +161,12 @@ class BucketStore:
 
         Raises:
             Unavailable: Somebody has written into it since its content was read; do both again.
+            UnknownObject: It was published or removed since then.
         """
         staged = self._staged(upload)
-        if staged and _mark(staged) != content.mark:
+        if content.mark and not staged:
+            raise UnknownObject("The upload is gone; begin another one.", object=upload)
+        if _mark(staged) != content.mark:
             raise Unavailable("Another call wrote into the upload during its commit; commit it again.")
         with told_of(self.name):
             for member, pieces in staged.items():
@@ -454,7 +462,9 @@ def _place(upload: UUID, path: str) -> str:
 
 
 def _mark(staged: Mapping[str, list[_Piece]]) -> str:
-    """Return what changes with any byte of an upload: the hash of the pieces' places, sizes and tags."""
+    """Return what changes with any byte of an upload: the hash of the pieces' places, sizes, tags; empty for none."""
+    if not staged:
+        return ""
     hasher = blake3()
     for pieces in staged.values():
         for piece in pieces:

@@ -114,6 +114,10 @@ class FolderStore:
             _sync(place.parent)
         return database
 
+    def is_used(self) -> bool:
+        """Return whether a server has ever written into the store."""
+        return self.folder.joinpath(MANAGED_FOLDER).is_dir()
+
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Create the folder of an upload."""
         self._check_there()

@@ -140,9 +140,9 @@ async def hold_upload(connection: Connection, id_: UUID, holder: UUID, length: t
     return None if row is None else _upload(row)
 
 
-async def renew_hold(connection: Connection, id_: UUID, holder: UUID, length: timedelta) -> None:
-    """Hold an upload for some more time, unless another holds it by now."""
-    await connection.execute(_SQL["renew_hold"], id_, holder, length)
+async def renew_hold(connection: Connection, id_: UUID, holder: UUID, length: timedelta) -> bool:
+    """Hold an upload for some more time; return False if it is gone, or another holds it by now."""
+    return await connection.fetchval(_SQL["renew_hold"], id_, holder, length) is not None
 
 
 async def release_upload(connection: Connection, id_: UUID, holder: UUID) -> None:
@@ -150,9 +150,12 @@ async def release_upload(connection: Connection, id_: UUID, holder: UUID) -> Non
     await connection.execute(_SQL["release_upload"], id_, holder)
 
 
-async def place_upload(connection: Connection, id_: UUID, holder: UUID, path: str) -> bool:
-    """Record the place to which the bytes of an upload are about to go; return False if the hold was lost."""
-    return await connection.fetchval(_SQL["place_upload"], id_, holder, path) is not None
+async def begin_attempt(connection: Connection, id_: UUID, holder: UUID, path: str) -> bool:
+    """Record the place to which a call is about to move an upload; return False if the hold was lost.
+
+    The record is an upload whose id is the holder's, until `commit_upload` ends it.
+    """
+    return await connection.fetchval(_SQL["begin_attempt"], id_, holder, path, LIFETIME) is not None
 
 
 async def insert_sent_file(connection: Connection, id_: UUID, file: SentFile) -> bool:
@@ -182,7 +185,14 @@ async def known_tokens(connection: Connection, tokens: Sequence[str]) -> set[str
 
 
 async def commit_upload(
-    connection: Connection, id_: UUID, holder: UUID, content: Content, header: NpyHeader | None, *, verified: bool
+    connection: Connection,
+    id_: UUID,
+    holder: UUID,
+    path: str,
+    content: Content,
+    header: NpyHeader | None,
+    *,
+    verified: bool,
 ) -> StoredObject | None:
     """Make an upload an object that rows may name.
 
@@ -190,6 +200,7 @@ async def commit_upload(
         connection: A connection.
         id_: The upload.
         holder: Who holds it.
+        path: The place of its bytes.
         content: Its content.
         header: The header of an array.
         verified: The server has read the bytes, so their hash is what it says.
@@ -209,6 +220,7 @@ async def commit_upload(
             None if header is None else header.shape,
             LIFETIME,
             verified,
+            path,
         )
     except asyncpg.UniqueViolationError:
         return None

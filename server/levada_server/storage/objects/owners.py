@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from levada_server.errors import PreconditionFailed
 from levada_server.model.object_names import MANAGED_FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from levada_server.storage.objects.store import Store
@@ -29,3 +31,15 @@ def own(store: Store, database: UUID) -> None:
             f"{OWNER} from the store, and it belongs to the first database that writes there.",
             store=store.name,
         )
+
+
+def keep_for(stores: Iterable[Store], database: UUID) -> None:
+    """Let stores that have objects or uploads, and belong to no database yet, belong to one before its copy starts.
+
+    A database whose version knew no owners has not marked its stores; the copy, which has the same records, could be
+    the first to write there.
+    """
+    for store in stores:
+        if store.is_used():
+            with suppress(OSError, PreconditionFailed):  # nobody writes into a store that is read-only
+                store.claim(database)

@@ -169,11 +169,20 @@ class ObjectStorage:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection in autocommit."""
+        async with (await self._reached()).connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def renewals(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit for renewing holds, which end in seconds: others keep no call waiting."""
+        async with (await self._reached()).share("leases").connection() as connection:
+            yield connection
+
+    async def _reached(self) -> Database:
         async with self._opening:
             if self._database is None:
                 self._database = await self._opened()
-        async with self._database.connection() as connection:
-            yield connection
+            return self._database
 
     async def _opened(self) -> Database:
         """Connect, and tell the stores that are folders if the database has objects of theirs."""

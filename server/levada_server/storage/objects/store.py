@@ -132,6 +132,10 @@ class Store(Protocol):
         """Let the store belong to a database if it belongs to none; return the one that it belongs to."""
         ...
 
+    def is_used(self) -> bool:
+        """Return whether a server has ever written into the store."""
+        ...
+
     def begin(self, upload: UUID, *, folder: bool) -> None:
         """Make the place of an upload."""
         ...

@@ -43,6 +43,19 @@ SELECT EXISTS (
     SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_');
 
+-- name: restoring_id
+-- The id of a restore into this database that has not ended.
+SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'levada_restoring';
+
+-- name: begin_restoring
+CREATE SCHEMA levada_restoring;
+
+-- name: name_restoring
+COMMENT ON SCHEMA levada_restoring IS {id};
+
+-- name: end_restoring
+DROP SCHEMA IF EXISTS levada_restoring;
+
 -- name: replace_signing_key
 UPDATE levada.signing_key
 SET secret = decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');

@@ -13,9 +13,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 'uploading', clock_timestamp() + $8::interva
 UPDATE levada.object SET expire_time = clock_timestamp() + $2::interval WHERE id = $1 AND state = 'uploading'
 RETURNING *;
 
--- name: place_upload
--- Runs before the bytes go there, so that they can be found if the server stops in between.
-UPDATE levada.object SET path = $3 WHERE id = $1 AND state = 'uploading' AND holder = $2 RETURNING id;
+-- name: begin_attempt
+-- Runs before the bytes go there, so that they can be found if the server stops in between. Each call has a record and a
+-- path of its own, so that a late one touches no bytes of another.
+INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, expire_time)
+SELECT $2, schema_id, codec, store, $3, name, folder, 'uploading', clock_timestamp() + $4::interval
+FROM levada.object WHERE id = $1 AND state = 'uploading' AND holder = $2 RETURNING id;
 
 -- name: hold_upload
 UPDATE levada.object
@@ -24,16 +27,25 @@ WHERE id = $1 AND state = 'uploading' AND (holder IS NULL OR hold_time < clock_t
 
 -- name: renew_hold
 UPDATE levada.object SET hold_time = clock_timestamp() + $3::interval
-WHERE id = $1 AND state = 'uploading' AND holder = $2;
+WHERE id = $1 AND state = 'uploading' AND holder = $2 RETURNING id;
 
 -- name: release_upload
 UPDATE levada.object SET holder = NULL, hold_time = NULL WHERE id = $1 AND holder = $2;
 
 -- name: commit_upload
-UPDATE levada.object
-SET state = 'whole', size_bytes = $3, hash = $4, file_count = $5, dtype = $6, shape = $7, verified = $9,
-    expire_time = clock_timestamp() + $8::interval
-WHERE id = $1 AND state = 'uploading' AND holder = $2 RETURNING *;
+-- The object takes the place of the call's attempt, unless that was given up; files that clients sent have the upload's.
+WITH attempt AS (
+    SELECT id FROM levada.object WHERE id = $2 AND state = 'uploading' FOR UPDATE
+), committed AS (
+    UPDATE levada.object
+    SET state = 'whole', size_bytes = $3, hash = $4, file_count = $5, dtype = $6, shape = $7, verified = $9,
+        path = $10, expire_time = clock_timestamp() + $8::interval
+    WHERE id = $1 AND state = 'uploading' AND holder = $2 AND (path = $10 OR EXISTS (SELECT FROM attempt))
+    RETURNING *
+), ended AS (
+    DELETE FROM levada.object WHERE id = $2 AND EXISTS (SELECT FROM committed)
+)
+SELECT * FROM committed;
 
 -- name: insert_registered
 INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, size_bytes, hash, expire_time)
