@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ from levada_server.operations.forgetting import ErasedKeys
 from levada_server.operations.make_contract import Repeatable
 from levada_server.operations.objects import collection, objects, registration
 from levada_server.operations.objects.objects import Target
+from levada_server.operations.read_shapes import ReadShapes
 from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action, Role
 from levada_server.query.algebra import Constant, Equalities, Restrict, StalenessOperand, TableOperand
@@ -330,6 +333,56 @@ async def test_results_are_stale_only_if_an_erased_key_is_compared_with_its_attr
     rig = Restrict(TableOperand(named("Rig")), Equalities((("rig", 1),)))
     await erasure.erase(lab, ME, rig, PartIntegrity.ENFORCE, digest="")
     assert [state for _, state in await states_of(lab)] == ["fresh", "stale", "fresh", "stale"]
+
+
+async def test_a_result_that_was_computed_again_is_fresh_although_its_read_was_erased(
+    lab: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await make.make_table(lab, "Rig", "rig : int32\n")
+    await make.make_table(lab, "Cohort", "cohort : int32\n")
+    await make.make_table(lab, "Summary", "-> Cohort\n---\ncount : int32\n", Tier.COMPUTED)
+    await make.insert(lab, "Rig", [{"rig": number} for number in range(3)])
+    await make.insert(lab, "Cohort", [{"cohort": number} for number in range(4)])
+    await make.refresh(lab, "Summary")
+    session, now = await make.make_session(lab), 0.0
+    elsewhere = replace(lab, shapes=ReadShapes(lambda: now))  # as of another server
+
+    async def compute(engine: Engine) -> None:
+        (lease,) = await make.reserve(engine, session, "Summary", 1)
+        await complete(engine, lease, await read(engine, lease, restricted_by_text("Rig", "rig = 1")), {"count": 1})
+
+    async def stored() -> int:
+        return len(await connection.fetch("SELECT FROM levada.read_shape WHERE content ->> 0 <> ''"))
+
+    await compute(elsewhere)
+    await compute(lab)
+    assert await stored() == 1
+    rig = Restrict(TableOperand(named("Rig")), Equalities((("rig", 1),)))
+    await erasure.erase(lab, ME, rig, PartIntegrity.ENFORCE, digest="")
+    assert await stored() == 0
+    await compute(lab)
+    assert await stored() == 1
+    await connection.execute("UPDATE levada.read_shape SET content = jsonb_set(content, '{0}', '\"\"')")
+    now = 60.0
+    await compute(elsewhere)
+    assert await stored() == 1
+    await make.insert(lab, "Rig", [{"rig": 9}])
+    assert [state for _, state in await states_of(lab)] == ["stale", "stale", "fresh", "fresh"]
+
+
+async def test_other_calls_go_on_while_reads_are_looked_through(lab: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[bool] = []
+
+    def look(relation: Relation) -> Iterator[tuple[str | None, object]]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return mentions(relation)
+
+    monkeypatch.setattr(forgetting, "mentions", look)
+    long = " OR ".join(["subject = 'somebody'"] * 400)
+    await record(lab, [reading(OTHER), restricted_by_text("Subject", long), reading(SUBJECT)])
+    await erase(lab)
+    assert threads == [True, False, True]
+    assert len(await recorded(lab)) == 2
 
 
 def test_a_read_mentions_a_key_if_it_has_all_of_it_under_its_names() -> None:

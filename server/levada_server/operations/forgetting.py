@@ -148,7 +148,7 @@ async def forget(engine: Engine, connection: Connection, catalog: Catalog, erase
         return []
     pieces = _Pieces()
     await _forget_inputs(engine, connection, catalog, erased, pieces)
-    await _forget_recorded(engine, connection, catalog, erased)
+    await _forget_recorded(engine, connection, catalog, erased, pieces)
     signer = engine.signer.of(None)
     held = []
     for token in await worker_sessions.all_cancelled_leases(connection):
@@ -175,6 +175,7 @@ async def _forget_inputs(
     async for some in inputs.shapes_that_read(connection, erased.holders):
         for key, content in some:
             shapes.add(key, content)
+            await pieces.end()
     for table in catalog.tables.values():
         if table.tier.auto_populated:
             async for jobs in inputs.jobs_that_read(connection, table, erased.holders):
@@ -184,36 +185,48 @@ async def _forget_inputs(
                         hit.append(job)
                     await pieces.end()
                 await inputs.forget(connection, table, hit, erased.holders)
-    await inputs.empty_shapes(connection, [key for key in shapes.known if await shapes.mention_alone(key)])
+    empty = []
+    for key in shapes.known:
+        if await shapes.mention_alone(key):
+            empty.append(key)
+        await pieces.end()
+    await inputs.empty_shapes(connection, empty)
+    engine.shapes.forget(empty)
 
 
-async def _forget_recorded(engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased) -> None:
+async def _forget_recorded(
+    engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased, pieces: _Pieces
+) -> None:
+    def mention(content: bytes) -> bool:
+        try:
+            relation = engine.gate.decode_relation(content)
+        except LevadaError:
+            return False  # nobody knows what it reads
+        named = (catalog.tables.get(n) or catalog.stored_as(n.schema, n.table) for n in tables_in(relation))
+        read = {table.id for table in named if table is not None} & erased.holders.keys()
+        return bool(read) and _mentions(erased, relation, read)
+
     tables = [catalog.by_id[id_].name for id_ in erased.holders]
     async for reads in recordings.reads_that_name(connection, tables):
         hit = []
         for id_, content in reads:
-            try:
-                relation = await engine.decode_read(content, ()).relation()
-            except LevadaError:
-                continue  # nobody knows what it reads
-            named = (catalog.tables.get(n) or catalog.stored_as(n.schema, n.table) for n in tables_in(relation))
-            read = {table.id for table in named if table is not None} & erased.holders.keys()
-            if read and await _mentions(erased, relation, read, len(content)):
+            if await _aside(len(content), mention, content):
                 hit.append(id_)
+            await pieces.end()
         await recordings.delete_reads(connection, hit)
 
 
-async def _mentions(erased: _Erased, relation: Relation, tables: Iterable[int], size: int) -> bool:
-    """Return whether a relation of some bytes mentions an erased key, or has an expression that cannot be parsed."""
+def _mentions(erased: _Erased, relation: Relation, tables: Iterable[int]) -> bool:
+    """Return whether a relation mentions an erased key, or has an expression that cannot be parsed."""
+    try:
+        return erased.values.among(mentions(relation), erased.names(tables))
+    except LevadaError:
+        return True
 
-    def look() -> bool:
-        try:
-            return erased.values.among(mentions(relation), names)
-        except LevadaError:
-            return True
 
-    names = erased.names(tables)
-    return look() if size <= QUICK_BYTES else await asyncio.to_thread(look)
+async def _aside(size: int, look: Callable[..., bool], *arguments: object) -> bool:
+    """Look through a relation of some bytes; through a large one in a thread, so that other calls go on."""
+    return look(*arguments) if size <= QUICK_BYTES else await asyncio.to_thread(look, *arguments)
 
 
 class _Pieces:
@@ -262,7 +275,7 @@ class _Shapes:
             relation = await self._alone(shape)
         except LevadaError:
             return True
-        return await _mentions(self._erased, relation, shape.tables, len(shape.relation))
+        return await _aside(len(shape.relation), _mentions, self._erased, relation, shape.tables)
 
     async def _mentions(self, key: str, values: tuple[str, ...]) -> bool:
         found = self._found.get((key, values))
@@ -280,7 +293,7 @@ class _Shapes:
             relation = await asked.relation()
         except LevadaError:
             return True
-        return await _mentions(self._erased, relation, shape.tables, len(shape.relation))
+        return await _aside(len(shape.relation), _mentions, self._erased, relation, shape.tables)
 
     async def _may_alone(self, key: str) -> bool:
         """Return whether a shape itself has one of the values, so that each read of it must be looked at."""
@@ -290,9 +303,15 @@ class _Shapes:
         return found
 
     async def _has_value(self, shape: _Shape) -> bool:
-        values = self._erased.values.values
         try:
-            return any(_spelled(value) in values for _, value in mentions(await self._alone(shape)))
+            relation = await self._alone(shape)
+        except LevadaError:
+            return True
+        return await _aside(len(shape.relation), self._has_value_in, relation)
+
+    def _has_value_in(self, relation: Relation) -> bool:
+        try:
+            return any(_spelled(value) in self._erased.values.values for _, value in mentions(relation))
         except LevadaError:
             return True
 

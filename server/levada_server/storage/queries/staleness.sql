@@ -15,7 +15,7 @@ WHERE s.key > $1 AND EXISTS (
 ) ORDER BY s.key LIMIT $3;
 
 -- name: empty_shapes
--- Processes remember which shapes are stored, so the row stays.
+-- Jobs that were completed meanwhile may name them, so the rows stay.
 UPDATE levada.read_shape SET content = jsonb_set(content, '{0}', '""') WHERE key = ANY($1::text[]);
 
 -- name: jobs_that_read
