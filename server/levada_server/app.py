@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import logging
 import os
@@ -291,7 +292,7 @@ async def _flush(engine: Engine) -> None:
 async def _keep_permissions(server: RpcServer, permissions: PermissionsCache) -> None:
     """Learn which tokens and grants were withdrawn, and end the streams of callers who are refused now."""
     await permissions.catch_up()
-    server.dispatcher.end_refused()
+    server.dispatcher.end_refused(dt.datetime.now(dt.UTC))
 
 
 def _listen_address(settings: Settings) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -20,15 +22,17 @@ from levada_server.errors import LeaseLost, PermissionDenied, PlanChanged, Unkno
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import PartIntegrity, TableName, Tier
-from levada_server.operations import deletes, erasure, jobs, recordings, users
+from levada_server.operations import deletes, erasure, forgetting, jobs, recordings, users
 from levada_server.operations.completion import results
 from levada_server.operations.forgetting import ErasedKeys
 from levada_server.operations.make_contract import Repeatable
 from levada_server.operations.objects import collection, objects, registration
 from levada_server.operations.objects.objects import Target
+from levada_server.operations.read_shapes import ReadShapes
 from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action, Role
-from levada_server.query.algebra import Equalities, Restrict, StalenessOperand, TableOperand
+from levada_server.query.algebra import Constant, Equalities, Restrict, StalenessOperand, TableOperand
+from levada_server.query.analysis.mentions import mentions
 from tests.operations.test_staleness import CODE, complete, read
 from tests.support import make
 from tests.support.make import ME, named
@@ -36,6 +40,8 @@ from tests.support.objects import collect, get, put, states, stored_files
 from tests.support.roles import make_caller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import asyncpg
 
     from levada_server.operations.caller import Caller
@@ -185,9 +191,34 @@ def reading(subject: str, *, text: bool = False) -> pb.Relation:
     condition = pb.Condition(mapping=pb.Mapping(entries=[entry]))
     if text:
         condition = pb.Condition(expression=pb.Expression(text=f"subject = '{subject}'"))
-    table = pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Subject"))
+    return restricted("Subject", condition)
+
+
+def restricted(name: str, condition: pb.Condition) -> pb.Relation:
+    """Return a table that is restricted by a condition."""
+    table = pb.TableOperand(name=schema_pb2.TableName(schema="lab", table=name))
     nodes = [pb.RelationNode(table=table), pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))]
     return pb.Relation(nodes=nodes, conditions=[condition])
+
+
+def restricted_by_text(name: str, text: str) -> pb.Relation:
+    """Return a table that is restricted by a text."""
+    return restricted(name, pb.Condition(expression=pb.Expression(text=text)))
+
+
+async def record(lab: Engine, relations: list[pb.Relation]) -> None:
+    """Add reads to the recording `paper`."""
+    await recordings.create(lab, ME, "paper")
+    for message in relations:
+        repeatable = Repeatable(message.SerializeToString(deterministic=True), "count")
+        relation = lab.gate.decode_relation(repeatable.relation)
+        await (await recordings.begin_kept_read(lab, ME, ["paper"], relation, repeatable)).keep(lab, "1")
+
+
+async def recorded(lab: Engine) -> list[pb.Relation]:
+    """Return the reads of the recording `paper`."""
+    reads = await recordings.listed_reads(lab, ME, "paper", after=0, limit=100)
+    return [pb.Relation.FromString(read.relation) for read in reads]
 
 
 async def states_of(lab: Engine) -> list[tuple[object, object]]:
@@ -212,11 +243,7 @@ async def test_reads_of_a_subject_are_forgotten_wherever_they_are_kept(
     for lease in sorted(leases, key=lambda lease: str(lease.key)):
         message = reads[int(str(dict(lease.key)["cohort"]))]
         await complete(lab, lease, await read(lab, lease, message), {"count": 1})
-    await recordings.create(lab, ME, "paper")
-    for message in reads:
-        repeatable = Repeatable(message.SerializeToString(deterministic=True), "count")
-        relation = lab.gate.decode_relation(repeatable.relation)
-        await (await recordings.begin_kept_read(lab, ME, ["paper"], relation, repeatable)).keep(lab, "1")
+    await record(lab, reads)
     # An upload that did not end, an object that no row names yet, and a lease that was cancelled.
     await make.make_table(lab, "Trace", "-> Scan\n---\nsignal = null : <object@main>\n")
     target = Target(named("Trace"), "signal")
@@ -234,18 +261,133 @@ async def test_reads_of_a_subject_are_forgotten_wherever_they_are_kept(
     assert [name for name, text in (await everything(connection)).items() if SUBJECT in plain(text)] == []
     # The results are out of date; everything about the other subject is as it was, and can still be compared.
     assert await states_of(lab) == [(0, "stale"), (1, "fresh"), (2, "stale"), (3, "fresh")]
-    left = await recordings.listed_reads(lab, ME, "paper", after=0, limit=10)
-    assert [read.relation for read in left] == [
-        message.SerializeToString(deterministic=True) for message in reads[1::2]
-    ]
+    assert await recorded(lab) == reads[1::2]
     assert await connection.fetchval("SELECT count(*) FROM levada.object WHERE state = 'uploading'") == 1
     assert await connection.fetchval("SELECT count(*) FROM levada.cancelled_lease") == 3
     await make.insert(lab, "Subject", [{"subject": OTHER + "x"}])
     assert [state for _, state in await states_of(lab)] == ["stale", "fresh", "stale", "fresh"]
 
 
+async def test_only_what_concerns_the_tables_that_lose_rows_is_forgotten(
+    lab: Engine, connection: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two tables that do not know each other have keys of the same name and values.
+    for name in ("Mine", "Yours"):
+        await make.make_table(lab, name, "id : int32\n---\nquality = 0 : int32\n")
+        await make.make_table(lab, f"{name}Trace", f"-> {name}\n---\nsignal = null : <object@main>\n")
+        await make.make_table(lab, f"{name}Stat", f"-> {name}\n---\nmean : float64\n", Tier.COMPUTED)
+        await make.insert(lab, name, [{"id": number} for number in range(5)])
+        await objects.stage(
+            lab, ME, Target(named(f"{name}Trace"), "signal"), key={"id": 1}, file_name="a.bin", folder=False, hash_=""
+        )
+        await make.refresh(lab, f"{name}Stat")
+        await make.reserve(lab, await make.make_session(lab), f"{name}Stat", 5)
+        assert await jobs.cancel(lab, ME, named(f"{name}Stat"), None) == 5
+    attached = Target(named("Scan"), "image")
+    await objects.stage(lab, ME, attached, key={}, file_name="id=1", folder=False, hash_="")
+    gone = [restricted_by_text("Mine", "id IN (7, 1)"), restricted_by_text("MineTrace", "id BETWEEN 1 AND 9")]
+    kept = [
+        restricted_by_text("Mine", "quality > 1"),
+        restricted_by_text("Yours", "id = 1"),
+        restricted_by_text("Yours", "1"),
+        restricted_by_text("Subject", "subject = '1'"),
+    ]
+    await record(lab, gone + kept)
+    # This one names a table that loses rows, but the server cannot read it any more.
+    unreadable = restricted_by_text("Mine", "id = 1")
+    unreadable.nodes[1].restrict.operand = 7
+    await connection.execute(
+        "INSERT INTO levada.recorded_read (recording_id, key, relation, kind, digest)"
+        " SELECT recording_id, '\\x00', $1, 'count', '1' FROM levada.recorded_read LIMIT 1",
+        unreadable.SerializeToString(),
+    )
+    looked: list[object] = []
+
+    def look(relation: Relation) -> Iterator[tuple[str | None, object]]:
+        looked.append(relation)
+        return mentions(relation)
+
+    monkeypatch.setattr(forgetting, "mentions", look)
+    mine = Restrict(TableOperand(named("Mine")), Constant(holds=True))
+    await erasure.erase(lab, ME, mine, PartIntegrity.ENFORCE, digest="")
+    assert len(looked) == 3  # only the reads of its tables
+    assert await recorded(lab) == [*kept, unreadable]
+    paths = await connection.fetch("SELECT path FROM levada.object WHERE state = 'uploading' ORDER BY path")
+    assert [row["path"].split("/")[3] for row in paths if "/object/" in row["path"]] == ["yours_trace"]
+    assert [row["path"].split("/")[-1] for row in paths if "/attach/" in row["path"]] == ["id=1"]
+    assert await connection.fetchval("SELECT count(*) FROM levada.cancelled_lease") == 5
+
+
+async def test_results_are_stale_only_if_an_erased_key_is_compared_with_its_attribute(lab: Engine) -> None:
+    await make.make_table(lab, "Rig", "rig : int32\n---\nquality : int32\n")
+    await make.make_table(lab, "Cohort", "cohort : int32\n")
+    await make.make_table(lab, "Summary", "-> Cohort\n---\ncount : int32\n", Tier.COMPUTED)
+    await make.insert(lab, "Rig", [{"rig": number, "quality": 5} for number in range(3)])
+    texts = ["quality < 1", "rig IN (1, 2)", "rig = 2 AND quality <> 1", "rig = 1"]
+    await make.insert(lab, "Cohort", [{"cohort": number} for number in range(len(texts))])
+    await make.refresh(lab, "Summary")
+    leases = await make.reserve(lab, await make.make_session(lab), "Summary", len(texts))
+    for lease in leases:
+        message = restricted_by_text("Rig", texts[int(str(dict(lease.key)["cohort"]))])
+        await complete(lab, lease, await read(lab, lease, message), {"count": 1})
+    rig = Restrict(TableOperand(named("Rig")), Equalities((("rig", 1),)))
+    await erasure.erase(lab, ME, rig, PartIntegrity.ENFORCE, digest="")
+    assert [state for _, state in await states_of(lab)] == ["fresh", "stale", "fresh", "stale"]
+
+
+async def test_a_result_that_was_computed_again_is_fresh_although_its_read_was_erased(
+    lab: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await make.make_table(lab, "Rig", "rig : int32\n")
+    await make.make_table(lab, "Cohort", "cohort : int32\n")
+    await make.make_table(lab, "Summary", "-> Cohort\n---\ncount : int32\n", Tier.COMPUTED)
+    await make.insert(lab, "Rig", [{"rig": number} for number in range(3)])
+    await make.insert(lab, "Cohort", [{"cohort": number} for number in range(4)])
+    await make.refresh(lab, "Summary")
+    session, now = await make.make_session(lab), 0.0
+    elsewhere = replace(lab, shapes=ReadShapes(lambda: now))  # as of another server
+
+    async def compute(engine: Engine) -> None:
+        (lease,) = await make.reserve(engine, session, "Summary", 1)
+        await complete(engine, lease, await read(engine, lease, restricted_by_text("Rig", "rig = 1")), {"count": 1})
+
+    async def stored() -> int:
+        return len(await connection.fetch("SELECT FROM levada.read_shape WHERE content ->> 0 <> ''"))
+
+    await compute(elsewhere)
+    await compute(lab)
+    assert await stored() == 1
+    rig = Restrict(TableOperand(named("Rig")), Equalities((("rig", 1),)))
+    await erasure.erase(lab, ME, rig, PartIntegrity.ENFORCE, digest="")
+    assert await stored() == 0
+    await compute(lab)
+    assert await stored() == 1
+    await connection.execute("UPDATE levada.read_shape SET content = jsonb_set(content, '{0}', '\"\"')")
+    now = 60.0
+    await compute(elsewhere)
+    assert await stored() == 1
+    await make.insert(lab, "Rig", [{"rig": 9}])
+    assert [state for _, state in await states_of(lab)] == ["stale", "stale", "fresh", "fresh"]
+
+
+async def test_other_calls_go_on_while_reads_are_looked_through(lab: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[bool] = []
+
+    def look(relation: Relation) -> Iterator[tuple[str | None, object]]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return mentions(relation)
+
+    monkeypatch.setattr(forgetting, "mentions", look)
+    long = " OR ".join(["subject = 'somebody'"] * 400)
+    await record(lab, [reading(OTHER), restricted_by_text("Subject", long), reading(SUBJECT)])
+    await erase(lab)
+    assert threads == [True, False, True]
+    assert len(await recorded(lab)) == 2
+
+
 def test_a_read_mentions_a_key_if_it_has_all_of_it_under_its_names() -> None:
-    keys = ErasedKeys([{"subject", "participant"}, {"scan"}], [("a", 1), ("b", 2), ("", 0)])
+    keys = ErasedKeys([("a", 1), ("b", 2), ("", 0)])
+    names = [{"subject", "participant"}, {"scan"}]
     for said, expected in (
         ([("subject", "a"), ("scan", 1)], True),
         ([("participant", "b"), ("scan", Decimal("2.0"))], True),
@@ -256,4 +398,4 @@ def test_a_read_mentions_a_key_if_it_has_all_of_it_under_its_names() -> None:
         ([("subject", None), ("scan", 1)], False),
         ([], False),
     ):
-        assert keys.among(said) is expected, said
+        assert keys.among(said, names) is expected, said

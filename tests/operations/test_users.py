@@ -710,6 +710,19 @@ async def test_a_new_schema_has_no_grants_of_one_that_was_dropped_under_its_name
         assert not (await elsewhere.lock(connection, ann, before)).seen.schemas
 
 
+async def test_newer_permissions_are_not_used_with_the_tables_of_before(lab: Engine, other_engine: Engine) -> None:
+    await users.create_user(lab, ME, "eve", ("lab",), administrator=False)
+    eve = await calling(lab, "eve")
+    await other_engine.gate.permissions.catch_up()
+    assert not (await other_engine.gate.open(eve)).seen.schemas
+    await alteration.rename_schema(lab, ME, "lab", "rig")
+    await schemas.create_schema(lab, eve, "lab", allow_existing=False)
+    assert await other_engine.gate.permissions.catch_up()  # as every second; the catalog is looked at by itself
+    view = await other_engine.gate.open(eve)
+    assert view.seen.schemas == {"lab"}
+    assert not [str(name) for name, table in view.catalog.tables.items() if view.may(Action.FETCH, table)]
+
+
 async def test_the_owner_of_a_renamed_schema_sees_it_at_once(engine: Engine) -> None:
     await make.make_table(engine, "Session", "session : int32\n")
     await users.create_user(engine, ME, "ann", (), administrator=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from levada_api.v1 import query_service_pb2 as query
 from levada_api.v1 import row_service_pb2 as row
 from levada_api.v1 import schema_service_pb2 as schema
 from levada_api.v1 import session_service_pb2 as session
-from levada_server.errors import Unauthenticated, UnknownSchema
+from levada_server.errors import InvalidRequest, Unauthenticated, UnknownSchema
 from levada_server.jobs.lease import Worker
 from levada_server.model.table import TableName
 from levada_server.operations import jobs, users
@@ -288,7 +289,7 @@ async def test_disabling_a_user_ends_streams_and_leases(
         await stream.read()
         opened.append(stream)
     await users.update_user(lab.engine, ME, "ann", administrator=None, prefixes=None, disabled=True)
-    rpc_server.dispatcher.end_refused()  # as every second
+    rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC))  # as every second
     for stream in (watch, *opened):
         assert (await stream.code()).name == "UNAUTHENTICATED"
     _, (begun_session,) = await outcome(
@@ -315,11 +316,36 @@ async def test_a_call_that_waits_ends_with_its_token(
     request.wait_duration.FromTimedelta(timedelta(seconds=30))
     call = asyncio.create_task(outcome(channel, BY_NAME["ReserveJobs"], request, lab.secret))
     await waiting.wait()
-    rpc_server.dispatcher.end_refused()
+    rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC))
     assert not call.done()
     await users.revoke_tokens(lab.engine, ME, user="ann", id_=None, everybody=False)
-    rpc_server.dispatcher.end_refused()  # as every second
+    rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC))  # as every second
     assert code_of((await call)[0]) == "UNAUTHENTICATED"
+
+
+async def test_a_call_of_one_answer_goes_on_when_its_token_expires(
+    lab: Lab, server: tuple[RpcServer, grpc.aio.Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rpc_server, channel = server
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        waiting.set()
+        await go_on.wait()
+        raise InvalidRequest("It went on.")
+
+    monkeypatch.setattr(lab.engine.lookout, "wait", wait)
+    async with lab.engine.scope.connection() as connection:
+        await connection.execute("UPDATE levada.token SET expire_time = now() + interval '1 hour'")
+    await lab.engine.gate.permissions.read()
+    await jobs.ignore(lab.engine, ME, TableName(SCHEMA, "Stat"), None)
+    request = job.ReserveJobsRequest(worker_session=str(lab.worker_session), names=[lab.name("Stat")])
+    request.wait_duration.FromTimedelta(timedelta(seconds=30))
+    call = asyncio.create_task(outcome(channel, BY_NAME["ReserveJobs"], request, lab.secret))
+    await waiting.wait()
+    rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC) + timedelta(hours=2))
+    go_on.set()
+    assert code_of((await call)[0]) == "INVALID_ARGUMENT"
 
 
 async def test_a_token_that_revokes_itself_is_answered(
@@ -330,7 +356,7 @@ async def test_a_token_that_revokes_itself_is_answered(
 
     async def read_and_look() -> None:
         await read()
-        rpc_server.dispatcher.end_refused()  # as every second, just before the answer
+        rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC))  # as every second, just before the answer
 
     monkeypatch.setattr(lab.engine.gate.permissions, "read", read_and_look)
     request = access.RevokeTokensRequest(id=str(lab.caller.identity.token_id))

@@ -148,9 +148,13 @@ def path_of_copy(codec: str, path: str, name: str, hash_: str, id_: UUID) -> str
     return _ID.sub(f"_{id_.hex[:16]}", path)
 
 
-def key_in_path(path: str) -> list[tuple[str, str]]:
-    """Return the attributes of a key in a path of `keyed_path`, with their values as `path_segment` spells them."""
-    return [(column, value) for column, equals, value in (part.partition("=") for part in path.split("/")) if equals]
+def key_in_path(path: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the stored name of the table in a path of `keyed_path`, and the attributes of its key.
+
+    Their values are as `path_segment` spells them.
+    """
+    _, _, _, stored, *folders, _ = path.split("/")
+    return stored, [(column, value) for column, _, value in (folder.partition("=") for folder in folders)]
 
 
 def path_segment(text: str) -> str:

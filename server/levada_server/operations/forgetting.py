@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,20 +16,26 @@ from levada_server.errors import LevadaError
 from levada_server.jobs.signing import spelled
 from levada_server.model.object_names import key_in_path, path_segment
 from levada_server.query.analysis.mentions import mentions
+from levada_server.query.analysis.reads import tables_in
 from levada_server.storage.jobs import inputs, recordings, worker_sessions
 from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
     from levada_server.operations.context import Engine
+    from levada_server.query.algebra import Relation
+    from levada_server.query.analysis.mentions import Said
     from levada_server.storage.objects.object_rows import Upload
     from levada_server.storage.postgres.database import Connection
 
-    Said = Iterable[tuple[str | None, object]]
-
+QUICK_BYTES = 8 * 2**10
+"""A larger relation is looked through in a thread."""
+PIECE_S = 0.01
+"""How long, in seconds, other calls wait while reads are looked through."""
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
@@ -43,18 +51,11 @@ class ErasedKeys:
     """The primary keys of erased rows of one table.
 
     Args:
-        names: For each attribute of the key, the attributes that hold it, there and in tables below.
-        keys: The keys, in the order of `names`.
+        keys: The keys.
         spell: Spells a value so that equal ones are alike.
     """
 
-    def __init__(
-        self,
-        names: Sequence[Collection[str]],
-        keys: Iterable[Sequence[object]],
-        spell: Callable[[object], str] = _spelled,
-    ) -> None:
-        self._names = names
+    def __init__(self, keys: Iterable[Sequence[object]], spell: Callable[[object], str] = _spelled) -> None:
         self._spell = spell
         self._by_first: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
         self.values: set[str] = set()
@@ -68,12 +69,17 @@ class ErasedKeys:
         """Return whether there are any."""
         return bool(self._by_first)
 
-    def among(self, said: Said) -> bool:
-        """Return whether values mention all of an erased key; without a name, a value may be of any attribute."""
-        found: list[set[str]] = [set() for _ in self._names]
+    def among(self, said: Iterable[Said], names: Sequence[Collection[str]]) -> bool:
+        """Return whether values mention all of an erased key.
+
+        Args:
+            said: The values, each with its attribute; without one, it may be of any attribute.
+            names: For each attribute of the key, the attributes that hold it.
+        """
+        found: list[set[str]] = [set() for _ in names]
         for name, value in said:
-            for place, names in enumerate(self._names):
-                if name is None or name in names:
+            for place, held in enumerate(names):
+                if name is None or name in held:
                     found[place].add(self._spell(value))
         return any(
             all(one in at_place for one, at_place in zip(key, found, strict=True))
@@ -82,83 +88,181 @@ class ErasedKeys:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Erased:
+    """The erased keys, as values and as parts of paths.
+
+    Args:
+        size: The number of the attributes of a key.
+        holders: For each table that may lose rows, by its id, the attributes that hold one of the key, with its place.
+    """
+
+    values: ErasedKeys
+    in_paths: ErasedKeys
+    size: int
+    holders: Mapping[int, Mapping[str, int]]
+
+    def names(self, tables: Iterable[int]) -> list[set[str]]:
+        """Return, for each attribute of the key, the attributes of some tables that hold it."""
+        found: list[set[str]] = [set() for _ in range(self.size)]
+        for id_ in tables:
+            for name, place in self.holders.get(id_, {}).items():
+                found[place].add(name)
+        return found
+
+
 def erased_keys(
     catalog: Catalog, table: Table, reached: Collection[TableName], keys: Sequence[Sequence[object]]
 ) -> _Erased:
     """Return the keys of erased rows, with the names that their attributes have in the tables that are reached."""
     primary = table.heading.primary_key
-    carried = {table.name: {name: name for name in primary}}
-    for name in catalog.sorted(reached):
-        for key in catalog.tables[name].foreign_keys:
-            above = carried.get(key.parent, {})
-            carried.setdefault(name, {}).update({c: above[p] for c, p in key.columns if p in above})
-    names = [{n for held in carried.values() for n, of in held.items() if of == attribute} for attribute in primary]
-    ids = frozenset(catalog.tables[name].id for name in reached)
-    return _Erased(ErasedKeys(names, keys), ErasedKeys(names, keys, lambda value: path_segment(str(value))), ids)
-
-
-@dataclass(frozen=True, slots=True)
-class _Erased:
-    """The erased keys, as values and as parts of paths; and the ids of the tables that may lose rows."""
-
-    values: ErasedKeys
-    in_paths: ErasedKeys
-    tables: frozenset[int]
+    held: dict[TableName, dict[str, int]] = {name: {} for name in reached}
+    held[table.name] = {name: place for place, name in enumerate(primary)}
+    links = [
+        (name, key.parent, child, parent)
+        for name in catalog.sorted(reached)
+        for key in catalog.tables[name].foreign_keys
+        if key.parent in held
+        for child, parent in key.columns
+    ]
+    for below, above, child, parent in links:
+        if parent in held[above]:
+            held[below].setdefault(child, held[above][parent])
+    for below, above, child, parent in reversed(links):  # masters lose rows with their parts
+        if child in held[below]:
+            held[above].setdefault(parent, held[below][child])
+    holders = {catalog.tables[name].id: names for name, names in held.items()}
+    return _Erased(ErasedKeys(keys), ErasedKeys(keys, lambda value: path_segment(str(value))), len(primary), holders)
 
 
 async def forget(engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased) -> list[tuple[Upload, int]]:
     """Forget erased keys in reads of jobs and of recordings, in cancelled leases, and in uploads that no row names.
 
-    A result whose reads are forgotten is stale from now on. Call `object_rows.find_named` before.
+    Only what concerns the tables that may lose rows is looked at. A result whose reads are forgotten is stale from now
+    on. Call `object_rows.find_named` before.
 
     Returns:
         The uploads and objects to remove, with their bytes.
     """
     if not erased.values:
         return []
-    shapes = _Shapes(engine, erased)
-    for key, content in await inputs.read_all_shapes(connection):
-        shapes.add(key, content)
-    for table in catalog.tables.values():
-        if table.tier.auto_populated:
-            async for jobs in inputs.jobs_that_read(connection, table, erased.tables):
-                hit = [job for job, reads in jobs if await shapes.mention(json.loads(reads))]
-                await inputs.forget(connection, table, hit, erased.tables)
-    await inputs.empty_shapes(connection, [key for key in shapes.known if await shapes.mention_alone(key)])
-    read = [id_ for id_, relation in await recordings.read_relations(connection) if _decoded(engine, erased, relation)]
-    await recordings.delete_reads(connection, read)
+    pieces = _Pieces()
+    await _forget_inputs(engine, connection, catalog, erased, pieces)
+    await _forget_recorded(engine, connection, catalog, erased, pieces)
     signer = engine.signer.of(None)
-    leases = await worker_sessions.all_cancelled_leases(connection)
-    held = [token for token in leases if erased.values.among(signer.read_lease(token).key.items())]
+    held = []
+    for token in await worker_sessions.all_cancelled_leases(connection):
+        lease = signer.read_lease(token)
+        if erased.values.among(lease.key.items(), erased.names([lease.table_id])):
+            held.append(token)
+        await pieces.end()
     await worker_sessions.forget_cancelled_leases(connection, held)
-    unnamed = await object_rows.unnamed_paths(connection)
-    left = [id_ for id_, path in unnamed if erased.in_paths.among(key_in_path(path))]
+    left: list[UUID] = []
+    schemas = {catalog.by_id[id_].name.schema for id_ in erased.holders}
+    for id_, schema, path in await object_rows.unnamed_paths(connection, sorted(schemas)):
+        stored, key = key_in_path(path)
+        table = catalog.stored_as(schema, stored)
+        if table is not None and erased.in_paths.among(key, erased.names([table.id])):
+            left.append(id_)
+        await pieces.end()
     return await object_rows.doom_unnamed(connection, left)
 
 
-def _decoded(engine: Engine, erased: _Erased, relation: bytes) -> bool:
-    """Return whether a stored relation mentions an erased key; one that cannot be read any more goes too."""
+async def _forget_inputs(
+    engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased, pieces: _Pieces
+) -> None:
+    shapes = _Shapes(engine, erased)
+    async for some in inputs.shapes_that_read(connection, erased.holders):
+        for key, content in some:
+            shapes.add(key, content)
+            await pieces.end()
+    for table in catalog.tables.values():
+        if table.tier.auto_populated:
+            async for jobs in inputs.jobs_that_read(connection, table, erased.holders):
+                hit = []
+                for job, reads in jobs:
+                    if await shapes.mention(json.loads(reads)):
+                        hit.append(job)
+                    await pieces.end()
+                await inputs.forget(connection, table, hit, erased.holders)
+    empty = []
+    for key in shapes.known:
+        if await shapes.mention_alone(key):
+            empty.append(key)
+        await pieces.end()
+    await inputs.empty_shapes(connection, empty)
+    engine.shapes.forget(empty)
+
+
+async def _forget_recorded(
+    engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased, pieces: _Pieces
+) -> None:
+    def mention(content: bytes) -> bool:
+        try:
+            relation = engine.gate.decode_relation(content)
+        except LevadaError:
+            return False  # nobody knows what it reads
+        named = (catalog.tables.get(n) or catalog.stored_as(n.schema, n.table) for n in tables_in(relation))
+        read = {table.id for table in named if table is not None} & erased.holders.keys()
+        return bool(read) and _mentions(erased, relation, read)
+
+    tables = [catalog.by_id[id_].name for id_ in erased.holders]
+    async for reads in recordings.reads_that_name(connection, tables):
+        hit = []
+        for id_, content in reads:
+            if await _aside(len(content), mention, content):
+                hit.append(id_)
+            await pieces.end()
+        await recordings.delete_reads(connection, hit)
+
+
+def _mentions(erased: _Erased, relation: Relation, tables: Iterable[int]) -> bool:
+    """Return whether a relation mentions an erased key, or has an expression that cannot be parsed."""
     try:
-        return erased.values.among(mentions(engine.gate.decode_relation(relation)))
+        return erased.values.among(mentions(relation), erased.names(tables))
     except LevadaError:
         return True
 
 
+async def _aside(size: int, look: Callable[..., bool], *arguments: object) -> bool:
+    """Look through a relation of some bytes; through a large one in a thread, so that other calls go on."""
+    return look(*arguments) if size <= QUICK_BYTES else await asyncio.to_thread(look, *arguments)
+
+
+class _Pieces:
+    """Divides work of the event loop into short pieces."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+
+    async def end(self) -> None:
+        """Let others work if this piece took long."""
+        if time.monotonic() - self._begin > PIECE_S:
+            await asyncio.sleep(0)
+            self._begin = time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    relation: bytes
+    tables: Sequence[int]
+
+
 class _Shapes:
-    """The shapes of reads, and whether reads of them mention erased keys."""
+    """The shapes of reads of tables that may lose rows, and whether reads of them mention erased keys."""
 
     def __init__(self, engine: Engine, erased: _Erased) -> None:
         self._engine = engine
         self._erased = erased
-        self.known: dict[str, bytes] = {}
+        self.known: dict[str, _Shape] = {}
         self._may: dict[str, bool] = {}
         self._found: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     def add(self, key: str, content: str) -> None:
-        """Take a stored shape; only shapes that read a table which loses rows count."""
+        """Take a stored shape, unless it was forgotten before."""
         relation, _, _, tables, _ = json.loads(content)
-        if self._erased.tables & {id_ for _, id_ in tables}:
-            self.known[key] = base64.b64decode(relation)
+        if relation:
+            self.known[key] = _Shape(base64.b64decode(relation), [id_ for _, id_ in tables])
 
     async def mention(self, reads: Sequence[tuple[str, Sequence[str], str]]) -> bool:
         """Return whether one of a job's reads mentions an erased key."""
@@ -166,8 +270,12 @@ class _Shapes:
 
     async def mention_alone(self, key: str) -> bool:
         """Return whether a shape mentions an erased key without the values of its reads."""
-        said = await self._said_alone(key)
-        return said is None or self._erased.values.among(said)
+        shape = self.known[key]
+        try:
+            relation = await self._alone(shape)
+        except LevadaError:
+            return True
+        return await _aside(len(shape.relation), _mentions, self._erased, relation, shape.tables)
 
     async def _mentions(self, key: str, values: tuple[str, ...]) -> bool:
         found = self._found.get((key, values))
@@ -176,34 +284,39 @@ class _Shapes:
         return found
 
     async def _look(self, key: str, values: tuple[str, ...]) -> bool:
-        relation, erased = self.known[key], self._erased.values
-        if not relation:  # forgotten before
-            return False
-        asked = self._engine.decode_read(relation, values)
+        shape, erased = self.known[key], self._erased.values
+        asked = self._engine.decode_read(shape.relation, values)
         given = () if asked.shape is None else asked.shape.values
         if given and not await self._may_alone(key) and erased.values.isdisjoint(map(_spelled, given)):
             return False
         try:
-            return erased.among(mentions(await asked.relation()))
+            relation = await asked.relation()
         except LevadaError:
             return True
+        return await _aside(len(shape.relation), _mentions, self._erased, relation, shape.tables)
 
     async def _may_alone(self, key: str) -> bool:
         """Return whether a shape itself has one of the values, so that each read of it must be looked at."""
         found = self._may.get(key)
         if found is None:
-            said = await self._said_alone(key)
-            values = self._erased.values.values
-            found = self._may[key] = said is None or any(_spelled(value) in values for _, value in said)
+            found = self._may[key] = await self._has_value(self.known[key])
         return found
 
-    async def _said_alone(self, key: str) -> list[tuple[str | None, object]] | None:
-        """Return the values in a shape that all of its reads have; None if it cannot be read any more."""
-        if not self.known[key]:
-            return []
-        asked = self._engine.decode_read(self.known[key], ())
+    async def _has_value(self, shape: _Shape) -> bool:
         try:
-            # One without parameters was too large to be taken apart.
-            return list(mentions(await (asked.relation() if asked.shape is None else asked.parametrised())))
+            relation = await self._alone(shape)
         except LevadaError:
-            return None
+            return True
+        return await _aside(len(shape.relation), self._has_value_in, relation)
+
+    def _has_value_in(self, relation: Relation) -> bool:
+        try:
+            return any(_spelled(value) in self._erased.values.values for _, value in mentions(relation))
+        except LevadaError:
+            return True
+
+    async def _alone(self, shape: _Shape) -> Relation:
+        """Return the part of a relation that all reads of a shape have."""
+        asked = self._engine.decode_read(shape.relation, ())
+        # One without parameters was too large to be taken apart.
+        return await (asked.relation() if asked.shape is None else asked.parametrised())

@@ -91,6 +91,7 @@ class Identity:
         address: The address from which the call came, as the log has it.
         session_id: The session of the browser that calls; None for other clients.
         scoped: Whether the token has scopes.
+        expire_time: The moment at which the token or the session ends by itself; None for never.
     """
 
     user: str
@@ -99,6 +100,11 @@ class Identity:
     address: str = ""
     session_id: UUID | None = None
     scoped: bool = False
+    expire_time: datetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Return whether the token or the session has ended by itself."""
+        return self.expire_time is not None and self.expire_time <= now
 
     @property
     def confined_to(self) -> UUID | None:
@@ -140,7 +146,8 @@ class Permissions:
         if token is None or (token.expire_time is not None and token.expire_time <= now):
             raise Unauthenticated(REFUSED)
         name = self.users[token.user_id].name
-        return Identity(name, token.user_id, token.id, address, scoped=token.scope is not None)
+        scoped = token.scope is not None
+        return Identity(name, token.user_id, token.id, address, scoped=scoped, expire_time=token.expire_time)
 
     def identify_session(self, secret: str, address: str, now: datetime) -> Identity:
         """Return who calls from a browser.
@@ -160,7 +167,7 @@ class Permissions:
         name = ADMINISTRATOR_NAME if session.user_id is None else self.users[session.user_id].name
         token = None if session.token_id is None else self._tokens_by_id[session.token_id]
         scoped = token is not None and token.scope is not None
-        return Identity(name, session.user_id, session.token_id, address, session.id, scoped)
+        return Identity(name, session.user_id, session.token_id, address, session.id, scoped, session.expire_time)
 
     def check(self, identity: Identity, now: datetime) -> None:
         """Check that a caller may still call.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime as dt
 import logging
 import re
 import time
@@ -39,6 +38,7 @@ from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
 from levada_server.rpc.turns import Pauses, Turns
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
     from uuid import UUID
 
@@ -414,19 +414,20 @@ class Dispatcher(grpc.GenericRpcHandler):
                 self._pauses.leave_unread(_sender(call.caller.identity), call.sent_bytes)
             raise
 
-    def end_refused(self) -> None:
+    def end_refused(self, now: dt.datetime) -> None:
         """End the calls of callers whose user was disabled, or whose token was revoked or has expired.
 
-        A call of one request and one answer that has recorded its change is left alone: only the answer is missing,
-        which may be that of the revocation.
+        A call of one request and one answer is left alone if its token has only expired since, because its change may
+        have been made, and if it has recorded its change: only the answer is missing, which may be that of the
+        revocation.
         """
-        now = dt.datetime.now(dt.UTC)
         for call, running in tuple(self._runs.items()):
-            method = self._served[call.path].method
-            if call.caller.traces.changed is not None and not (method.request_streaming or method.response_streaming):
+            method, identity = self._served[call.path].method, call.caller.identity
+            streams = method.request_streaming or method.response_streaming
+            if not streams and (call.caller.traces.changed is not None or identity.has_expired(now)):
                 continue
             try:
-                self._engine.gate.permissions.current.check(call.caller.identity, now)
+                self._engine.gate.permissions.current.check(identity, now)
             except Unauthenticated as error:
                 running.end(error)
 

@@ -471,8 +471,9 @@ class Gate:
         self, cache: CatalogCache, permissions: PermissionsCache, decode_relation: Callable[[bytes], Relation]
     ) -> None:
         self._cache = cache
-        # Grants name schemas: one of a schema that was dropped must not hold for another one of its name.
+        # Grants name schemas: one of a schema that was dropped or renamed must not hold for another one of its name.
         cache.precede(permissions.catch_up)
+        permissions.accompany(cache.read_along)
         self.permissions = permissions
         self.decode_relation = decode_relation
         self.plans = Plans()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from levada_server.model.dependencies import Catalog
-    from levada_server.storage.postgres.database import Database
+    from levada_server.storage.postgres.database import Connection, Database
 
 KEEP_UP_S = 1.0
 """The longest time, in seconds, that a server may use a table's definition after another server altered it."""
@@ -27,6 +27,7 @@ class CatalogCache:
         self._highest_asked = 0
         self._reading = asyncio.Lock()
         self._before_newer: Callable[[], Awaitable[object]] | None = None
+        self._coming: Catalog | None = None
 
     def precede(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do some work before a newer catalog is used, each time."""
@@ -73,9 +74,32 @@ class CatalogCache:
         """Use a catalog that was just read or written, unless this process has a newer one."""
         await asyncio.to_thread(catalog.prepare)
         if self._before_newer is not None and self._is_newer(catalog):
+            self._coming = catalog
             await self._before_newer()
+            self._coming = None
         if self._is_newer(catalog):
             self._catalog = catalog
+
+    async def read_along(self, connection: Connection) -> Callable[[], None]:
+        """Read the catalog as a transaction sees it, if another process has changed it; return what begins to use it.
+
+        Nothing is read before this process has one.
+        """
+        known, coming = self._catalog, self._coming
+        version = await read_version(connection)
+        if (known is None and coming is None) or (known is not None and version <= known.version):
+            return lambda: None
+        same = coming is not None and coming.version == version
+        catalog = coming if coming is not None and same else await read_catalog(connection)
+        altered = not same and known is not None and await asyncio.to_thread(_altered, known, catalog)
+
+        def use() -> None:
+            if self._is_newer(catalog):
+                self._catalog = catalog
+            if altered:
+                self._database.forget_plans()
+
+        return use
 
     def _is_newer(self, catalog: Catalog) -> bool:
         return self._catalog is None or catalog.version > self._catalog.version

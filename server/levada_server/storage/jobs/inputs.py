@@ -49,9 +49,12 @@ async def read_shapes(connection: Connection, keys: Collection[str]) -> dict[str
     return {row["key"]: row["content"] for row in rows}
 
 
-async def read_all_shapes(connection: Connection) -> list[tuple[str, str]]:
-    """Return the keys and the contents of all shapes."""
-    return [(row["key"], row["content"]) for row in await connection.fetch(_SQL["read_all_shapes"])]
+async def shapes_that_read(connection: Connection, ids: Collection[int]) -> AsyncIterator[list[tuple[str, str]]]:
+    """Yield the keys and the contents of the shapes that read one of some tables, some at a time."""
+    after = ""
+    while rows := await connection.fetch(_SQL["shapes_that_read"], after, list(ids), _AT_ONCE):
+        yield [(row["key"], row["content"]) for row in rows]
+        after = rows[-1]["key"]
 
 
 async def empty_shapes(connection: Connection, keys: Sequence[str]) -> None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
+    from levada_server.model.table import TableName
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("recordings")
+_AT_ONCE = 16
+"""A relation may have megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,16 @@ async def delete(connection: Connection, user_id: int | None, token_id: UUID | N
     return await connection.fetchval(_SQL["delete"], user_id, name, token_id) is not None
 
 
-async def read_relations(connection: Connection) -> list[tuple[int, bytes]]:
-    """Return the ids and the relations of all recorded reads, of all users."""
-    return [(row["id"], row["relation"]) for row in await connection.fetch(_SQL["read_relations"])]
+async def reads_that_name(
+    connection: Connection, tables: Iterable[TableName]
+) -> AsyncIterator[list[tuple[int, bytes]]]:
+    """Yield the recorded reads of all users that may name one of some tables, some at a time: ids and relations."""
+    names = {(name.schema.encode(), spelled.encode()) for name in tables for spelled in (name.table, name.stored)}
+    schemas, spelled_names = zip(*sorted(names), strict=True)
+    after = 0
+    while rows := await connection.fetch(_SQL["reads_that_name"], after, schemas, spelled_names, _AT_ONCE):
+        yield [(row["id"], row["relation"]) for row in rows]
+        after = rows[-1]["id"]
 
 
 async def delete_reads(connection: Connection, ids: Sequence[int]) -> None:

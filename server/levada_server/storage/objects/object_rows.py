@@ -349,12 +349,13 @@ async def doom_erased(connection: Connection) -> list[tuple[Upload, int]]:
     return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_erased"])]
 
 
-async def unnamed_paths(connection: Connection) -> list[tuple[UUID, str]]:
-    """Return the ids and paths of uploads, and of objects that no row names, whose paths have keys.
+async def unnamed_paths(connection: Connection, schemas: Sequence[str]) -> list[tuple[UUID, str, str]]:
+    """Return the ids, schemas and paths of uploads, and of objects that no row names, whose paths have keys.
 
     Call `find_named` before.
     """
-    return [(row["id"], row["path"]) for row in await connection.fetch(_SQL["unnamed_paths"])]
+    rows = await connection.fetch(_SQL["unnamed_paths"], schemas)
+    return [(row["id"], row["schema_name"], row["path"]) for row in rows]
 
 
 async def doom_unnamed(connection: Connection, ids: Sequence[UUID]) -> list[tuple[Upload, int]]:

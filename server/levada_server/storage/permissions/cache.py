@@ -12,10 +12,11 @@ from levada_server.storage.permissions.tokens import note_use
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from levada_server.permissions.permissions import Permissions
-    from levada_server.storage.postgres.database import Database
+    from levada_server.storage.postgres.database import Connection, Database
 
 KEEP_UP_S = 1.0
 """The longest time, in seconds, for which a server may honour a token or a grant that another server has withdrawn."""
@@ -37,6 +38,7 @@ class PermissionsCache:
         self._awaited_at = float("-inf")
         self._pace = Pace()
         self._current: Permissions | None = None
+        self._along: Callable[[Connection], Awaitable[Callable[[], None]]] | None = None
         self._used: dict[UUID, dt.datetime] = {}
 
     @property
@@ -45,13 +47,24 @@ class PermissionsCache:
         assert self._current is not None, "the permissions are read before calls are served"
         return self._current
 
+    def accompany(self, read: Callable[[Connection], Awaitable[Callable[[], None]]]) -> None:
+        """Read something else of the same moment each time, and use both from the same moment on.
+
+        Args:
+            read: Reads it by a connection, and returns what begins to use it.
+        """
+        self._along = read
+
     async def read(self) -> None:
         """Read the permissions, after a change by this process or at its start."""
-        async with (
-            self._reading,
-            self._database.transaction(read_only=True, isolation="repeatable_read") as connection,
-        ):
-            self._current = await read_permissions(connection)
+        async with self._reading:
+            async with self._database.transaction(read_only=True, isolation="repeatable_read") as connection:
+                permissions = await read_permissions(connection)
+                use = None if self._along is None else await self._along(connection)
+            # Nothing may wait between the two.
+            if use is not None:
+                use()
+            self._current = permissions
 
     async def catch_up(self) -> bool:
         """Read the permissions again if another process has changed them; return whether it had."""

@@ -291,9 +291,10 @@ WHERE o.state IN ('whole', 'quarantined') AND EXISTS (SELECT FROM pg_temp.erased
 RETURNING o.*;
 
 -- name: unnamed_paths
--- Uploads, and objects that no row names, whose paths have keys.
-SELECT o.id, o.path FROM levada.object AS o
-WHERE o.state IN ('uploading', 'whole', 'quarantined') AND o.path LIKE '%=%' AND o.codec <> 'filepath'
+-- Uploads, and objects that no row names, of some schemas, whose paths have keys.
+SELECT o.id, s.name AS schema_name, o.path FROM levada.object AS o JOIN levada.schema AS s ON s.id = o.schema_id
+WHERE s.name = ANY($1::text[]) AND o.state IN ('uploading', 'whole', 'quarantined') AND split_part(o.path, '/', 2) = 'object'
+  AND o.codec <> 'filepath'
   AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id);
 
 -- name: doom_unnamed

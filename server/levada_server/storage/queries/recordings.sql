@@ -38,8 +38,13 @@ ON CONFLICT (recording_id, key) DO UPDATE
 SET digest = EXCLUDED.digest, last_time = clock_timestamp(), read_count = d.read_count + 1
 RETURNING d.recording_id;
 
--- name: read_relations
-SELECT id, relation FROM levada.recorded_read;
+-- name: reads_that_name
+-- The next reads whose message has the names of a schema and of a table of it.
+SELECT d.id, d.relation FROM levada.recorded_read AS d
+WHERE d.id > $1 AND EXISTS (
+    SELECT FROM unnest($2::bytea[], $3::bytea[]) AS t(schema_name, table_name)
+    WHERE position(t.schema_name IN d.relation) > 0 AND position(t.table_name IN d.relation) > 0
+) ORDER BY d.id LIMIT $4;
 
 -- name: delete_reads
 DELETE FROM levada.recorded_read WHERE id = ANY($1::bigint[]);

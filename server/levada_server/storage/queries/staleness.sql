@@ -7,11 +7,15 @@ ON CONFLICT (key) DO UPDATE SET content = EXCLUDED.content WHERE levada.read_sha
 -- name: read_shapes
 SELECT key, content::text FROM levada.read_shape WHERE key = ANY($1::text[]);
 
--- name: read_all_shapes
-SELECT key, content::text FROM levada.read_shape;
+-- name: shapes_that_read
+-- The next shapes that read one of the tables $2.
+SELECT s.key, s.content::text FROM levada.read_shape AS s
+WHERE s.key > $1 AND EXISTS (
+    SELECT FROM jsonb_array_elements(s.content -> 3) AS t WHERE (t ->> 1)::bigint = ANY($2::bigint[])
+) ORDER BY s.key LIMIT $3;
 
 -- name: empty_shapes
--- Processes remember which shapes are stored, so the row stays.
+-- Jobs that were completed meanwhile may name them, so the rows stay.
 UPDATE levada.read_shape SET content = jsonb_set(content, '{0}', '""') WHERE key = ANY($1::text[]);
 
 -- name: jobs_that_read
