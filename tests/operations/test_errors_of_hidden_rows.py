@@ -18,6 +18,7 @@ from levada_server.query.algebra import (
     AllOf,
     AnyOf,
     Complement,
+    EntitySet,
     Equalities,
     ExpressionText,
     JobOperand,
@@ -123,6 +124,43 @@ def places(operand: Relation, expression: str) -> dict[str, Relation]:
     }
 
 
+def places_beside(operand: Relation, expression: str) -> dict[str, Relation]:
+    """Return relations with an expression over rows that the caller may read, put together with those of an operand."""
+    key = Equalities((("subject", 2),))
+    cages = Project(CAGE, (Named("subject", text("cage")), Keep("session")))
+    failing, with_r = Restrict(cages, text(expression)), computed(cages, expression)
+    subjects, number = Project(operand, (Keep("subject"),)), (Named("n", text("count(*)")),)
+    found: dict[str, Relation] = {}
+    operands: dict[str, Relation] = {"the subjects": subjects, "a subject": Restrict(subjects, key)}
+    for name, chosen in operands.items():
+        match = Match(failing, unchecked=True)
+        values, others = (Restrict(UniversalSet(("subject",)), Match(one)) for one in (chosen, failing))
+        found |= {
+            f"{name} joined": Join(chosen, failing, unchecked=True),
+            f"{name} joined to": Join(failing, chosen, unchecked=True),
+            f"{name} joined by an attribute": Restrict(Join(chosen, with_r, unchecked=True), text("r > 0")),
+            f"{name} left joined": Join(chosen, failing, left_join=True, unchecked=True),
+            f"{name} left joined to": Join(failing, chosen, left_join=True, unchecked=True),
+            f"{name} that match": Restrict(chosen, match),
+            f"{name} that do not match": Restrict(chosen, match, negated=True),
+            f"{name} that match, or another": Restrict(chosen, AnyOf((match, Equalities((("subject", -1),))))),
+            f"{name} that match one by one": Restrict(chosen, AllOf((match, Complement(match)))),
+            f"{name} matched": Restrict(failing, Match(chosen, unchecked=True)),
+            f"{name} not matched": Restrict(failing, Match(chosen, unchecked=True), negated=True),
+            f"{name} with groups": Aggregate(chosen, failing, number, by_name=True),
+            f"{name} with sums": Aggregate(chosen, with_r, (Named("n", text("sum(r)")),), by_name=True),
+            f"{name} in groups": Aggregate(failing, chosen, number, by_name=True),
+            f"{name} and others": Union(values, others, by_name=True),
+            f"{name} after others": Union(others, values, by_name=True),
+            f"{name} with more of a key": Join(Join(UniversalSet(("r",)), with_r), chosen, unchecked=True),
+            f"distinct values of {name}": Restrict(
+                UniversalSet(("subject",)), Match(Join(chosen, failing, unchecked=True))
+            ),
+            f"the first of {name}": Restrict(Top(chosen, 5), match),
+        }
+    return found | {f"{name}, by key": Restrict(relation, key) for name, relation in found.items()}
+
+
 def computed_again(with_r: Relation) -> Relation:
     """Return a relation with an attribute computed of `r`."""
     return Project(with_r, (Remaining(), Named("s", text("ifnull(r, 3) * 2"))))
@@ -210,6 +248,8 @@ async def test_no_expression_is_computed_for_hidden_rows(lab: Engine, anna: Call
         for expression in (*FAILING.values(), *(NULL_INSTEAD if operand == "Session" else ()))
         for place, relation in places(OPERANDS[operand], expression).items()
     }
+    pattern = FAILING["a pattern"]
+    asked |= {(place, pattern): relation for place, relation in places_beside(OPERANDS[operand], pattern).items()}
     for expression in FAILING.values():
         assert await fails(lab, ME, asked["a condition", expression]), expression
     found = {case: await answers(lab, anna, relation) for case, relation in asked.items()}
@@ -259,7 +299,21 @@ async def test_a_fetch_by_key_still_uses_the_index(lab: Engine, anna: Caller, ex
         joined = Join(Restrict(TableOperand(named("Session")), text("session < 9")), condition, unchecked=True)
         number = (Named("n", text("count(*)")),)
         grouped = Restrict(Aggregate(SUBJECT, SESSION, number), text("n * subject >= 0"))
-        for relation in (table, condition, with_r, Restrict(with_r, text("r = 1")), joined, grouped):
+        matched = Restrict(SUBJECT, Match(condition, unchecked=True))
+        left = Join(Restrict(SESSION, text("session < 9")), with_r, left_join=True, unchecked=True)
+        values = EntitySet(("subject", "session"), ((77, 78), (1, 1)))
+        chosen = Restrict(Restrict(condition, values), Complement(Equalities((("subject", 78),))))
+        for relation in (
+            table,
+            condition,
+            with_r,
+            Restrict(with_r, text("r = 1")),
+            joined,
+            grouped,
+            matched,
+            left,
+            chosen,
+        ):
             statement = (await view.query(Action.FETCH, Restrict(relation, key))).query.fetch()
             async with lab.scope.connection() as connection:
                 await connection.execute("ANALYZE")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from levada_server.errors import (
@@ -572,3 +574,31 @@ async def test_a_schema_is_not_dropped_with_rows_of_other_teams(
     assert kind is PermissionDenied
     await delete(engine, ME, Restrict(TableOperand(named("Note", "other")), Equalities(())))
     assert await schemas.drop_schema(engine, callers["anna"], "other") == 1
+
+
+@pytest.mark.parametrize("change", ["alter", "drop"])
+async def test_who_has_read_a_table_can_insert_before_it_is_changed(
+    engine: Engine, callers: dict[str, Caller], database_url: str, change: str
+) -> None:
+    await own(engine, hidden=True)
+    await delete(engine, ME, of(SUBJECT, 2))
+    await users.grant_role(engine, ME, "anna", Role.OWNER, named("Session"))
+    await users.grant_role(engine, ME, "anna", Role.OWNER, named("Stat"))
+    work: Awaitable[object] = (
+        alter(engine, callers["anna"], "Session", "-> Subject\nsession : int32\n")
+        if change == "alter"
+        else schemas.drop_tables(engine, callers["anna"], [named("Session")], "")
+    )
+    reading = await asyncpg.connect(database_url)
+    try:
+        transaction = reading.transaction()
+        await transaction.start()
+        await reading.fetch("SELECT FROM lab.session")
+        changing = asyncio.ensure_future(work)
+        while not (changing.done() or await reading.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            pass  # until it waits for the table
+        await reading.execute("INSERT INTO lab.session (subject, session) VALUES (1, 2)")
+        await transaction.commit()
+        await changing
+    finally:
+        await reading.close()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from levada_server.errors import PreconditionFailed
-from levada_server.model.table import Ownership, Tier
+from levada_server.errors import InvalidRequest, PreconditionFailed
+from levada_server.model.table import UNKNOWN_SOURCE, Ownership, Tier
 from levada_server.operations import declarations, job_refresh, jobs, schemas, users
 from levada_server.operations.access.gate import Gate
 from levada_server.operations.completion import results
@@ -61,11 +61,15 @@ async def lab(engine: Engine) -> Engine:
 async def declared(engine: Engine, name: str, source: str) -> Caller:
     """Declare a table that is computed from cages by a key source; return who did."""
     caller = await calling(engine, name)
-    declaration = declarations.Declaration(
+    assert not (await declarations.declare_table(engine, caller, probe(source))).key_source_error
+    return caller
+
+
+def probe(source: str) -> declarations.Declaration:
+    """Return the declaration of a table that is computed from cages by a key source."""
+    return declarations.Declaration(
         named("Probe"), Tier.COMPUTED, "-> Cage\n", {}, has_make=True, key_source=source.encode()
     )
-    assert not (await declarations.declare_table(engine, caller, declaration)).key_source_error
-    return caller
 
 
 async def cages(engine: Engine) -> list[object]:
@@ -88,6 +92,21 @@ async def test_its_jobs_tell_nothing_of_rows_hidden_from_its_definer(lab: Engine
     for caller in (anna, ME):
         assert await refreshed(lab, caller) == SHOWN.get(source, [])
         assert (await jobs.progress(lab, caller, named("Probe"), None)).total == len(SHOWN.get(source, []))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_token_that_reaches_fewer_rows_than_its_user_defines_no_source(lab: Engine, source: str) -> None:
+    caller = await calling(lab, "boss", scopes=[(Role.EDITOR, named("", "lab"))])
+    declared = await declarations.declare_table(lab, caller, probe(source))
+    assert "a token without scopes" in declared.key_source_error
+    assert declared.table.key_source == UNKNOWN_SOURCE
+    assert (await refusal(refreshed(lab, ME)))[0] is InvalidRequest
+
+
+async def test_a_token_that_reaches_what_its_user_does_defines_a_source(lab: Engine) -> None:
+    caller = await calling(lab, "bea", scopes=[(Role.EDITOR, named("", "lab"))])
+    assert not (await declarations.declare_table(lab, caller, probe("by a hidden row"))).key_source_error
+    assert await refreshed(lab, ME) == [2]
 
 
 async def computed(engine: Engine, subject: int) -> None:

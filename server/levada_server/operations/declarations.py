@@ -309,16 +309,23 @@ async def _with_source_key(view: View, table: Table) -> tuple[Table, str]:
     Returns:
         The table with these attributes, and why the source cannot be used. That is not an error: the class may be
         declared before what its source names, and whoever uses the source meets the error. A source that
-        a token with scopes may not read is not kept, because it is read later with all rights of the token's user.
+        a token with scopes may not read, or where it reaches fewer rows than its user, is not kept, because it is
+        read later with all rights of that user.
     """
     table = replace(table, source_key=None)
     if not table.key_source:
         return table, ""
     try:
-        heading = (await view.query(Action.FETCH, view.key_source(table))).heading
+        source = view.key_source(table)
+        heading = (await view.query(Action.FETCH, source)).heading
     except LevadaError as error:
         kept = table if view.rights.scope is None else replace(table, key_source=UNKNOWN_SOURCE)
         return kept, f"The key source of `{table.name}` cannot be used: {error}"
+    if not view.reads_as_its_user(source):
+        return replace(table, key_source=UNKNOWN_SOURCE), (
+            f"The key source of `{table.name}` reads rows that belong to teams, and your token reaches fewer of them "
+            "than you do; declare the class with a token without scopes."
+        )
     references = {name for key in table.foreign_keys for name in key.child_columns}
     given = [name for name in table.heading.primary_key if name in heading] or [
         name for name in table.heading.secondary if name in heading.primary_key and name in references

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from levada_server.query.fences import with_conditions_behind
 from levada_server.query.lowered import Lowered, Lowering
 from levada_server.query.operators import lower
 from levada_server.query.query import Query
@@ -36,8 +37,13 @@ def compile_relation(
     """
     lowering = Lowering(catalog, lower, strict=strict, insight=insight, hidden=hidden)
     lowered: Lowered = lower(relation, lowering)
+    select = lowered.select
+    if lowering.hides and lowering.fallible:
+        lowering = Lowering(catalog, lower, strict=strict, insight=insight, hidden=hidden, fenced=True)
+        lowered = lower(relation, lowering)
+        select = with_conditions_behind(lowered.select, lowering.same)
     return Query(
-        lowered.select,
+        select,
         lowered.heading,
         tuple(lowering.warnings),
         tuple(lowering.notices),

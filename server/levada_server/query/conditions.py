@@ -78,7 +78,7 @@ def _lower(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Ex
         case Match():
             return _lower_match(condition, operand, lowering)
         case ExpressionText(text, values):
-            return operand.fenced(expression_condition(text, values, operand.scope()))
+            return lowering.note(expression_condition(text, values, operand.scope()))
         case EntitySet(names, columns):
             return _lower_entity_set(names, columns, operand, lowering)
 
@@ -148,7 +148,7 @@ def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowerin
 
 def _lower_equality(name: str, value: object, operand: Lowered, lowering: Lowering) -> sql.Expression:
     if "." in name:
-        return _lower_part_equality(name, lowering.settle(value), operand)
+        return _lower_part_equality(name, lowering.settle(value), operand, lowering)
     attribute, column = operand.heading[name], operand.select.column(name)
     if isinstance(value, Parameter) and (comparable := _comparable(value.value, attribute)) is not None:
         number = len(lowering.parameters)
@@ -167,14 +167,14 @@ def _lower_equality(name: str, value: object, operand: Lowered, lowering: Loweri
     return sql.equal(column, sql.Value(comparable, value_type(attribute.type)))
 
 
-def _lower_part_equality(path: str, value: object, operand: Lowered) -> sql.Expression:
+def _lower_part_equality(path: str, value: object, operand: Lowered, lowering: Lowering) -> sql.Expression:
     """Lower `attr.path: value`, for a part of a JSON attribute."""
     values = value if isinstance(value, tuple) else (value,)
     present = tuple(v for v in values if v is not None)
     alternatives = [f"{path} = ?"] * len(present) + [f"{path} IS NULL"] * (None in values)
     if not alternatives:
         return sql.FALSE
-    return operand.fenced(expression_condition(" OR ".join(alternatives), present, operand.scope()))
+    return lowering.note(expression_condition(" OR ".join(alternatives), present, operand.scope()))
 
 
 def _comparable(value: object, attribute: Attribute) -> object | None:

@@ -9,6 +9,7 @@ from levada_server.errors import QueryTooDeep
 from levada_server.query import sql
 from levada_server.query.algebra import Parameter
 from levada_server.query.expression.operands import Scope
+from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -26,12 +27,6 @@ MAX_LOWERED_NODES = 10_000
 _ORDER = "(order) "
 """Begins the names of columns that a query is ordered by and does not return; no attribute can have such a name."""
 
-_VISIBLE = "(visible)"
-"""Names the column by which a subquery tells whether the caller may read a row; no attribute can have this name."""
-
-_COUNTED = sql.Operation(">=", (sql.Call("count", (sql.STAR,)), sql.Keyword("0")))
-"""Holds for every group, and is known only once there are groups."""
-
 MAX_WEIGHT = 50_000
 """The most nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""
 
@@ -43,13 +38,10 @@ class Lowered:
     Args:
         select: The query.
         heading: Its attributes.
-        visible: Conditions, never NULL, that hold for the rows of its sources that the caller may read: the query has
-            no others, but PostgreSQL may compute its expressions before it leaves them out.
     """
 
     select: sql.Select
     heading: Heading
-    visible: tuple[sql.Expression, ...] = ()
 
     def scope(self, names: Container[str] | None = None) -> Scope:
         """Return the meaning of all or some attributes' names in an expression over this relation."""
@@ -60,15 +52,6 @@ class Lowered:
                 if names is None or name in names
             }
         )
-
-    def fenced(self, expression: sql.Expression) -> sql.Expression:
-        """Return an expression that is not computed for rows that the caller may not read, so no error tells of them.
-
-        PostgreSQL forms groups of other rows alone.
-        """
-        if not self.visible or self.select.grouped or sql.infallible(expression):
-            return expression
-        return sql.Case(((sql.conjunction(self.visible), expression),), sql.NULL)
 
 
 @dataclass(slots=True)
@@ -87,6 +70,10 @@ class Lowering:
         tables: The tables that were looked up.
         insight: Whose rows the query may read where others' are hidden; None for all.
         hidden: The ids of tables whose changes the query may not reveal.
+        fenced: Whether rows that the caller may not read are left out before anything else is done with a table.
+        fallible: Whether the query computes an expression that may raise an error.
+        hides: Whether it reads a table with rows that the caller may not read.
+        same: Comparisons of two columns of one type, where whatever holds for one of them also holds for the other.
     """
 
     catalog: Catalog
@@ -100,6 +87,10 @@ class Lowering:
     tables: set[TableName] = field(default_factory=set)
     insight: Insight | None = None
     hidden: frozenset[int] = frozenset()
+    fenced: bool = False
+    fallible: bool = False
+    hides: bool = False
+    same: set[sql.Expression] = field(default_factory=set)
     _aliases: int = 0
     _weight: int = 0
     _weights: dict[sql.Column, int] = field(default_factory=dict)
@@ -127,6 +118,11 @@ class Lowering:
     def tell(self, notices: Iterable[str]) -> None:
         """Add notices, each once."""
         self.notices.extend(text for text in notices if text not in self.notices)
+
+    def note(self, expression: sql.Expression) -> sql.Expression:
+        """Return an expression of the request, and take note if it may raise an error."""
+        self.fallible = self.fallible or not sql.infallible(expression)
+        return expression
 
     def settle(self, value: object) -> object:
         """Return a value on which the query depends, and mark the query as fixed if it is a parameter."""
@@ -170,46 +166,39 @@ def read(
     source: sql.Source,
     heading: Heading,
     reached: Iterable[sql.Expression],
+    lowering: Lowering,
 ) -> Lowered:
     """Return the rows of a stored table, or of its jobs, that the caller may read.
+
+    PostgreSQL computes conditions in any order, also those of other tables, and so may compute an expression for rows
+    that it leaves out later. It computes nothing before the rows behind a fence are known.
 
     Args:
         columns: The columns.
         source: The table.
         heading: The attributes.
         reached: The condition on rows that the caller may read; none if that is all of them.
+        lowering: The compilation.
     """
-    where = tuple(reached)
-    return Lowered(sql.Select(columns, source, where), heading, tuple(sql.Test(one, "IS TRUE") for one in where))
+    select = sql.Select(columns, source, tuple(reached))
+    if not select.where:
+        return Lowered(select, heading)
+    lowering.hides = True
+    lowered = Lowered(replace(select, fence=lowering.fenced), heading)
+    return wrap(lowered, lowering) if lowering.fenced else lowered
 
 
 def wrap(lowered: Lowered, lowering: Lowering) -> Lowered:
     """Put a query into FROM, so that its columns are plain columns; its rows keep their order."""
     alias = lowering.alias()
-    told, visible = _with_visible_column(lowered, alias)
-    select, order = _with_order_columns(told, alias)
+    select, order = _with_order_columns(lowered.select, alias)
     columns = tuple((name, sql.Column(alias, name)) for name, _ in select.columns)
     if select.plain:
         for (_, column), (_, meaning) in zip(columns, select.columns, strict=True):
             lowering.remember(column, meaning)
         select = replace(select, order_by=())
     shown = columns[: len(lowered.select.columns)]
-    return replace(
-        lowered, select=sql.Select(shown, sql.SubquerySource(select, alias), order_by=order), visible=visible
-    )
-
-
-def _with_visible_column(lowered: Lowered, alias: str) -> tuple[sql.Select, tuple[sql.Expression, ...]]:
-    """Let a query tell which of its rows the caller may read; return the conditions on them for a query around it."""
-    select = lowered.select
-    if not lowered.visible or select.limited:
-        return select, ()
-    if select.distinct:  # a further column would make more rows
-        return replace(select, fence=True), ()
-    told = _COUNTED if select.grouped else sql.conjunction(lowered.visible)
-    # An outer join has NULL there, where it has no row.
-    visible = sql.Test(sql.Column(alias, _VISIBLE), "IS NOT FALSE")
-    return replace(select, columns=(*select.columns, (_VISIBLE, told))), (visible,)
+    return replace(lowered, select=sql.Select(shown, sql.SubquerySource(select, alias), order_by=order))
 
 
 def _with_order_columns(select: sql.Select, alias: str) -> tuple[sql.Select, tuple[sql.Order, ...]]:
@@ -254,7 +243,13 @@ def as_source(lowered: Lowered, lowering: Lowering) -> tuple[Lowered, sql.Source
 
 def matches(left: Lowered, right: Lowered, names: Iterable[str], lowering: Lowering) -> tuple[sql.Expression, ...]:
     """Return the conditions under which rows of two relations agree on shared attributes."""
-    conditions = tuple(sql.equal(left.select.column(name), right.select.column(name)) for name in names)
-    for condition in conditions:
+    conditions: list[sql.Expression] = []
+    for name in names:
+        columns = left.select.column(name), right.select.column(name)
+        condition = sql.equal(*columns)
         lowering.spend(condition)
-    return conditions
+        of_one_type = value_type(left.heading[name].type) == value_type(right.heading[name].type)
+        if of_one_type and all(isinstance(column, sql.Column) for column in columns):
+            lowering.same.add(condition)
+        conditions.append(condition)
+    return tuple(conditions)

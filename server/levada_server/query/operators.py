@@ -94,7 +94,7 @@ def _lower_table(table_operand: TableOperand, lowering: Lowering) -> Lowered:
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, name)) for name in table.heading.names)
     source = sql.TableSource(table.name.schema, table.name.stored, alias)
-    return read(columns, source, table.heading, _reached(table, dict(columns), lowering))
+    return read(columns, source, table.heading, _reached(table, dict(columns), lowering), lowering)
 
 
 def _reached(table: Table, columns: Mapping[str, sql.Expression], lowering: Lowering) -> tuple[sql.Expression, ...]:
@@ -119,7 +119,7 @@ def _lower_jobs(job_operand: JobOperand, lowering: Lowering) -> Lowered:
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, stored_column(name, table))) for name in heading.names)
     source = sql.TableSource(JOB_SCHEMA, stored_name(table), alias)
-    return read(columns, source, heading, _reached(table, dict(columns), lowering))
+    return read(columns, source, heading, _reached(table, dict(columns), lowering), lowering)
 
 
 def _lower_restrict(restrict: Restrict, lowering: Lowering) -> Lowered:
@@ -146,7 +146,7 @@ def _projected(operand: Lowered, projection: Projection, scope: Scope, lowering:
     """Replace the columns of a SELECT by the results of a projection, in the order of its heading."""
     select = operand.select
     results = [(name, compute(text.text, text.values, scope)) for name, text in projection.computed]
-    computed = {name: operand.fenced(result.sql) for name, result in results}
+    computed = {name: lowering.note(result.sql) for name, result in results}
     columns = {attribute.name: select.column(old) for attribute, old in projection.kept} | computed
     for expression in computed.values():
         lowering.spend(expression)
@@ -175,7 +175,7 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     by_name = dict(right.select.columns) | dict(left.select.columns)
     columns = tuple((name, by_name[name]) for name in heading.names)
     select = sql.Select(columns, source, where=left.select.where + right.select.where)
-    return Lowered(select, heading, left.visible + right.visible)
+    return Lowered(select, heading)
 
 
 def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
@@ -245,7 +245,7 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
         group_by=tuple((kept | bare).values()) or (_ANYTHING,),
         grouped=True,
     )
-    grouped = replace(operand, select=select, visible=operand.visible + group.visible)
+    grouped = replace(operand, select=select)
     return _projected(grouped, projection, scope, lowering)
 
 
@@ -282,7 +282,7 @@ def _lower_union(union: Union, lowering: Lowering) -> Lowered:
         for name in heading.names
     )
     select = sql.Select(columns, sql.JoinSource("FULL", left_source, right_source, on))
-    return Lowered(select, heading, left.visible + right.visible)
+    return Lowered(select, heading)
 
 
 def _lower_top(top: Top, lowering: Lowering) -> Lowered:

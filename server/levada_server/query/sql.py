@@ -249,12 +249,16 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
 
 _INFALLIBLE = frozenset({"AND", "OR", "NOT", "=", "<>", "<", "<=", ">", ">=", "IS NOT DISTINCT FROM"})
 
+_INFALLIBLE_CALLS = frozenset({"coalesce", "count", "max", "min"})
+
 
 def infallible(expression: Expression) -> bool:
     """Return whether computing an expression surely raises no error, whatever the values of its columns."""
     match expression:
         case Operation(operator):
             return operator in _INFALLIBLE and all(map(infallible, parts(expression)))
+        case Call(function):
+            return function in _INFALLIBLE_CALLS and all(map(infallible, parts(expression)))
         case Column() | Value() | Keyword() | Test() | AnyOf() | Case():
             return all(map(infallible, parts(expression)))
         case _:
@@ -502,7 +506,9 @@ def render_repeated(select: Select, kind: str) -> Repeated:
     numbers = dict(plain.parameters)
     for index, number in numbers.items():
         places[index] = f"v.p{number}"
-        types.append(f"${3 + len(types)}::{plain.types[index]}[]")
+    every = {number: plain.types[index] for index, number in numbers.items()}  # one may be at several places
+    for type_ in every.values():
+        types.append(f"${3 + len(types)}::{type_}[]")
     for index, value in enumerate(plain.values):
         if index not in numbers:
             shared.append(value)
@@ -513,12 +519,12 @@ def render_repeated(select: Select, kind: str) -> Repeated:
         "count": f"SELECT count(*) FROM ({inner}) AS i",
         "exists": f"SELECT EXISTS ({inner})",
     }[kind]
-    names = ", ".join(("_run", "_most", *(f"p{number}" for number in numbers.values())))
+    names = ", ".join(("_run", "_most", *(f"p{number}" for number in every)))
     text = (
         f"SELECT v._run, q.* FROM unnest({', '.join(('$1::int[]', '$2::bigint[]', *types))}) AS v({names}) "
         f"CROSS JOIN LATERAL ({body}) AS q"
     )
-    return Repeated(text, tuple(numbers.values()), tuple(shared))
+    return Repeated(text, tuple(every), tuple(shared))
 
 
 def render_count(select: Select) -> Statement:

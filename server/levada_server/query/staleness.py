@@ -93,7 +93,7 @@ class _Staleness:
             (state, sql.Case(tuple(branches), _text(FRESH))),
             (told, sql.Call("coalesce", (reason, first_doubt))),
         )
-        return Lowered(sql.Select(output, source), heading, results.visible)
+        return Lowered(sql.Select(output, source), heading)
 
     def _results(self, table: Table) -> Lowered:
         """Return the keys of the results that the caller may read, also of rows that were inserted by hand."""
@@ -104,7 +104,7 @@ class _Staleness:
         distinct = len(keys) < len(table.heading.primary_key)
         limit = 1 if distinct and not keys else None
         heading = Heading(tuple(table.heading[name] for name in table.job_key))
-        rows_read = read(keys, source, heading, self._reached(table, every, self._lowering))
+        rows_read = read(keys, source, heading, self._reached(table, every, self._lowering), self._lowering)
         select = replace(rows_read.select, distinct=distinct and bool(keys), limit=limit)
         return wrap(replace(rows_read, select=select), self._lowering)
 

@@ -329,7 +329,7 @@ class View:
             LevadaError: The relation breaks a rule of the algebra.
         """
         self._admit_all(action, tables_in(relation))
-        hidden = frozenset[int]() if reads_rows_alone(relation) else self.unreadable
+        hidden = _hidden_from([self], relation)
         return Readable(await compiled(relation, self.catalog, self.insight, strict=strict, hidden=hidden))
 
     @property
@@ -337,10 +337,11 @@ class View:
         """Return the ids of the tables not all of whose rows the caller may read."""
         if self.rights.administers:
             return frozenset()
+        insight = self.insight
         return frozenset(
             table.id
             for table in self.catalog.tables.values()
-            if not self.may(Action.FETCH, table) or self.hides_rows(table)
+            if not self.may(Action.FETCH, table) or (insight is not None and insight.hides(table, self.catalog))
         )
 
     async def asked(self, action: Action, asked: Asked) -> Readable:
@@ -430,10 +431,21 @@ class View:
         readers += [self] if shown else []
         insight: Insight | None = None
         for reader in readers:
-            if reader.insight is not None:
-                insight = replace(reader.insight, within=insight)
-        hidden = frozenset[int]().union(*(reader.unreadable for reader in readers))
+            own = reader.insight
+            if own is not None:
+                insight = replace(own, within=insight)
+        hidden = _hidden_from(readers, relation)
         return Readable(await compiled(relation, self.catalog, insight, hidden=hidden))
+
+    def reads_as_its_user(self, relation: Relation) -> bool:
+        """Return whether the caller's token reads what the user would with every right: as many rows and changes."""
+        if self.rights.scope is None:
+            return True
+        user = self._gate.view(Caller(Identity("", self.caller.identity.user_id)), self.catalog)
+        tables = [self.catalog.table(name) for name in tables_in(relation)]
+        return _hidden_from([self], relation) == _hidden_from([user], relation) and all(
+            user.hides_rows(table) or not self.hides_rows(table) for table in tables
+        )
 
     def check_source(self, table: Table) -> None:
         """Check that the definer of a table's key source may still read it.
@@ -608,6 +620,13 @@ class Gate:
         """
         if not self.rights(caller).administers:
             raise PermissionDenied(f"Only an administrator may {what}; you are {caller.identity.user}.")
+
+
+def _hidden_from(readers: Iterable[View], relation: Relation) -> frozenset[int]:
+    """Return the ids of the tables whose changes a relation may not reveal to some readers."""
+    if reads_rows_alone(relation):
+        return frozenset()
+    return frozenset[int]().union(*(reader.unreadable for reader in readers))
 
 
 def _broken_source(table: Table) -> PreconditionFailed:

@@ -78,5 +78,10 @@ SELECT r.{owner}::text AS owner FROM {rows} WHERE (r.{owner} = ANY(${place}::tex
 -- Until the end of the transaction; reads go on.
 LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;
 
+-- name: lock_wholly
+-- Until the end of the transaction, which changes the table later: a lock that lets others read would have to become
+-- this one, which would end in a deadlock with whoever has read the table and then changes it.
+LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;
+
 -- name: names_object
 SELECT EXISTS (SELECT FROM ({selected}) AS q WHERE {named});

@@ -167,10 +167,10 @@ class Guard:
         Args:
             connection: The connection.
             table: The table.
-            lock: Whether there are to be no further ones until the end of the transaction.
+            lock: Whether there are to be no further ones until the end of the transaction, which alters or drops it.
         """
         if lock:
-            await self._lock(connection, table)
+            await connection.execute(fill(_SQL["lock_wholly"], table=qualified(table.name)))
         own = [(name, name) for name in table.heading.primary_key]
         text = fill(
             _SQL["others"],
