@@ -42,7 +42,7 @@ class Guard:
         belonging: How its rows belong to teams.
         teams: The caller's teams, whose rows the caller may change.
         every_team: All teams, to which the caller may hand rows over.
-        further: Further ways in which its rows belong to teams, all of which must be the caller's too.
+        further: Further ways in which its rows belong to teams; the caller must be in those teams too.
     """
 
     belonging: Belonging
