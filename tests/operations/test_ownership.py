@@ -602,3 +602,28 @@ async def test_who_has_read_a_table_can_insert_before_it_is_changed(
         await changing
     finally:
         await reading.close()
+
+
+async def test_a_row_that_names_several_hidden_rows_is_shown_to_who_reaches_all(
+    engine: Engine, callers: dict[str, Caller]
+) -> None:
+    references = "-> Subject\n-> Subject.proj(second='subject')\n"
+    await make.make_table(engine, "Pair", f"{references}---\nnote = '' : varchar(8)\n")
+    await make.make_table(engine, "Pairing", references, Tier.COMPUTED)
+    await own(engine, hidden=True)
+    pairs = [{"subject": a, "second": b} for a in (1, 2) for b in (1, 2)]
+    await make.insert(engine, "Pair", pairs)
+    await make.insert(engine, "Pairing", pairs[:3], allow_direct_insert=True)
+    await make.refresh(engine, "Pairing")
+    for table, expected in (("Pair", 1), ("Pairing", 1)):
+        assert len(await rows(engine, callers["anna"], TableOperand(named(table)))) == expected
+        assert len(await rows(engine, callers["both"], TableOperand(named(table)))) > expected
+    jobs_of = {name: await rows(engine, callers[name], JobOperand(named("Pairing"))) for name in ("anna", "both")}
+    assert [len(found) for found in jobs_of.values()] == [0, 1]
+    told: list[list[tuple[type, str]]] = []
+    for second in (2, 9):
+        row: dict[str, object] = {"subject": 1, "second": second}
+        told.append([await refusal(put(engine, callers["anna"], "Pair", row, replace=one)) for one in (False, True)])
+    assert [(kind, text.replace("2", "9")) for kind, text in told[0]] == told[1]
+    assert {kind for kind, _ in told[0]} == {MissingParent}
+    assert await put(engine, callers["both"], "Pair", {"subject": 1, "second": 2, "note": "n"}, replace=True) == 1

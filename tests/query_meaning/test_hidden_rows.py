@@ -59,19 +59,22 @@ def _visible(pipeline: Pipeline, insight: Insight) -> Oracle:
 
 def _rows_of(table: Table, pipeline: Pipeline, catalog: Catalog, insight: Insight) -> Entities:
     rows = pipeline.oracle.tables[table.name]
-    belonging = catalog.belonging(table)
-    if belonging is None:
-        return rows
-    above = [
-        row
-        for row in pipeline.oracle.tables[belonging.table.name]
-        if row[belonging.ownership.attribute] in insight.teams
+    ways = [
+        (
+            belonging.columns,
+            [
+                row
+                for row in pipeline.oracle.tables[belonging.table.name]
+                if row[belonging.ownership.attribute] in insight.teams
+            ],
+        )
+        for belonging in catalog.belongings(table)
     ]
 
     def seen(row: Entity) -> bool:
-        return any(
-            all(same(row[own], other[name], table.heading[own].type) for own, name in belonging.columns)
-            for other in above
+        return all(
+            any(all(same(row[own], other[name], table.heading[own].type) for own, name in columns) for other in above)
+            for columns, above in ways
         )
 
     kept = zip(rows.rows, rows, strict=True)

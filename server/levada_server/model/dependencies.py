@@ -114,7 +114,7 @@ class Catalog:
         if found is None:
             masters = {other for name in touched for other in self._with_masters(name)}
             parents = {key.parent for name in touched for key in self.tables[name].foreign_keys}
-            owning = {belonging.table.name for name in touched if (belonging := self.belonging(self.tables[name]))}
+            owning = {one.table.name for name in touched for one in self.belongings(self.tables[name])}
             tables = sorted((self.tables[name] for name in masters | parents | owning), key=lambda table: table.id)
             stored = tuple(f"{table.name.schema}.{table.name.stored}" for table in tables)
             found = Basis(self.version, tuple(table.id for table in tables), stored, with_children)
@@ -341,25 +341,25 @@ class Catalog:
             return (table.id,)
         return (table.id, *(self.tables[name].id for name in self._with_masters(table.name.master)))
 
-    def belonging(self, table: Table) -> Belonging | None:
-        """Return how the rows of a table belong to teams; None if they do not.
+    def belongings(self, table: Table) -> tuple[Belonging, ...]:
+        """Return the ways in which the rows of a table belong to teams; none if they do not.
 
         A row belongs to the team that it names itself, or else to that of the row that a foreign key in its primary key
-        refers to. The first such key counts, but one whose rows are hidden comes before others.
+        refers to. The first such key counts, but those whose rows are hidden come before others, and all of these
+        count: a row that names hidden rows is hidden from whoever may not reach all of them.
         """
         if not self.owned:
-            return None
+            return ()
         if table.name not in self._belongings:
-            self._belongings[table.name] = self._find_belonging(table)
+            self._belongings[table.name] = self._find_belongings(table)
         return self._belongings[table.name]
 
-    def _find_belonging(self, table: Table) -> Belonging | None:
+    def _find_belongings(self, table: Table) -> tuple[Belonging, ...]:
         if table.ownership is not None:
-            return Belonging(table, table.ownership, ((table.ownership.attribute, table.ownership.attribute),))
-        found = []
+            return (Belonging(table, table.ownership, ((table.ownership.attribute, table.ownership.attribute),)),)
+        found: list[Belonging] = []
         for key in table.foreign_keys:
-            above = self.belonging(self.tables[key.parent]) if key.primary_key else None
-            if above is not None:
+            for above in self.belongings(self.tables[key.parent]) if key.primary_key else ():
                 own = {parent: child for child, parent in key.columns}
                 names = (
                     [(name, name) for name in above.table.heading.primary_key]
@@ -367,8 +367,10 @@ class Catalog:
                     else above.columns
                 )
                 columns = tuple((own[name], owners) for name, owners in names)
-                found.append(Belonging(above.table, above.ownership, columns))
-        return next((belonging for belonging in found if belonging.ownership.hidden), found[0] if found else None)
+                belonging = Belonging(above.table, above.ownership, columns)
+                if not any((one.table.id, one.columns) == (above.table.id, columns) for one in found):
+                    found.append(belonging)
+        return tuple(one for one in found if one.ownership.hidden) or tuple(found[:1])
 
     @cached_property
     def owned(self) -> tuple[Table, ...]:
@@ -376,7 +378,7 @@ class Catalog:
         return tuple(table for table in self.tables.values() if table.ownership is not None)
 
     @cached_property
-    def _belongings(self) -> dict[TableName, Belonging | None]:
+    def _belongings(self) -> dict[TableName, tuple[Belonging, ...]]:
         """The tables already requested."""
         return {}
 

@@ -266,10 +266,13 @@ async def _admit_changes(connection: Connection, view: View, found: Alteration, 
 
 def _belonging(catalog: Catalog, table: Table, renames: Mapping[str, str]) -> object:
     """Return how the rows of a table belong to teams, by its attributes after they are renamed."""
-    found = replace(catalog, tables={**catalog.tables, table.name: table}).belonging(table)
-    if found is None or found.table.id == table.id:
-        return found is not None
-    return found.table.id, found.ownership, tuple((renames.get(own, own), above) for own, above in found.columns)
+    found = replace(catalog, tables={**catalog.tables, table.name: table}).belongings(table)
+    if any(one.table.id == table.id for one in found):
+        return True
+    return [
+        (one.table.id, one.ownership, tuple((renames.get(own, own), above) for own, above in one.columns))
+        for one in found
+    ]
 
 
 def _new_name(view: View, existing: Table, new_name: str) -> TableName:

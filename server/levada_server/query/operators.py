@@ -102,8 +102,9 @@ def _reached(table: Table, columns: Mapping[str, sql.Expression], lowering: Lowe
     found: list[sql.Expression] = []
     insight = lowering.insight
     while insight is not None:
-        belonging = insight.bounds(table, lowering.catalog)
-        if belonging is not None and belonging.ownership.hidden:
+        for belonging in insight.bounds(table, lowering.catalog):
+            if not belonging.ownership.hidden:
+                continue
             if any(own not in columns for own, _ in belonging.columns):
                 return (sql.FALSE,)  # such a job does not show whose it is
             found.append(owned(belonging, insight.teams, columns, lowering.alias()))

@@ -28,15 +28,13 @@ class Insight:
     overseen: frozenset[int] = frozenset()
     within: Insight | None = None
 
-    def bounds(self, table: Table, catalog: Catalog) -> Belonging | None:
-        """Return how the rows of a table belong to teams, if the caller may not reach all of them; else None."""
-        belonging = catalog.belonging(table)
-        return None if belonging is None or belonging.table.id in self.overseen else belonging
+    def bounds(self, table: Table, catalog: Catalog) -> tuple[Belonging, ...]:
+        """Return the ways in which the rows of a table belong to teams by which the caller may not reach all."""
+        return tuple(one for one in catalog.belongings(table) if one.table.id not in self.overseen)
 
     def hides(self, table: Table, catalog: Catalog) -> bool:
         """Return whether the caller may not read all rows of a table."""
-        belonging = self.bounds(table, catalog)
-        return belonging is not None and belonging.ownership.hidden
+        return any(belonging.ownership.hidden for belonging in self.bounds(table, catalog))
 
 
 def owned(

@@ -163,10 +163,10 @@ class View:
             return None
         if not wholly and job is not None and job.table_id in self.catalog.ids_with_masters(table):
             return None
-        belonging = insight.bounds(table, self.catalog)
-        if belonging is None:
+        found = insight.bounds(table, self.catalog)
+        if not found:
             return None
-        return Guard(belonging, insight.teams, frozenset(self._gate.permissions.current.teams.values()))
+        return Guard(found[0], insight.teams, frozenset(self._gate.permissions.current.teams.values()), found[1:])
 
     def guards(self, names: Iterable[TableName]) -> dict[TableName, Guard]:
         """Return the guards of some tables, as far as there are any."""

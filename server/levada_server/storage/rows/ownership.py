@@ -18,7 +18,7 @@ from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.dependencies import Belonging
@@ -42,11 +42,13 @@ class Guard:
         belonging: How its rows belong to teams.
         teams: The caller's teams, whose rows the caller may change.
         every_team: All teams, to which the caller may hand rows over.
+        further: Further ways in which its rows belong to teams; the caller must be in those teams too.
     """
 
     belonging: Belonging
     teams: tuple[str, ...]
     every_team: frozenset[str]
+    further: tuple[Belonging, ...] = ()
 
     @property
     def attribute(self) -> str:
@@ -98,6 +100,13 @@ class Guard:
             error = self._refusal(table, dict(key), foreign["owner"])
             error.details["row"] = str(columns.first_row + index)
             raise error
+        for one in self._others():
+            await one.admit_columns(connection, table, columns, replaced=replaced)
+
+    def _others(self) -> Iterator[Guard]:
+        """Yield the guards for the further ways in which the rows belong to teams."""
+        for belonging in self.further:
+            yield replace(self, belonging=belonging, further=())
 
     async def admit_selected(self, connection: Connection, table: Table, selected: Select, *, replaced: bool) -> None:
         """Check the rows of a query as `admit_columns` does; the transaction must see the same rows later.
@@ -125,6 +134,8 @@ class Guard:
         foreign = await connection.fetchrow(text, *inner.values, list(self.teams))
         if foreign is not None:
             raise self._refusal(table, {}, foreign["owner"])
+        for one in self._others():
+            await one.admit_selected(connection, table, selected, replaced=replaced)
 
     async def admit_update(
         self, connection: Connection, table: Table, key: Mapping[str, object], changes: Mapping[str, object]
@@ -156,7 +167,7 @@ class Guard:
         text = self._first_foreign(table, rows, pairs, len(names))
         foreign = await connection.fetchrow(text, *([key[name]] for name in names), list(self.teams))
         if foreign is None:
-            return True
+            return all([await one.admit_update(connection, table, key, changes) for one in self._others()])
         if self.belonging.ownership.hidden:
             return False
         raise self._refusal(table, {above: key[own] for own, above in pairs}, foreign["owner"])
