@@ -19,6 +19,7 @@ from levada_server.errors import (
     HasChildren,
     InvalidRequest,
     LevadaError,
+    LimitReached,
     NotFound,
     PermissionDenied,
     PreconditionFailed,
@@ -325,6 +326,20 @@ async def test_a_scoped_token_signs_no_other_browser_out(lab: Engine) -> None:
     assert not known.identify_session(hers, "", now()).scoped
     assert known.identify_session(last, "", now()).scoped
     assert len(known.sessions) == browsers.MAX_SESSIONS + 1
+
+
+async def test_a_user_has_not_endlessly_many_sessions_by_many_tokens(
+    lab: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    others = [await calling(lab, "ann", scopes=[(Role.VIEWER, named("Subject"))]) for _ in range(2)]
+    monkeypatch.setattr(browsers, "MAX_SESSIONS_OF_USER", browsers.MAX_SESSIONS + 2)
+    for caller in (ann, others[0], others[0]):
+        await browsers.create_session(lab, caller)
+    with pytest.raises(LimitReached, match="sign out"):
+        await browsers.create_session(lab, others[1])
+    await browsers.create_session(lab, ann)
+    assert len(lab.gate.permissions.current.sessions) == 4
 
 
 async def test_a_scoped_token_sees_no_worker_of_another_token(lab: Engine) -> None:

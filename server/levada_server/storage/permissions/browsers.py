@@ -62,6 +62,12 @@ async def insert_session(
     return None if row is None else row["name"] or ADMINISTRATOR_NAME
 
 
+async def count_others(connection: Connection, user_id: int | None, token_id: UUID | None) -> int:
+    """Return how many sessions a user has by other tokens."""
+    count: int = await connection.fetchval(_SQL["count_other_browser_sessions"], user_id, token_id)
+    return count
+
+
 async def delete_session(connection: Connection, id_: UUID) -> None:
     """End a session."""
     await connection.execute(_SQL["delete_browser_session"], id_)

@@ -163,6 +163,10 @@ DELETE FROM levada.browser_session WHERE expire_time <= now() OR id IN (
     WHERE user_id IS NOT DISTINCT FROM $1 AND token_id IS NOT DISTINCT FROM $2 ORDER BY create_time DESC OFFSET $3
 );
 
+-- name: count_other_browser_sessions
+SELECT count(*) FROM levada.browser_session
+WHERE user_id IS NOT DISTINCT FROM $1 AND token_id IS DISTINCT FROM $2 AND expire_time > now();
+
 -- name: insert_browser_session
 -- None for a user who was disabled, and for a token that has ended, since the code was made.
 INSERT INTO levada.browser_session (digest, user_id, token_id, expire_time)
