@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from levada_api.v1 import relation_pb2 as pb
 from levada_api.v1 import schema_pb2, value_pb2
-from levada_server.errors import LeaseLost, PermissionDenied, PlanChanged, UnknownJob
+from levada_server.errors import LeaseLost, PermissionDenied, PlanChanged, PreconditionFailed, UnknownJob
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import PartIntegrity, TableName, Tier
@@ -33,6 +33,8 @@ from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action, Role
 from levada_server.query.algebra import Constant, Equalities, Restrict, StalenessOperand, TableOperand
 from levada_server.query.analysis.mentions import mentions
+from levada_server.storage.backup.snapshot import snapshot
+from levada_server.storage.postgres.database import Database
 from tests.operations.test_staleness import CODE, complete, read
 from tests.support import make
 from tests.support.make import ME, named
@@ -183,6 +185,16 @@ async def test_an_object_whose_store_fails_is_reported_and_removed_by_the_next_c
     assert (await states(lab)).count("doomed") == 3
     assert (await collect(lab)).deleted_count == 3
     assert not [file for file in stored_files(store_folders) if f"of {SUBJECT}".encode() in file.read_bytes()]
+
+
+async def test_objects_that_a_backup_needs_are_not_erased(lab: Engine) -> None:
+    before = await make.fetch(lab, "Scan")
+    assert isinstance(lab.scope, Database)
+    async with snapshot(lab.scope):
+        with pytest.raises(PreconditionFailed, match="Erase them when it has ended"):
+            await erase(lab)
+    assert await make.fetch(lab, "Scan") == before
+    assert (await erase(lab)).object_count == 3
 
 
 def reading(subject: str, *, text: bool = False) -> pb.Relation:

@@ -23,6 +23,7 @@ from levada_server.operations.objects.objects import Target
 from levada_server.operations.transactions import open_transaction_session
 from levada_server.query.algebra import TableOperand
 from levada_server.storage.backup.snapshot import snapshot
+from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from levada_server.storage.postgres.database import Database
 from tests.support.make import ME, fetch, insert, make_table, named
@@ -142,7 +143,7 @@ async def test_each_way_to_lose_a_row_lets_its_object_go(engine: Engine, store_f
     assert [file.read_bytes() for file in stored_files(store_folders)] == ([b"other"] if way == "replace" else [])
 
 
-async def test_no_object_is_removed_while_a_backup_is_made(engine: Engine) -> None:
+async def test_no_object_is_removed_while_a_backup_is_made(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     """It may take longer than the quarantine."""
     reference = await put(engine, "Trace", "data", b"content")
     await insert(engine, "Trace", [{"id": 1, "data": str(reference.id)}])
@@ -154,7 +155,28 @@ async def test_no_object_is_removed_while_a_backup_is_made(engine: Engine) -> No
             await collect(engine)
         assert [named.path for named in await held.objects()] == [reference.path]
         assert await get(engine, reference.id) == b"content"
+        async with engine.scope.connection() as connection:
+            since = await object_rows.backup_since(connection)
+        assert since is not None
+        assert f"no object in quarantine is removed: a backup or a collection is under way since {since}" in caplog.text
     assert (await collect(engine)).deleted_count == 1
+
+
+async def test_a_backup_sees_what_was_given_up_before_it_could_begin(engine: Engine) -> None:
+    await put(engine, "Trace", "data", b"content")
+    assert isinstance(engine.scope, Database)
+    database = engine.scope
+
+    async def named_objects() -> int:
+        async with snapshot(database) as held:
+            return len(await held.objects())
+
+    async with database.transaction() as connection:
+        assert await object_rows.may_remove(connection)
+        waiting = asyncio.create_task(named_objects())
+        await until_somebody_waits(engine)
+        await connection.execute("UPDATE levada.object SET state = 'doomed'")
+    assert await waiting == 0
 
 
 async def test_the_same_content_comes_out_of_quarantine(engine: Engine) -> None:

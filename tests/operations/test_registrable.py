@@ -57,7 +57,21 @@ async def test_other_folders_are_refused_with_the_ones_it_has(engine: Engine, pa
 
 
 @pytest.mark.parametrize(
-    "name", ["_levada", "_LEVADA", "_Levada", "_leva\u200dda", "_levada.", "_levada ", "\uff3flevada", "_levad\uff21"]
+    "name",
+    [
+        "_levada",
+        "_LEVADA",
+        "_Levada",
+        "_leva\u200dda",
+        "_leva\u034fda",
+        "_levada\ufe0f",
+        "\u3164_levada",
+        "_leva\U000e0100da",
+        "_levada.",
+        "_levada ",
+        "\uff3flevada",
+        "_levad\uff21",
+    ],
 )
 async def test_no_spelling_of_the_folder_of_the_server_is_registered_or_listed(tmp_path: Path, name: str) -> None:
     """Some file systems find it by each of these."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 from levada_server.errors import PreconditionFailed
 from levada_server.operations.objects import copies, objects, registration
 from levada_server.operations.objects.objects import Target
+from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.storage import open_stores
 from tests.conftest import cloned, opened_engine
@@ -123,6 +125,28 @@ def test_the_first_claim_counts(store_folders: StoreFolders) -> None:
         one
     ] * 4
     assert stored_files(store_folders) == []
+
+
+@EVERY_STORE
+async def test_a_damaged_owner_is_told(engine: Engine, store_folders: StoreFolders) -> None:
+    await make_table(engine, "Trace", DEFINITION)
+    put_file(store_folders, "main", OWNER, b"\xff")
+    with pytest.raises(PreconditionFailed, match="is damaged"):
+        await put(engine, "Trace", "data", b"new")
+    async with engine.scope.connection() as connection:
+        database = await object_rows.database_id(connection)
+    put_file(store_folders, "main", OWNER, f"{database}\n".encode())  # as editors write it
+    await put(engine, "Trace", "data", b"new")
+
+
+def test_a_claim_on_a_disk_without_links(store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refused)
+    for database in (UUID(int=1), UUID(int=2)):
+        assert open_stores(store_folders)["main"].claim(database) == UUID(int=1)
+    assert [file.name for file in (store_folders.folders["main"] / OWNER).parent.iterdir()] == ["database"]
 
 
 async def test_a_store_that_is_only_read_is_not_written(engine: Engine, store_folders: StoreFolders) -> None:

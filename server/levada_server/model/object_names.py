@@ -28,6 +28,11 @@ _MAX_FOLDERS = MAX_PATH_BYTES - 2 * MAX_NAME_BYTES
 BY_CONTENT = frozenset({"blob", "hash"})
 """The codecs that store each content only once."""
 _ID = re.compile(r"_[0-9a-f]{16}(?=(\.[A-Za-z0-9]{1,10}){0,2}$)")
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Letters that show nothing: Default_Ignorable_Code_Point of Unicode."""
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
@@ -80,7 +85,8 @@ def is_managed(path: str) -> bool:
 
     Many ignore case, other forms of the same letters, letters that show nothing, or dots and spaces at the end.
     """
-    first = "".join(letter for letter in path.partition("/")[0] if unicodedata.category(letter) != "Cf")
+    shown = _IGNORABLE.sub("", path.partition("/")[0])
+    first = "".join(letter for letter in shown if unicodedata.category(letter) != "Cf")
     return unicodedata.normalize("NFKC", first).casefold().rstrip(". ") == MANAGED_FOLDER
 
 

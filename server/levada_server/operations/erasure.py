@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from levada_server.errors import PreconditionFailed
 from levada_server.model.table import TableName
 from levada_server.operations.deletes import chosen_rows
 from levada_server.operations.forgetting import erased_keys, forget
@@ -64,6 +65,7 @@ async def erase(
     Raises:
         InvalidRequest: The relation is not a restricted table, or a mapping in it restricts nothing.
         HasChildren: A part would be deleted without its master.
+        PreconditionFailed: Objects would be removed during a backup.
         PlanChanged: Other rows would be erased than the plan with this digest has.
         PermissionDenied: The caller does not own all the tables.
     """
@@ -95,6 +97,11 @@ async def _erase(
         await object_rows.find_named(connection, catalog.tables.values())
         doomed = await object_rows.doom_erased(connection)
         doomed += await forget(engine, connection, catalog, erased_keys(catalog, chosen.table, reached, keys))
+        if any(one.codec != _FILEPATH for one, _ in doomed) and not await object_rows.may_remove(connection):
+            raise PreconditionFailed(
+                "A backup or a collection is under way, which needs the objects of these rows. Erase them when it has "
+                "ended."
+            )
         counts = {str(name): count for name, count in taken.counts}
         entry = view.entry(chosen.table.name, sum(counts.values()), tables=counts, objects=len(doomed))
         content = [(name.schema, name.table, count) for name, count in taken.counts]

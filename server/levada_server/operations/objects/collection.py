@@ -62,7 +62,11 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
     try:
         async with engine.scope.transaction() as connection:
             await object_rows.find_named(connection, (await read_catalog(connection)).tables.values())
-            await object_rows.doom(connection)
+            if not await object_rows.doom(connection):
+                since = await object_rows.backup_since(connection)
+                _LOG.warning(
+                    "no object in quarantine is removed: a backup or a collection is under way since %s", since
+                )
             found = await object_rows.quarantine(connection)
             doomed = await object_rows.count_doomed(connection)
             if dry_run:

@@ -92,13 +92,17 @@ async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
     Raises:
         Conflict: A table was dropped in the first moment.
     """
-    async with database.transaction(read_only=True, isolation="repeatable_read") as connection:
-        await connection.execute(_SQL["begin_snapshot"])
-        await connection.execute(_SQL["keep_objects"])
-        id_ = await connection.fetchval(_SQL["export_snapshot"])
-        for row in await connection.fetch(_SQL["list_tables"]):
-            await connection.execute(fill(_SQL["lock_table"], table=row["name"]))
-        yield Snapshot(connection, id_)
+    async with database.connection() as connection:
+        async with connection.transaction():
+            await connection.execute(_SQL["begin_snapshot"])
+            await connection.execute(_SQL["keep_objects"])
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(_SQL["begin_snapshot"])
+            id_ = await connection.fetchval(_SQL["export_snapshot"])
+            for row in await connection.fetch(_SQL["list_tables"]):
+                await connection.execute(fill(_SQL["lock_table"], table=row["name"]))
+            yield Snapshot(connection, id_)
+        await connection.execute(_SQL["release_objects"])  # after a failure the pool does
 
 
 async def check_empty(database: Database) -> None:

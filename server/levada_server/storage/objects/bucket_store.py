@@ -36,7 +36,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
-from levada_server.storage.objects.owners import OWNER
+from levada_server.storage.objects.owners import OWNER, read_owner
 from levada_server.storage.objects.store import URL_SECONDS, SignedRequest
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ class BucketStore:
     # ---------------------------------------------------------------------------------------------- inside
 
     def _owner(self) -> UUID:
-        return UUID(bytes(obstore.get(self._bucket, OWNER).bytes()).decode())
+        return read_owner(bytes(obstore.get(self._bucket, OWNER).bytes()).decode(errors="replace"), self.name)
 
     def _piece(self, upload: UUID, path: str, offset: int) -> str:
         return _checked_key(f"{_place(upload, path)}/{offset:016d}")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from levada_server.errors import (
     DamagedObject,
@@ -40,7 +40,7 @@ from levada_server.storage.objects.content import (
     read_listing,
 )
 from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
-from levada_server.storage.objects.owners import OWNER
+from levada_server.storage.objects.owners import OWNER, read_owner
 from levada_server.storage.objects.store import LocalFile
 
 if TYPE_CHECKING:
@@ -100,19 +100,17 @@ class FolderStore:
         with self._writing():
             place.parent.mkdir(exist_ok=True)
             self._begun = True
-            with suppress(FileNotFoundError):
-                if found := place.read_text(encoding="ascii"):
-                    return UUID(found)
-            with place.open("a+", encoding="ascii") as file:
-                lock(file.fileno())
-                file.seek(0)
-                if found := file.read():  # another server was sooner
-                    return UUID(found)
-                file.write(str(database))
-                file.flush()
-                os.fsync(file.fileno())
-            _sync(place.parent)
-        return database
+            if not place.exists():
+                draft = place.with_name(f"{place.name}-{uuid4().hex}")
+                draft.write_text(str(database), encoding="ascii")
+                _sync(draft)
+                try:
+                    with suppress(FileExistsError):  # another server was sooner
+                        _link(draft, place)
+                finally:
+                    draft.unlink(missing_ok=True)
+                _sync(place.parent)
+            return read_owner(place.read_text(encoding="utf-8", errors="replace"), self.name)
 
     def is_used(self) -> bool:
         """Return whether a server has ever written into the store."""
@@ -585,6 +583,19 @@ def _move(place: Path, target: Path) -> None:
             place.replace(target)
             return
     raise FileNotFoundError(place)
+
+
+def _link(draft: Path, place: Path) -> None:
+    """Link a whole file to its name, unless another has it."""
+    try:
+        os.link(draft, place)
+    except FileExistsError:
+        raise
+    except OSError:  # some network disks have no links
+        with place.open("xb") as file:
+            file.write(draft.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _sync(path: Path) -> None:

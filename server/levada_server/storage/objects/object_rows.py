@@ -17,6 +17,7 @@ from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from levada_server.model.table import Table
@@ -372,14 +373,31 @@ async def quarantine(connection: Connection) -> Counted:
     return Counted(*await connection.fetchrow(_SQL["quarantine"]))
 
 
-async def doom(connection: Connection) -> None:
+async def may_remove(connection: Connection) -> bool:
+    """Return whether objects may be given up in this transaction: no backup needs them, or begins meanwhile."""
+    allowed: bool = await connection.fetchval(_SQL["may_remove"])
+    return allowed
+
+
+async def doom(connection: Connection) -> bool:
     """Mark objects that were in quarantine long enough, and expired uploads, as given up.
 
     While a backup is made, which may take longer than the quarantine, no object is: rows named it when that began.
 
     Call `find_named` first in the same transaction.
+
+    Returns:
+        False if the objects had to stay.
     """
-    await connection.execute(_SQL["doom"], QUARANTINE, await connection.fetchval(_SQL["may_remove"]))
+    allowed = await may_remove(connection)
+    await connection.execute(_SQL["doom"], QUARANTINE, allowed)
+    return allowed
+
+
+async def backup_since(connection: Connection) -> datetime | None:
+    """Return since when a backup keeps objects, as far as PostgreSQL tells; None for no backup."""
+    found: datetime | None = await connection.fetchval(_SQL["backup_since"])
+    return found
 
 
 async def count_doomed(connection: Connection) -> Counted:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from levada_server.errors import PreconditionFailed
 from levada_server.model.object_names import MANAGED_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from uuid import UUID
 
     from levada_server.storage.objects.store import Store
 
 OWNER = f"{MANAGED_FOLDER}/database"
 """The file in a store with the id of the database that it belongs to."""
+
+
+def read_owner(text: str, store: str) -> UUID:
+    """Read the file of a store's owner.
+
+    Raises:
+        PreconditionFailed: It is damaged.
+    """
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        raise PreconditionFailed(
+            f"The file {OWNER} in the store `{store}` is damaged, so nobody knows to which database the store belongs. "
+            "If it is this one, remove the file.",
+            store=store,
+        ) from None
 
 
 def own(store: Store, database: UUID) -> None:

@@ -1,10 +1,17 @@
 -- name: begin_snapshot
 -- The backup reads for hours, if it must.
-SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true);
+-- If its machine is gone, the session ends within minutes: until then no object is removed.
+SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
+    set_config('tcp_keepalives_idle', '60', true), set_config('tcp_keepalives_interval', '10', true),
+    set_config('tcp_keepalives_count', '6', true), set_config('tcp_user_timeout', '120000', true);
 
 -- name: keep_objects
--- Until the end of the transaction no collection gives objects up, however long they are read.
-SELECT pg_advisory_xact_lock_shared(hashtext('levada.backup'));
+-- Until `release_objects` nothing gives objects up, however long they are read. A transaction would have its snapshot
+-- before the lock, so the session holds it.
+SELECT pg_advisory_lock_shared(hashtext('levada.backup'));
+
+-- name: release_objects
+SELECT pg_advisory_unlock_shared(hashtext('levada.backup'));
 
 -- name: export_snapshot
 SELECT pg_export_snapshot();

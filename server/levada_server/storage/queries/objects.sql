@@ -273,6 +273,13 @@ WHERE o.state = 'quarantined' AND EXISTS (SELECT FROM pg_temp.named_object AS n 
 -- False while a backup is made, or while another collection looks.
 SELECT pg_try_advisory_xact_lock(hashtext('levada.backup'));
 
+-- name: backup_since
+-- When the sessions connected that keep objects.
+SELECT min(a.backend_start) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.objsubid = 1
+  AND l.objid::bigint = hashtext('levada.backup')::bigint & 4294967295
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
 -- name: doom
 UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
 WHERE ($2 AND o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
