@@ -604,6 +604,29 @@ async def test_who_has_read_a_table_can_insert_before_it_is_changed(
         await reading.close()
 
 
+@pytest.mark.parametrize("pair", [(1, 2), (2, 1)])
+async def test_neither_cascade_nor_drop_takes_a_row_that_names_a_hidden_row(
+    engine: Engine, callers: dict[str, Caller], pair: tuple[int, int]
+) -> None:
+    await make.make_table(engine, "Pair", "-> Subject\n-> Subject.proj(second='subject')\n")
+    await own(engine, hidden=True)
+    await make.insert(engine, "Pair", [dict(zip(("subject", "second"), pair, strict=True))])
+    eve = await member(engine, "eve", Role.VIEWER)
+    await users.grant_role(engine, ME, "eve", Role.OWNER, named("Pair"))
+    await users.set_team(engine, ME, "a", ["anna", "adam", "both", "eve"])
+    told = [
+        await refusal(work)
+        for work in (
+            delete(engine, callers["anna"], of(SUBJECT, 1)),
+            deletes.plan_delete(engine, callers["anna"], of(SUBJECT, 1), PartIntegrity.CASCADE),
+            schemas.plan_drop(engine, eve, [named("Pair")]),
+        )
+    ]
+    assert {kind for kind, _ in told} == {PermissionDenied}
+    assert not [text for _, text in told[:2] if re.search("Pair|team b", text)]
+    assert len(await rows(engine, callers["boss"], TableOperand(named("Pair")))) == 1
+
+
 async def test_a_row_that_names_several_hidden_rows_is_shown_to_who_reaches_all(
     engine: Engine, callers: dict[str, Caller]
 ) -> None:

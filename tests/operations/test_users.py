@@ -24,6 +24,7 @@ from levada_server.errors import (
     PermissionDenied,
     PreconditionFailed,
     Unauthenticated,
+    Unavailable,
     UnknownSchema,
     UnknownTable,
 )
@@ -736,6 +737,21 @@ async def test_newer_permissions_are_not_used_with_the_tables_of_before(lab: Eng
     view = await other_engine.gate.open(eve)
     assert view.seen.schemas == {"lab"}
     assert not [str(name) for name, table in view.catalog.tables.items() if view.may(Action.FETCH, table)]
+
+
+async def test_withdrawn_rights_end_although_the_catalog_cannot_be_read(
+    lab: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: object) -> None:
+        raise Unavailable("a newer server has written it")
+
+    await users.create_user(lab, ME, "eve", ("eve",), administrator=False)
+    await other_engine.gate.permissions.catch_up()
+    await schemas.create_schema(lab, ME, "rig", allow_existing=False)
+    await users.update_user(lab, ME, "eve", administrator=None, prefixes=None, disabled=True)
+    monkeypatch.setattr("levada_server.storage.catalog.cache.read_catalog", fail)
+    assert await other_engine.gate.permissions.catch_up()
+    assert "eve" not in {user.name for user in other_engine.gate.permissions.current.users.values()}
 
 
 async def test_the_owner_of_a_renamed_schema_sees_it_at_once(engine: Engine) -> None:

@@ -56,8 +56,10 @@ def test_a_value_of_a_renamed_attribute_is_one_of_the_attribute_that_it_was() ->
         ("person", 1),
         ("subject", 1),
         ("low", "a"),
+        ("name", "a"),
         (None, "a"),
         ("most", 4),
+        ("quality", 4),
     }
     again = Project(renamed, (Named("human", ExpressionText("person")),))
     assert ("subject", 2) in set(mentions(Restrict(again, ExpressionText("human > 2"))))

@@ -21,7 +21,7 @@ from levada_server.query.expression.computed import attribute_name, duplicate_na
 from levada_server.query.expression.parser import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from levada_server.query.algebra import Node, Relation
 
@@ -48,18 +48,19 @@ def mentions(relation: Relation) -> Iterator[Said]:
 
 
 class _Origins:
-    """The attributes that those of projections come from."""
+    """The attributes of which those of projections are made."""
 
     def __init__(self, relation: Relation) -> None:
-        self._renamed: defaultdict[str, set[str]] = defaultdict(set)
+        self._made_of: defaultdict[str, set[str]] = defaultdict(set)
         self._computed: set[str] = set()
         for node in nodes(relation):
             for item in _named(node):
                 text = item.expression.text
                 if (old := attribute_name(text) or duplicate_name(text)) is not None:
-                    self._renamed[item.name].add(old)
+                    self._made_of[item.name].add(old)
                 else:
                     self._computed.add(item.name)
+                    self._made_of[item.name].update(_names(_inside(parse(text).root)))
 
     def of(self, name: str | None, value: object) -> Iterator[Said]:
         """Yield a value with its attribute, and with the attributes that this may be; a computed text may be any."""
@@ -68,7 +69,7 @@ class _Origins:
         while waiting:
             if (one := waiting.pop()) not in found:
                 found.add(one)
-                waiting.extend(self._renamed.get(one or "", ()))
+                waiting.extend(self._made_of.get(one or "", ()))
         for one in found:
             yield one, value
         if isinstance(value, str) and not self._computed.isdisjoint(found):
@@ -101,7 +102,7 @@ def _of_node(node: Node) -> Iterator[Said]:
 def _of_text(expression: ExpressionText) -> Iterator[Said]:
     for operand in _apart(parse(expression.text).root):
         inside = tuple(_inside(operand))
-        names = [node.name for node in inside if isinstance(node, syntax.Name)]
+        names = _names(inside)
         plain = isinstance(operand, _COMPARISONS) and all(isinstance(node, _PLAIN) for node in inside[1:])
         possible: list[str | None] = [*names]
         for value in _values(inside, expression.values):
@@ -120,6 +121,10 @@ def _apart(node: syntax.Node) -> Iterator[syntax.Node]:
             yield from _apart(operand)
         case _:
             yield node
+
+
+def _names(inside: Iterable[object]) -> list[str]:
+    return [node.name for node in inside if isinstance(node, syntax.Name)]
 
 
 def _inside(value: object) -> Iterator[object]:

@@ -45,6 +45,7 @@ class CatalogCache:
                 async with self._database.transaction(read_only=True) as connection:
                     catalog = await read_catalog(connection)
                 await self.replace(catalog)
+                catalog = self._catalog or catalog  # a newer one, if it came along with permissions meanwhile
                 # Only now: others that ask for this version meanwhile wait for it too.
                 self._highest_asked = max(at_least, self._highest_asked)
         return catalog
@@ -75,8 +76,10 @@ class CatalogCache:
         await asyncio.to_thread(catalog.prepare)
         if self._before_newer is not None and self._is_newer(catalog):
             self._coming = catalog
-            await self._before_newer()
-            self._coming = None
+            try:
+                await self._before_newer()
+            finally:
+                self._coming = None
         if self._is_newer(catalog):
             self._catalog = catalog
 

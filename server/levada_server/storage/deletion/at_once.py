@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
     from levada_server.storage.deletion.doomed import Chosen, Doomed
     from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.rows.ownership import Guard
 
 _SQL = statements("deletion")
 
@@ -73,7 +74,7 @@ class AtOnce:
         sizes = {self.reached[i]: int(count) for i, count in answers["count"].items()}
         digests = {self.reached[i]: digest for i, digest in answers["digest"].items()}
         others = [
-            (self.reached[i], row["owner"], row["count"])
+            (self._guarded[i][0].name, row["owner"], row["count"])
             for i, content in answers["others"].items()
             for row in json.loads(content)
         ]
@@ -119,18 +120,15 @@ class AtOnce:
         return [*counts, *strays]
 
     @property
-    def _guarded(self) -> list[int]:
-        return [number for number, name in enumerate(self.reached) if name in self.chosen.guards]
+    def _guarded(self) -> list[tuple[Table, Guard]]:
+        guards = self.chosen.guards
+        return [(table, one) for table in self._tables if table.name in guards for one in guards[table.name].each()]
 
     def _others(self, place: int) -> list[str]:
         """Write how many guarded rows each table loses."""
         return [
-            fill(
-                _SQL["guarded"],
-                position=str(number),
-                others=self._keys.others(self._tables[number], self.chosen.guards[self.reached[number]], place),
-            )
-            for number in self._guarded
+            fill(_SQL["guarded"], position=str(number), others=self._keys.others(table, guard, place))
+            for number, (table, guard) in enumerate(self._guarded)
         ]
 
     def _identified(self) -> list[str]:

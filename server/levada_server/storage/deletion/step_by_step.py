@@ -127,11 +127,11 @@ class StepByStep:
         found = []
         for name in self.catalog.sorted(self.sizes):
             guard = self.chosen.guards.get(name)
-            if guard is not None:
-                statement = self._keys.others(self.catalog.tables[name], guard, 1)
+            for one in () if guard is None else guard.each():
+                statement = self._keys.others(self.catalog.tables[name], one, 1)
                 found += [
                     (name, row["owner"], row["count"])
-                    for row in await self.connection.fetch(statement, list(guard.teams))
+                    for row in await self.connection.fetch(statement, list(one.teams))
                 ]
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from levada_server.permissions.permissions import Permissions
     from levada_server.storage.postgres.database import Connection, Database
+
+_LOG = logging.getLogger("levada.permissions")
 
 KEEP_UP_S = 1.0
 """The longest time, in seconds, for which a server may honour a token or a grant that another server has withdrawn."""
@@ -60,11 +63,19 @@ class PermissionsCache:
         async with self._reading:
             async with self._database.transaction(read_only=True, isolation="repeatable_read") as connection:
                 permissions = await read_permissions(connection)
-                use = None if self._along is None else await self._along(connection)
+                use = await self._read_along(connection)
             # Nothing may wait between the two.
             if use is not None:
                 use()
             self._current = permissions
+
+    async def _read_along(self, connection: Connection) -> Callable[[], None] | None:
+        """Read what accompanies them; if it cannot be read, rights that were withdrawn must end all the same."""
+        try:
+            return None if self._along is None else await self._along(connection)
+        except Exception:  # noqa: BLE001  # whatever it is, withdrawn rights end
+            _LOG.exception("the catalog of newer permissions cannot be read")
+            return None
 
     async def catch_up(self) -> bool:
         """Read the permissions again if another process has changed them; return whether it had."""

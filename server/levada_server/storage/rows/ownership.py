@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -100,12 +101,16 @@ class Guard:
             error = self._refusal(table, dict(key), foreign["owner"])
             error.details["row"] = str(columns.first_row + index)
             raise error
-        for one in self._others():
+        for one in self._further():
             await one.admit_columns(connection, table, columns, replaced=replaced)
 
-    def _others(self) -> Iterator[Guard]:
+    def _further(self) -> Iterator[Guard]:
         """Yield the guards for the further ways in which the rows belong to teams."""
-        for belonging in self.further:
+        return islice(self.each(), 1, None)
+
+    def each(self) -> Iterator[Guard]:
+        """Yield a guard for each way in which the rows belong to teams."""
+        for belonging in (self.belonging, *self.further):
             yield replace(self, belonging=belonging, further=())
 
     async def admit_selected(self, connection: Connection, table: Table, selected: Select, *, replaced: bool) -> None:
@@ -134,7 +139,7 @@ class Guard:
         foreign = await connection.fetchrow(text, *inner.values, list(self.teams))
         if foreign is not None:
             raise self._refusal(table, {}, foreign["owner"])
-        for one in self._others():
+        for one in self._further():
             await one.admit_selected(connection, table, selected, replaced=replaced)
 
     async def admit_update(
@@ -167,7 +172,7 @@ class Guard:
         text = self._first_foreign(table, rows, pairs, len(names))
         foreign = await connection.fetchrow(text, *([key[name]] for name in names), list(self.teams))
         if foreign is None:
-            return all([await one.admit_update(connection, table, key, changes) for one in self._others()])
+            return all([await one.admit_update(connection, table, key, changes) for one in self._further()])
         if self.belonging.ownership.hidden:
             return False
         raise self._refusal(table, {above: key[own] for own, above in pairs}, foreign["owner"])
@@ -183,14 +188,17 @@ class Guard:
         if lock:
             await connection.execute(fill(_SQL["lock_wholly"], table=qualified(table.name)))
         own = [(name, name) for name in table.heading.primary_key]
-        text = fill(
-            _SQL["others"],
-            table=qualified(table.name),
-            owning=qualified(self.belonging.table.name),
-            owner=quote_name(self.attribute),
-            same=_same(own if self.names_teams(table) else self.belonging.columns),
-        )
-        return [(row["owner"], row["count"]) for row in await connection.fetch(text, list(self.teams))]
+        found = []
+        for one in self.each():
+            text = fill(
+                _SQL["others"],
+                table=qualified(table.name),
+                owning=qualified(one.belonging.table.name),
+                owner=quote_name(one.attribute),
+                same=_same(own if one.names_teams(table) else one.belonging.columns),
+            )
+            found += await connection.fetch(text, list(self.teams))
+        return [(row["owner"], row["count"]) for row in found]
 
     def _first_foreign(self, table: Table, rows: str, pairs: Sequence[tuple[str, str]], before: int) -> str:
         """Write the first row whose owning row belongs to others, or, if that might be hidden, is not there."""
