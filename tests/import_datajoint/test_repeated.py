@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from levada._from_datajoint.bringing import Brought
+    from levada._from_datajoint.plan import PlannedTable
     from tests.support.mariadb import MariaDB
 
     Bring = Callable[..., tuple[int, Any]]
@@ -28,6 +30,7 @@ TESTS = (
     "levada._from_datajoint.decisions",
     "levada._from_datajoint.existing",
     "levada._from_datajoint.facts",
+    "levada._from_datajoint.plan",
     "levada._from_datajoint.planning",
 )
 FIRST = """
@@ -94,6 +97,7 @@ def test_values_that_a_table_here_cannot_hold_are_told_so(
 
 
 def test_moments_must_come_as_they_came_before(bring: Bring, later: MariaDB, decide: Callable[..., Path]) -> None:
+    later.run("USE later; INSERT INTO moment VALUES (1, '2020-01-01');")
     assert bring(later.url, "later", "--yes", "--decisions", decide("later_zone"))[0] == 0
     other = decide("later_zone", **{"timestamp-zone": "as shown"})
     code, told = bring(later.url, "later", "--yes", "--decisions", other)
@@ -102,6 +106,32 @@ def test_moments_must_come_as_they_came_before(bring: Bring, later: MariaDB, dec
     assert 'It was made by other decisions: write "timestamp-zone" = "utc" under [decisions]' in differs
     assert "brought the moments of `later_zone.Moment` 'utc', and this one would bring others 'as shown'" in moments
     assert 'write "timestamp-zone" = "utc" under [decisions]' in moments
+
+
+def test_moments_that_are_gone_here_say_nothing_about_those_to_come(
+    bring: Bring,
+    later: MariaDB,
+    decide: Callable[..., Path],
+    connection: lv.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bring_rows = Bringer.bring
+
+    def stop(self: Bringer, table: PlannedTable) -> Brought:
+        brought = bring_rows(self, table)
+        if table.name == "later_again.Moment":
+            raise lv.LevadaError("stopped")
+        return brought
+
+    later.run("USE later; INSERT INTO moment VALUES (1, '2020-01-01');")
+    assert bring(later.url, "later", "--yes", "--decisions", decide("later_again"))[0] == 0
+    lv.Schema("later_again", connection=connection).drop(prompt=False)
+    other = decide("later_again", **{"timestamp-zone": "as shown"})
+    with monkeypatch.context() as patched:
+        patched.setattr(Bringer, "bring", stop)
+        assert bring(later.url, "later", "--yes", "--decisions", other)[1]["message"] == "stopped"
+    code, told = bring(later.url, "later", "--yes", "--decisions", other)
+    assert (code, told["report"]["equal"]) == (0, True)
 
 
 def test_an_import_that_stopped_at_its_first_row_is_an_earlier_one(

@@ -76,17 +76,18 @@ def compared(
     look = _Look(plan, connection, source, facts, decisions, plan_with)
     here = names_here(plan, connection)
     tables = {table.place: table for table in plan.tables if table.name in here}
+    present = {table.name: len(FreeTable(connection, table.name)) for table in tables.values()}
     differing = {place: found for place, table in tables.items() if (found := look.differences(table, plan))}
     as_here = {place: like for place in differing if (like := look.as_if(tables[place], differing, _MORE)) is not None}
     return replace(
         plan,
         tables=tuple(as_here.get(table.place, table) for table in plan.tables),
-        present={table.name: len(FreeTable(connection, table.name)) for table in tables.values()},
+        present=present,
         changes=(*plan.changes, *look.earlier_names()),
         problems=(
             *plan.problems,
             *(look.conflict(tables[place], differing) for place in differing if place not in as_here),
-            *look.other_moments(tables.values()),
+            *look.other_moments(table for table in tables.values() if present[table.name]),
         ),
     )
 

@@ -98,7 +98,12 @@ class History(history.History):
         """Note which tables are about to be made and filled, so that an import that is interrupted is known, too."""
         before = noted(self._connection, self._source)
         for table in plan.tables:
-            if before.get(str(table.place), {}).get("name") != table.name:
+            noted_as = before.get(str(table.place), {})
+            moments = plan.moments if table.has_moments else ""
+            # Moments of rows that are gone, or never came, say nothing about those to come.
+            if noted_as.get("name") != table.name or (
+                not plan.present.get(table.name) and noted_as.get("moments") != moments
+            ):
                 missing = Difference(only_there=table.row_count)
                 self.note(plan, Brought(table, Total(table.row_count), Total(), 0, difference=missing))
 

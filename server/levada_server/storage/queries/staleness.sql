@@ -1,7 +1,9 @@
 -- name: add_shapes
--- In a fixed order, so that two sessions that add some of the same do not deadlock.
+-- In a fixed order, so that two sessions that add some of the same do not deadlock. Those that are there are not locked.
 INSERT INTO levada.read_shape (key, content)
-SELECT s.key, s.content::jsonb FROM unnest($1::text[], $2::text[]) AS s(key, content) ORDER BY s.key
+SELECT s.key, s.content::jsonb FROM unnest($1::text[], $2::text[]) AS s(key, content)
+WHERE NOT EXISTS (SELECT FROM levada.read_shape AS r WHERE r.key = s.key AND r.content ->> 0 IS DISTINCT FROM '')
+ORDER BY s.key
 ON CONFLICT (key) DO UPDATE SET content = EXCLUDED.content WHERE levada.read_shape.content ->> 0 = '';
 
 -- name: read_shapes
