@@ -56,7 +56,7 @@ def test_faults_that_need_no_answer_come_before_the_questions(typed: Callable[..
     assert "Decide" not in out
     assert "content of the store 'ext', and which store here takes it? Write both into the file of decisions" in err
     assert "content of the store 'raw', and its files stay there, so which store here has the same folder?" in err
-    assert "Mend this first; then 5 questions will be asked." in err
+    assert "Mend this first; then at least 5 questions will be asked." in err
 
 
 def test_a_folder_of_a_store_that_is_not_there_is_a_fault(

@@ -33,7 +33,8 @@ def choose(prompt: str, choices: Sequence[str], default: str | None, otherwise: 
     """
     if len(choices) == 1:
         default = choices[0]
-    shown = ", ".join(choice.title() if choice == default else choice for choice in choices)
+    several = len(choices) > 1
+    shown = ", ".join(choice.title() if several and choice == default else choice for choice in choices)
     while True:
         try:
             answer = input(f"{prompt} [{shown}]: ").strip().lower()

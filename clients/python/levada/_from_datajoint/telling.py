@@ -140,11 +140,14 @@ def _table_facts(table: PlannedTable, definition: str) -> dict[str, object]:
 def _difference(brought: Brought) -> str:
     difference = brought.difference
     made = "computed" if brought.table.tier in _COMPUTED else "inserted"
+    how = "delete it here and import again"
+    if brought.table.tier == "Part":
+        how = "delete it here by delete(part_integrity='ignore') and import again"
     parts = [
         f"{plural(count, 'row')} {why}"
         for count, why in (
             (difference.only_here, f"only here: {made} here, or deleted there"),
-            (difference.other_values, "with other values: to have those of there, delete it here and import again"),
+            (difference.other_values, f"with other values: to have those of there, {how}"),
             (difference.only_there, "only there"),
         )
         if count

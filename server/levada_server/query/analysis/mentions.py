@@ -48,7 +48,7 @@ def mentions(relation: Relation) -> Iterator[Said]:
 
 
 class _Origins:
-    """The attributes of which those of projections are made."""
+    """The attributes that those of projections are made of."""
 
     def __init__(self, relation: Relation) -> None:
         self._made_of: defaultdict[str, set[str]] = defaultdict(set)

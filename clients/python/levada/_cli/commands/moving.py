@@ -102,7 +102,7 @@ def _plan(
     while asks and plan.questions:
         if plan.problems:
             # They need no answers, so nobody answers in vain.
-            later = f"Mend this first; then {plural(len(plan.questions), 'question')} will be asked."
+            later = f"Mend this first; then at least {plural(len(plan.questions), 'question')} will be asked."
             how = [how_to_decide(plan.sections, (), plan.blanks)] if plan.blanks else []
             raise InvalidRequest("\n".join([*plan.problems, *how, later]))
         _ask(plan, decisions)
