@@ -88,8 +88,8 @@ async def prefetch(
 
     That is a read of what jobs of its table write, of jobs, or of confidential data, which is logged read by read; one
     that recordings keep; one whose answer does not depend on the data alone; and one with many rows, or beyond
-    `ANSWER_BYTES` in all. No job gets
-    an answer that follows one which it has to ask for, because that one would be of a later state of the data.
+    `ANSWER_BYTES` in all. No job gets an answer that follows one which it has to ask for, because that one would be of
+    a later state of the data.
 
     Args:
         engine: The parts to work with.

@@ -231,7 +231,8 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
             view = await engine.gate.lock(connection, caller)
             view.admit_to_schema(Action.DROP, name)
             catalog = view.catalog
-            doomed = [catalog.tables[table] for table in catalog.order if table.schema == name]
+            # Children first, as inserts lock them: their foreign keys look at the parents afterwards.
+            doomed = [catalog.tables[table] for table in reversed(catalog.order) if table.schema == name]
             view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=True))
             count = await stored_catalog.delete_schema(connection, catalog, name)
             catalog = await stored_catalog.read_catalog(connection)

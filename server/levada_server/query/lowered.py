@@ -33,12 +33,7 @@ MAX_WEIGHT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A relation as SQL: one output column per attribute of the heading, in the same order.
-
-    Args:
-        select: The query.
-        heading: Its attributes.
-    """
+    """A relation as SQL: one output column per attribute of the heading, in the same order."""
 
     select: sql.Select
     heading: Heading
@@ -197,8 +192,8 @@ def wrap(lowered: Lowered, lowering: Lowering) -> Lowered:
         for (_, column), (_, meaning) in zip(columns, select.columns, strict=True):
             lowering.remember(column, meaning)
         select = replace(select, order_by=())
-    shown = columns[: len(lowered.select.columns)]
-    return replace(lowered, select=sql.Select(shown, sql.SubquerySource(select, alias), order_by=order))
+    visible = columns[: len(lowered.select.columns)]
+    return replace(lowered, select=sql.Select(visible, sql.SubquerySource(select, alias), order_by=order))
 
 
 def _with_order_columns(select: sql.Select, alias: str) -> tuple[sql.Select, tuple[sql.Order, ...]]:

@@ -140,23 +140,21 @@ def _lower_project(project: Project, lowering: Lowering) -> Lowered:
     if projection.computed:
         # An expression inside another would be written out at each use.
         operand = with_columns(operand, lowering)
-    return _projected(operand, projection, operand.scope(), lowering)
+    return _projected(operand.select, projection, operand.scope(), lowering)
 
 
-def _projected(operand: Lowered, projection: Projection, scope: Scope, lowering: Lowering) -> Lowered:
+def _projected(select: sql.Select, projection: Projection, scope: Scope, lowering: Lowering) -> Lowered:
     """Replace the columns of a SELECT by the results of a projection, in the order of its heading."""
-    select = operand.select
     results = [(name, compute(text.text, text.values, scope)) for name, text in projection.computed]
-    computed = {name: lowering.note(result.sql) for name, result in results}
-    columns = {attribute.name: select.column(old) for attribute, old in projection.kept} | computed
-    for expression in computed.values():
-        lowering.spend(expression)
+    columns = {attribute.name: select.column(old) for attribute, old in projection.kept}
+    columns |= {name: lowering.note(result.sql) for name, result in results}
+    for _, result in results:
+        lowering.spend(result.sql)
     attributes = [attribute for attribute, _ in projection.kept]
     key = [attribute.name for attribute in attributes if attribute.primary_key]
     attributes += [Attribute(name, result.type, nullable=True) for name, result in results]
     heading = ordered(attributes, key)
-    select = replace(select, columns=tuple((name, columns[name]) for name in heading.names))
-    lowered = replace(operand, select=select, heading=heading)
+    lowered = Lowered(replace(select, columns=tuple((name, columns[name]) for name in heading.names)), heading)
     # PostgreSQL computes a subquery's volatile columns once, and each use of the attribute has to see the same value.
     return wrap(lowered, lowering) if any(result.volatile for _, result in results) else lowered
 
@@ -175,8 +173,7 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     source = sql.JoinSource("LEFT" if join.left_join else "INNER", left.select.source, right.select.source, on)
     by_name = dict(right.select.columns) | dict(left.select.columns)
     columns = tuple((name, by_name[name]) for name in heading.names)
-    select = sql.Select(columns, source, where=left.select.where + right.select.where)
-    return Lowered(select, heading)
+    return Lowered(sql.Select(columns, source, where=left.select.where + right.select.where), heading)
 
 
 def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
@@ -184,8 +181,7 @@ def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lower
     lowered = opened(lower(operand, lowering), lowering)
     heading = promoted_heading(universal, lowered.heading)
     columns = tuple((name, lowered.select.column(name)) for name in heading.names)
-    select = replace(lowered.select, columns=columns, order_by=())  # a join has no order
-    return replace(lowered, select=select, heading=heading)
+    return Lowered(replace(lowered.select, columns=columns, order_by=()), heading)  # a join has no order
 
 
 def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
@@ -195,7 +191,7 @@ def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Loweri
     columns = tuple((name, inner.select.column(name)) for name in heading.names)
     if not columns:  # the one entity without attributes, if there is any row
         return Lowered(replace(inner.select, columns=(), order_by=(), limit=1), heading)
-    return replace(inner, select=replace(inner.select, columns=columns, order_by=(), distinct=True), heading=heading)
+    return Lowered(replace(inner.select, columns=columns, order_by=(), distinct=True), heading)
 
 
 def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lowering: Lowering) -> Lowered:
@@ -206,7 +202,7 @@ def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lo
     scope = Scope(group.scope().columns, aggregates=True, grouped=names)
     group_by = tuple(group.select.column(name) for name in universal.names) or (_EVERYTHING,)
     select = replace(group.select, group_by=group_by, grouped=True, order_by=())
-    return _projected(replace(group, select=select), projection, scope, lowering)
+    return _projected(select, projection, scope, lowering)
 
 
 def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
@@ -246,8 +242,7 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
         group_by=tuple((kept | bare).values()) or (_ANYTHING,),
         grouped=True,
     )
-    grouped = replace(operand, select=select)
-    return _projected(grouped, projection, scope, lowering)
+    return _projected(select, projection, scope, lowering)
 
 
 def _group_source(
@@ -282,8 +277,7 @@ def _lower_union(union: Union, lowering: Lowering) -> Lowered:
         else (name, (left if name in left.heading else right).select.column(name))
         for name in heading.names
     )
-    select = sql.Select(columns, sql.JoinSource("FULL", left_source, right_source, on))
-    return Lowered(select, heading)
+    return Lowered(sql.Select(columns, sql.JoinSource("FULL", left_source, right_source, on)), heading)
 
 
 def _lower_top(top: Top, lowering: Lowering) -> Lowered:

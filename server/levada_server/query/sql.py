@@ -195,12 +195,7 @@ class Select:
     @property
     def plain(self) -> bool:
         """Conditions can be added to this SELECT and its columns replaced without changing its meaning."""
-        return not (self.grouped or self.distinct or self.limited)
-
-    @property
-    def limited(self) -> bool:
-        """PostgreSQL moves no condition of a query around it inside: its rows are chosen by number, or fenced."""
-        return self.limit is not None or self.offset > 0 or self.fence
+        return not (self.grouped or self.distinct or self.limit is not None or self.offset or self.fence)
 
     def column(self, name: str) -> Expression:
         """Return the expression of an output column."""
