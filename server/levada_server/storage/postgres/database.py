@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, PreconditionFailed, Unavailable
+from levada_server.storage.postgres.builtin_types import TypedConnection
 from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
 from levada_server.storage.postgres.fair_shares import COMMON_SHARE, FairShares
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
@@ -374,6 +375,7 @@ async def _open_pool(url: str, settings: Mapping[str, str]) -> Pool:
             timeout=CONNECT_TIMEOUT_S,
             server_settings=None if pooled else dict(settings),
             statement_cache_size=0 if pooled else STATEMENTS,
+            connection_class=TypedConnection,
         )
         try:
             async with connection.transaction() if pooled else nullcontext():
