@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, Unavailable
@@ -54,14 +54,15 @@ def check_code(options: argparse.Namespace) -> int:
     findings, count = checking.check(options.path, read_decisions(options.decisions) if options.decisions else None)
     for finding in findings:
         if options.json:
-            print_json(
-                {"file": str(finding.file), "line": finding.line, "name": finding.name, "advice": finding.advice}
-            )
+            print_json({**asdict(finding), "file": str(finding.file)})
         else:
             print(f"{finding.file}:{finding.line}: {finding.name}: {finding.advice}")
+    places = sum(finding.must for finding in findings)
     if not options.json:
-        print(f"{plural(count, 'file')}: {plural(len(findings), 'place')} to change")
-    return 1 if findings else 0
+        idle = len(findings) - places
+        rest = f"; {plural(idle, 'line')} may stay, without effect" if idle else ""
+        print(f"{plural(count, 'file')}: {plural(places, 'place')} to change{rest}")
+    return 1 if places else 0
 
 
 def _open(address: Address) -> Source:
