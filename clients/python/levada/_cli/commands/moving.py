@@ -17,7 +17,7 @@ from levada._from_datajoint import existing, importing, telling
 from levada._from_datajoint.addresses import Address, read_address
 from levada._from_datajoint.decisions import Decisions, read_decisions
 from levada._from_datajoint.plan import Plan, check_answered, how_to_decide
-from levada._from_datajoint.planning import make_plan
+from levada._from_datajoint.planning import grant_to_read, make_plan
 from levada._from_datajoint.spellings import spellings_in
 
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ def _plan(
     """Make the plan; at a terminal, ask for decisions."""
     facts = source.facts(options.schemas)
     if missing := [name for name in options.schemas if name not in facts.schemas]:
-        raise InvalidRequest(f"The database has no schema {', '.join(map(repr, missing))} that its user may read.")
+        how = [grant_to_read(facts, name) for name in missing] if facts.reader else []
+        if_there = f" For one that is there, let an administrator of the database run: {' '.join(how)}" if how else ""
+        names = ", ".join(map(repr, missing))
+        raise InvalidRequest(f"The database has no schema {names} that its user may read.{if_there}")
     spellings = spellings_in(options.code) if options.code else {}
     stores = importing.stores_of(connection)
 
