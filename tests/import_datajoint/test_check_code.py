@@ -205,6 +205,27 @@ full = Mark & "find_in_set('a', mark.flags) or FIND_IN_SET('a', `lab`.`mark`.`fl
 """
 
 
+@pytest.mark.parametrize(
+    ("condition", "instead"),
+    [
+        ("\"find_in_set('a', flags)\"", '"flags LIKE \'%\\"a\\"%\'"'),
+        ("'find_in_set(\\'a\\', `flags`) > 0 and n = 3'", '"flags LIKE \'%\\"a\\"%\' and n = 3"'),
+        ("f\"n = {n!r} and FIND_IN_SET('{word}', mark.flags)\"", 'f"n = {n!r} and flags LIKE \'%\\"{word}\\"%\'"'),
+        ("'find_in_set(word, flags)'", '"flags LIKE \'%\\"word\\"%\'"'),
+        ("\"substring_index(flags, ',', 1)\"", '"flags LIKE \'%\\"word\\"%\'"'),
+    ],
+)
+def test_condition_to_write_instead_is_a_literal_that_can_be_copied(
+    condition: str, instead: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    defined = "import levada as dj\n\nclass Mark(dj.Manual):\n    definition = 'n : int\\n---\\nflags : json'\n\n"
+    (tmp_path / "pipeline.py").write_text(f"{defined}Mark & {condition}\n", encoding="utf-8")
+    (told,) = advice(tmp_path, capsys).values()
+    assert told.endswith(f"write {instead} to find a word in its list")
+    names = {"n": 3, "word": "a"}
+    assert "flags LIKE '%\"" in eval(instead, names)
+
+
 def test_conditions_that_take_a_text_apart_are_named_where_it_is_json_here(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], decisions: str
 ) -> None:
@@ -216,7 +237,7 @@ def test_conditions_that_take_a_text_apart_are_named_where_it_is_json_here(
     told = advice(tmp_path, capsys, "--decisions", decisions)
     places += [(6, "find_in_set(tree)"), (8, "FIND_IN_SET(flags)"), (8, "find_in_set(flags)")]
     assert [place for place in told if "(" in place[1] and "_" in place[1]] == places
-    assert all("LIKE '%\"word\"%'" in told[place] for place in places)
+    assert all("LIKE '%\\\"" in told[place] for place in places)
     assert told[places[0]].startswith("if this is `flags` of `")  # as another table may have such a text
     # Without decisions only what the definitions say is known.
     assert [name for _, name in advice(tmp_path, capsys) if "_in_set" in name.lower()] == ["find_in_set(tree)"]
@@ -276,6 +297,79 @@ def test_types_that_the_server_refuses_have_advice_that_it_takes(type_: str) -> 
     assert found.word == type_
     for written in re.findall(r"`([^`]+)`", found.advice):
         parse_type(written)
+
+
+CONNECTED = """\
+import datajoint as dj
+import sqlite3
+from datajoint import conn as connect
+schema = dj.schema("lab")
+maker = dj.conn
+shared = dj.conn()
+shared.query(sql)  # SQL
+connect().query(sql)  # SQL
+maker().query(sql)  # SQL
+ask = shared.query  # SQL
+def arguments(connection=None, other=dj.conn(), *, typed: dj.Connection | None = None, plain=1, shared=2):
+    connection = connection or shared.connection
+    connection.query(sql)  # SQL
+    other.query(sql)  # SQL
+    typed.query(sql)  # SQL
+    plain.query(sql)
+    shared.query(sql)
+class Session(dj.Manual):
+    common = dj.conn()
+    def __init__(self):
+        self.link, n = dj.conn(), 3
+    def ask(self):
+        self.link.query(sql)  # SQL
+        self.common.query(sql)  # SQL
+        self.connection.query(sql)  # SQL
+        with schema.connection as opened, open("f") as file:
+            opened.query(sql)  # SQL
+            file.query(sql)
+        if (found := self.make()) or (walrus := dj.conn()):
+            walrus.query(sql)  # SQL
+        annotated: dj.Connection = found
+        annotated.query(sql)  # SQL
+        shared._conn.cursor().execute("SELECT 1 FROM t")  # SQL
+def other_kind():
+    shared = sqlite3.connect("f")
+    shared.execute("SELECT 1 FROM t")
+    shared.query(sql)
+def made():
+    return shared
+def unknown(given, frame):
+    made().query(sql)  # SQL
+    one = made() if given else dj.Connection("h", "u", "p")
+    one.query(sql)  # SQL
+    given.query("SELECT a FROM lab.session")  # SQL
+    given.query(f"select {given} from t")  # SQL
+    given.query("DROP TABLE " + given)  # SQL
+    given.query("insert into t values (%s)" % 3)  # SQL
+    frame.query("select > 1")
+    given.query(sql)
+"""
+
+
+def test_sql_is_found_wherever_its_connection_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pipeline.py"
+    file.write_text(CONNECTED, encoding="utf-8")
+    told = [line for (line, _), words in advice(file, capsys).items() if "the server takes no SQL" in words]
+    assert told == [number for number, line in enumerate(CONNECTED.splitlines(), 1) if line.endswith("# SQL")]
+
+
+def test_lines_without_effect_may_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pipeline.py"
+    idle = "import levada as dj\n\ndj.config['database.host'] = 'db'\ndj.errors._switch_filepath_types(True)\n"
+    file.write_text(idle, encoding="utf-8")
+    assert main.main(["check-code", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("1 file: 0 places to change; 2 lines may stay, without effect\n")
+    main.main(["check-code", str(file), "--json"])
+    assert [json.loads(line)["must"] for line in capsys.readouterr().out.splitlines()] == [False, False]
+    file.write_text(idle + "dj.kill()\n", encoding="utf-8")
+    assert main.main(["check-code", str(file)]) == 1
+    assert capsys.readouterr().out.endswith("1 file: 1 place to change; 2 lines may stay, without effect\n")
 
 
 def test_code_that_runs_as_it_is_has_no_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -205,7 +205,7 @@ def test_a_plan_for_people_says_what_is_here_and_who_may_everything(
     told = capsys.readouterr().out
     count = len(imported_0_14["tables"])
     assert f"come, in this order; {count} tables with" in told
-    assert "# root may do everything there, as an administrator here" in told
+    assert "levada users add root --administrator  # root may do everything there" in told
     assert told.count("# root ") == 1
 
 

@@ -324,6 +324,34 @@ def test_a_table_that_differs_says_so_in_the_report_and_with_the_data(
     assert one(imported, there="a-animal.animal")["equal"]
 
 
+def test_rows_of_parts_that_make_computed_here_are_told_as_computed(
+    brought: Callable[[str], lv.FreeTable],
+    server: str,
+    lab_0_14: MariaDB,
+    decisions: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    words = ["import-datajoint", lab_0_14.url, "--decisions", str(decisions), "--yes", "--url", server]
+    added = []
+    try:
+        for name, attribute in (("lab.Scan.Field", "field"), ("lab.Session.Trial", "trial")):
+            table = brought(name)
+            row = {**table.to_dicts()[0], attribute: 77}
+            table.insert1(row, allow_direct_insert=True)
+            added.append(table & {attribute: 77})
+        assert main.main(words) == 1
+    finally:
+        for rows in added:
+            rows.delete(prompt=False, part_integrity="ignore")
+    told = capsys.readouterr().out
+    (computed,) = (line for line in told.splitlines() if line.startswith("lab.Scan.Field: "))
+    (inserted,) = (line for line in told.splitlines() if line.startswith("lab.Session.Trial: "))
+    assert "1 row only here: computed here, or deleted there" in computed
+    assert "1 row only here: inserted here, or deleted there" in inserted
+
+
 def test_written_classes_are_those_of_the_tables(
     imported_0_14: dict[str, Any],
     bring: Callable[..., tuple[int, Any]],
@@ -357,9 +385,13 @@ def test_a_module_of_classes_that_is_there_is_left_alone_with_a_word(
     assert main.main(["import-datajoint", lab_0_14.url, *words]) == 0
     told = capsys.readouterr().out
     assert f"left {module} as it is: it lacks Egg\n" in told
-    assert f"wrote {tmp_path / 'lab.py'}\n" in told
+    assert f"wrote {tmp_path / 'lab.py'}, for Python\nwrote {tmp_path / '+lab'}, for MATLAB\n" in told
+    (tmp_path / "+lab" / "Kin.m").unlink()
     assert main.main(["import-datajoint", lab_0_14.url, *words]) == 0
-    assert f"left {tmp_path / 'lab.py'} as it is: it has all classes\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"left {tmp_path / 'lab.py'} as it is: it has all classes\n" in told
+    assert f"left the files of {tmp_path / '+lab'} as they are, and added Kin.m\n" in told
+    assert f"left the files of {tmp_path / '+loop'} as they are: it has all classes\n" in told
 
 
 def test_a_terminal_is_asked_for_decisions(

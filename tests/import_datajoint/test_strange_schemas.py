@@ -125,7 +125,8 @@ def test_all_that_changes_is_told(bring: Bring, strange: MariaDB, decided: Path)
     assert "`n` > 0" not in changes["words"]
     assert "`n` > 5" not in changes["formula"]
     assert [command for command in told["grants"] if "guest" in command] == [
-        "# guest may SELECT in strange.sliced alone; grants here are for schemas"
+        "levada users add guest",
+        "levada grants add viewer strange.Sliced guest",
     ]
     assert any("Text is compared exactly here" in change for change in told["changes"])
 

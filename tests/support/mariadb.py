@@ -64,13 +64,15 @@ def mariadb(folder: Path, port: int = 0) -> Iterator[MariaDB]:
     user = [f"--user={_SUPERUSER}"] if os.geteuid() == 0 else []
     make = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db", *user]
     make += ["--auth-root-authentication-method=normal", "--skip-name-resolve"]
-    subprocess.run(make, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # One that starts removes the temporary tables of all others whose folder it shares.
+    own = {**os.environ, "TMPDIR": str(folder)}
+    subprocess.run(make, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=own)
     network = [f"--port={port}", "--bind-address=127.0.0.1"] if port else ["--skip-networking"]
     serve = ["mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={socket}", *network, *user]
     # Nothing here must outlive a crash of the machine.
     serve += ["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]
     serve += ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--pid-file=pid", "--default-time-zone=+02:00"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(serve, stdout=log, stderr=log) as process:
+    with (folder / "log").open("wb") as log, subprocess.Popen(serve, stdout=log, stderr=log, env=own) as process:
         try:
             _wait(process, socket, folder / "log")
             yield MariaDB(socket)

@@ -453,6 +453,7 @@ def test_jobs_of_a_schema_are_those_of_its_tables(bench: Bench) -> None:
     assert [len(jobs) for jobs in bench.schema.jobs] == [5]
     assert bench.schema.jobs.progress() == {**squares.jobs.progress(), "total": 5}
     assert repr(bench.schema.jobs).splitlines()[2].split() == ["square", "0", "0", "3", "2", "0", "5"]
+    assert repr(bench.schema.jobs.ignored) == "no such job of square"
     for chosen in (
         bench.schema.jobs & 'status = "error"' & f'table_name = "{squares.table_name}"',
         bench.schema.jobs & {"table_name": "Square"} & {"status": "error"},

@@ -13,8 +13,9 @@ from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
 from levada._datajoint.absent import NEEDLESS, TOP_LEVEL, reason_for
 from levada._from_datajoint import naming
+from levada._from_datajoint.connections import Connections
 from levada._from_datajoint.decisions import Decisions
-from levada._from_datajoint.syntax import Texts, argument, last_word, names_of, tier_of
+from levada._from_datajoint.syntax import Texts, argument, beginning, last_word, names_of, tier_of, written
 from levada._from_datajoint.written_definitions import json_names, otherwise
 
 if TYPE_CHECKING:
@@ -50,9 +51,17 @@ _COMMON = frozenset(
 )
 """Members that other classes have too, here or elsewhere: their names alone say nothing."""
 _SQL = "the server takes no SQL: fetch by tables and their operators, or let who runs the server read its PostgreSQL"
+_ASKS = frozenset({"query", "execute", "_conn"})
+"""Members of a connection that lead to SQL."""
+_STATEMENT = re.compile(
+    r"\s*(select\b.*\bfrom|show|insert\s+(ignore\s+)?into|replace\s+into|update\b.*\bset|delete\s+from"
+    r"|(create|alter|drop|truncate|lock|rename)\s+(table|schema|database|tables|user|view)|grant|set\s+\w+)\s",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The beginning of a text that surely is SQL."""
 _OF_TABLES = r"(?:`?[#~\w]+`?\s*\.\s*)*"
 _TAKES_APART = re.compile(
-    rf"\b(?P<name>find_in_set)\s*\(.*?,\s*{_OF_TABLES}`?(?P<list>\w+)`?\s*\)"
+    rf"\b(?P<name>find_in_set)\s*\((?:\s*'(?P<word>[^']*)'|.*?),\s*{_OF_TABLES}`?(?P<list>\w+)`?\s*\)(?:\s*>\s*0)?"
     rf"|\b(?P<other>substring_index)\s*\(\s*{_OF_TABLES}`?(?P<text>\w+)`?\s*,",
     re.IGNORECASE | re.DOTALL,
 )
@@ -70,12 +79,14 @@ class Finding:
         line: From 1.
         name: As it is written there.
         advice: The change to make.
+        must: Without the change, the code fails or does something else; otherwise the line has no effect.
     """
 
     file: Path
     line: int
     name: str
     advice: str
+    must: bool = True
 
 
 def check(path: Path, decisions: Decisions | None) -> tuple[list[Finding], int]:
@@ -117,6 +128,7 @@ def _read(file: Path, decisions: Decisions | None) -> _Reader:
         reader.findings.append(Finding(file, line, file.name, f"Python cannot read it: {error}"))
     else:
         reader.visit(tree)
+        reader.find_sql(tree)
     return reader
 
 
@@ -134,8 +146,10 @@ class _Reader(ast.NodeVisitor):
         self._texts = Texts()
         self._masters: list[tuple[str, str]] = []
         """The classes around a place: the schema's name, and the stored name."""
-        self._taken_apart: list[tuple[int, str, str]] = []
-        """The line, the function and the attribute of each call that takes a text apart."""
+        self._taken_apart: list[tuple[int, str, str, str]] = []
+        """The line, the function, the attribute and the text of each call that takes a text apart."""
+        self._asked: list[ast.Attribute] = []
+        """The members that lead to SQL, if they are a connection's."""
         self.json: list[tuple[str, str]] = []
         """The attributes that hold JSON here, each with the name of its class."""
         self.findings: list[Finding] = []
@@ -173,6 +187,8 @@ class _Reader(ast.NodeVisitor):
             self._schemas.update(dict.fromkeys(names, name or ""))
         elif (text := self._texts.of(node.value)) is not None:
             self._texts.known.update(dict.fromkeys(names, text))
+        elif (place := self._place(node.value)) is not None:
+            self._modules.update(dict.fromkeys(names, place))
         self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:  # as above
@@ -194,34 +210,38 @@ class _Reader(ast.NodeVisitor):
             self._search(node, node.value)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:  # as above
-        self._search(node, "".join(str(one.value) if isinstance(one, ast.Constant) else "…" for one in node.values))
+        self._search(node, written(node))
         for one in node.values:
             if isinstance(one, ast.FormattedValue):
                 self.visit(one)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # as above
-        written = ast.unparse(node)
+        text = ast.unparse(node)
         place = self._place(node)
+        if node.attr in _ASKS:
+            self._asked.append(node)
         if place is not None:
-            self._tell(node, place, written)
+            self._tell(node, place, text)
         elif self._modules and (
             (node.attr in ABSENT_MEMBERS and node.attr not in _COMMON)
             or (node.attr in _OF_SCHEMAS and isinstance(node.value, ast.Name) and node.value.id in self._schemas)
         ):
-            self._found(node, written, ABSENT_MEMBERS[node.attr])
+            self._found(node, text, ABSENT_MEMBERS[node.attr])
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:  # as above
         function = node.func
-        if isinstance(function, ast.Attribute) and function.attr == "query" and self._is_connection(function.value):
-            self._found(node, ast.unparse(function), _SQL)
+        if isinstance(function, ast.Attribute) and function.attr == "query":
+            text = beginning(argument(node, 0, "query"), self._texts)
+            if _STATEMENT.match(f"{text} "):
+                self._found(function, ast.unparse(function), f"if this is a connection of DataJoint, {_SQL}")
         self._check_schema(node)
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:  # as above
         key = node.slice.value if isinstance(node.slice, ast.Constant) else None
         if self._place(node.value) in ("config", "settings.config") and isinstance(key, str) and key in MEANINGLESS:
-            self._found(node, ast.unparse(node), f"this setting has no effect: {MEANINGLESS[key]}")
+            self._found(node, ast.unparse(node), f"this setting has no effect: {MEANINGLESS[key]}", must=False)
         self.generic_visit(node)
 
     def _check_schema(self, node: ast.Call) -> None:
@@ -274,8 +294,15 @@ class _Reader(ast.NodeVisitor):
 
     def _search(self, node: ast.expr, text: str) -> None:
         for match in _TAKES_APART.finditer(text):
-            called = match["name"] or match["other"]
-            self._taken_apart.append((node.lineno, called, match["list"] or match["text"]))
+            called, name = match["name"] or match["other"], match["list"] or match["text"]
+            self._taken_apart.append((node.lineno, called, name, _asking_for_word(text, name, node)))
+
+    def find_sql(self, tree: ast.Module) -> None:
+        """Find where connections are asked for SQL, once all names that stand for DataJoint are known."""
+        connections = Connections(tree, self._place)
+        for node in self._asked:
+            if connections.has(node.value):
+                self._found(node, ast.unparse(node), _SQL)
 
     def taken_apart(self, json: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
         """Find the calls that take a text apart which is JSON here.
@@ -283,24 +310,18 @@ class _Reader(ast.NodeVisitor):
         Args:
             json: The classes, in all files, that have an attribute of a name which holds JSON.
         """
-        for line, called, name in self._taken_apart:
+        for line, called, name, instead in self._taken_apart:
             if name in json:
                 tables = " or ".join(f"`{table}`" for table in json[name])
                 advice = (
-                    f"if this is `{name}` of {tables}, it is JSON here, which this refuses: write "
-                    f"`{name} LIKE '%\"word\"%'` to find a word in its list"
+                    f"if this is `{name}` of {tables}, it is JSON here, which this refuses: write {instead} "
+                    "to find a word in its list"
                 )
                 yield Finding(self.file, line, f"{called}({name})", advice)
 
     def _callable(self, node: ast.expr) -> str:
         """Return the name of a callable of DataJoint without its module; empty for all others."""
         return (self._place(node) or "").rpartition(".")[2]
-
-    def _is_connection(self, node: ast.expr) -> bool:
-        """Return whether an expression is surely a connection: `dj.conn()`, or the `connection` of something."""
-        if isinstance(node, ast.Call):
-            return self._place(node.func) in ("conn", "connection.conn")
-        return isinstance(node, ast.Attribute) and node.attr == "connection"
 
     def _place(self, node: ast.expr) -> str | None:
         """Return the place below `datajoint` of an expression such as `dj.admin.kill`; None for all others."""
@@ -312,16 +333,36 @@ class _Reader(ast.NodeVisitor):
             return None
         return ".".join([*filter(None, [self._modules[node.id]]), *reversed(words)])
 
-    def _tell(self, node: ast.stmt | ast.expr, place: str, written: str) -> None:
+    def _tell(self, node: ast.stmt | ast.expr, place: str, name: str) -> None:
         reason = reason_for(TOP_LEVEL.get(place, place)) if place else None
         if place in NEEDLESS:
-            reason = f"leave it out, as it has no effect: {NEEDLESS[place]}"
-        if reason is not None:
-            self._found(node, written, reason)
+            self._found(node, name, f"this has no effect: {NEEDLESS[place]}", must=False)
+        elif reason is not None:
+            self._found(node, name, reason)
 
     def _imported(self, node: ast.stmt, name: str) -> None:
         if not self.stands_in:
             self._found(node, name, _IMPORT)
 
-    def _found(self, node: ast.stmt | ast.expr, name: str, advice: str) -> None:
-        self.findings.append(Finding(self.file, node.lineno, name, advice))
+    def _found(self, node: ast.stmt | ast.expr, name: str, advice: str, *, must: bool = True) -> None:
+        self.findings.append(Finding(self.file, node.lineno, name, advice, must))
+
+
+def _asking_for_word(text: str, name: str, node: ast.expr) -> str:
+    """Write a literal of Python that asks for a word of a list, in place of the calls that take it apart.
+
+    Args:
+        text: The condition, as `written` writes it.
+        name: The attribute.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        return f"{name} LIKE '%\"{match['word']}\"%'" if match["list"] == name and match["word"] else match[0]
+
+    condition = _TAKES_APART.sub(replaced, text)
+    prefix = "f" if isinstance(node, ast.JoinedStr) else ""
+    if condition == text:
+        condition, prefix = f"{name} LIKE '%\"word\"%'", ""
+    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
+        condition = condition.replace(character, escape)
+    return f'{prefix}"{condition}"'

@@ -157,7 +157,8 @@ class ColumnPlanner:
             seen.add((place.place, found.name))
             for key in place.foreign_keys:
                 parent = self._database.table(key.parent)
-                if found.name in key.columns and parent is not None:
+                dangling = (place.place, key.name) in self._database.dangling
+                if found.name in key.columns and parent is not None and not dangling:
                     place, found = parent, parent.column(key.parent_columns[key.columns.index(found.name)])
                     break
         type_ = split_comment(found.comment)[0]

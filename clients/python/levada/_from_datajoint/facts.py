@@ -199,6 +199,12 @@ class Database:
         programs: Triggers and all else that no table has.
         others: The schemas of the database that are not among these.
         superusers: The users who may do everything, whose grants say nothing.
+        reader: The user who reads, as GRANT writes it; empty if the catalog hides nothing from users.
+        partly: The schemas among these in which the user may not read all tables, and does not see some.
+        passed_over: The schemas that would be among these, if the user might read all of their tables.
+        unreadable: Tables that the user sees, or to which others refer, and may not read.
+        dangling: Foreign keys, by their table and name, whose parent is not there, or lacks a column.
+        only_own_grants: The user may not see the grants of others.
     """
 
     dialect: str
@@ -212,6 +218,12 @@ class Database:
     programs: tuple[Program, ...] = ()
     others: tuple[str, ...] = ()
     superusers: tuple[str, ...] = ()
+    reader: str = ""
+    partly: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    unreadable: frozenset[Place] = frozenset()
+    dangling: frozenset[tuple[Place, str]] = frozenset()
+    only_own_grants: bool = False
 
     def table(self, place: Place) -> StoredTable | None:
         """Return a table by its place; None if it is not among these."""

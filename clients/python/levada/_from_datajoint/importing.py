@@ -133,7 +133,7 @@ def run(
 
 
 def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[str]:
-    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; say what became of each.
+    """Write the classes of all schemas, a module for each in Python and a package in MATLAB; say what became of both.
 
     Files that exist are left alone.
     """
@@ -141,16 +141,28 @@ def write_classes(plan: Plan, connection: Connection, folder: Path) -> list[str]
     told = []
     for name in sorted(set(plan.schemas.values())):
         schema = Schema(name, connection=connection)
-        schema.save(folder, language="matlab")
-        module = folder / f"{name}.py"
-        if not module.exists():
-            schema.save(module)
-            told.append(f"wrote {module}")
-            continue
-        missing = missing_in(module, (table.class_path for table in plan.tables if table.schema == name))
-        lacks = f"it lacks {', '.join(missing)}" if missing else "it has all classes"
-        told.append(f"left {module} as it is: {lacks}")
+        told.append(_write_module(plan, schema, name, folder / f"{name}.py"))
+        told.append(_write_package(schema, folder, folder / f"+{name}"))
     return told
+
+
+def _write_module(plan: Plan, schema: Schema, name: str, module: Path) -> str:
+    if not module.exists():
+        schema.save(module)
+        return f"wrote {module}, for Python"
+    missing = missing_in(module, (table.class_path for table in plan.tables if table.schema == name))
+    lacks = f"it lacks {', '.join(missing)}" if missing else "it has all classes"
+    return f"left {module} as it is: {lacks}"
+
+
+def _write_package(schema: Schema, folder: Path, package: Path) -> str:
+    before = set(package.glob("*.m"))
+    schema.save(folder, language="matlab")
+    if not before:
+        return f"wrote {package}, for MATLAB"
+    added = sorted(file.name for file in set(package.glob("*.m")) - before)
+    rest = f"and added {', '.join(added)}" if added else "it has all classes"
+    return f"left the files of {package} as they are{',' if added else ':'} {rest}"
 
 
 def _raise_next_number(connection: Connection, table: PlannedTable) -> None:

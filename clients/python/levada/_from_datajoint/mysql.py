@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,12 @@ _OFFSETS = (
     f"FROM {_DIGITS} a, {_DIGITS} b, {_DIGITS} c, {_DIGITS} e) moments WHERE moment < 2147483647) offsets"
 )
 """The least and the highest offset from UTC, in seconds, of a zone every six days of the years that `timestamp` has."""
+_RULE = re.compile(r"\n  CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .* ON DELETE (CASCADE|SET NULL|SET DEFAULT)")
+_DENIED = frozenset({1044, 1142, 1143})
+"""The errors of a user who may not read a schema, a table or a column."""
+_NOT_THERE = frozenset({1049, 1054, 1146})
+"""The errors of a schema, a table or a column that is not there, for a user who may read it."""
+_NO_TABLE = "~~~"
 _GRANT_PATTERNS = "information_schema.schema_privileges"
 
 
@@ -64,6 +71,7 @@ class MySQL:
         except ImportError:
             raise missing_driver("pymysql") from None
         self._stream = SSCursor
+        self._fault = pymysql.Error
         socket = {"unix_socket": address.options["unix_socket"]} if "unix_socket" in address.options else {}
         self._reading = partial(reading, address, pymysql.Error)
         try:
@@ -93,8 +101,22 @@ class MySQL:
     def facts(self, schemas: Sequence[str]) -> Database:
         """Read what the catalog knows of some schemas; without names, of all."""
         known = [name for (name,) in self._ask("SELECT schema_name FROM information_schema.schemata ORDER BY 1")]
-        chosen = tuple(schemas) or tuple(name for name in known if name not in _SYSTEM)
-        tables = tuple(table for name in chosen if name in known for table in self._tables(name))
+        own = [name for name in known if name not in _SYSTEM]
+        whole = {name for name in (*schemas, *own) if name in known and self._may_read_all(name)}
+        chosen = tuple(schemas) or tuple(name for name in own if name in whole)
+        hidden: set[Place] = set()
+        tables = tuple(
+            table
+            for name in chosen
+            if name in known
+            for table in self._tables(name, hidden if name not in whole else None)
+        )
+        refused = {
+            (table.place, key.name): (key.parent, self._refusal(key.parent, key.parent_columns))
+            for table in tables
+            for key in table.foreign_keys
+        }
+        hidden |= {parent for parent, error in refused.values() if error in _DENIED}
         version = str(self._ask("SELECT version()")[0][0])
         return Database(
             MYSQL,
@@ -112,13 +134,38 @@ class MySQL:
                 (table.place, key.name): strays
                 for table in tables
                 for key in table.foreign_keys
-                if (strays := self._strays(table, key)) is not None
+                if not refused[table.place, key.name][1] and (strays := self._strays(table, key)) is not None
             },
             tuple(self._grants(chosen)),
             tuple(program for name in chosen if name in known for program in self._programs(name)),
-            tuple(name for name in known if name not in _SYSTEM and name not in chosen),
+            tuple(name for name in own if name not in chosen),
             tuple(self._superusers()),
+            "'{}'@'{}'".format(*str(self._ask("SELECT CURRENT_USER()")[0][0]).rsplit("@", 1)),
+            tuple(name for name in chosen if name in known and name not in whole),
+            () if schemas else tuple(name for name in own if name not in whole),
+            frozenset(hidden),
+            frozenset(key for key, (_, error) in refused.items() if error in _NOT_THERE),
+            self._refusal(Place("mysql", "user")) in _DENIED,
         )
+
+    def _may_read_all(self, schema: str) -> bool:
+        """Return whether the user may read all tables of a schema: one that is not there is not refused then."""
+        return self._refusal(Place(schema, _NO_TABLE)) in _NOT_THERE
+
+    def _refusal(self, place: Place, columns: Sequence[str] = ()) -> int:
+        """Return the error of reading all columns of a table, and some that it should have; 0 for none.
+
+        The catalog hides what a user may not read, and does not resolve roles, so only the attempt tells.
+        """
+        with self._reading(), closing(self._connection.cursor()) as cursor:
+            try:
+                items = ", ".join(["t.*", *(f"t.{_quoted(name)}" for name in columns)])
+                cursor.execute(f"SELECT {items} FROM {_full(place)} t LIMIT 0")
+            except self._fault as error:
+                if error.args[0] in _DENIED | _NOT_THERE:
+                    return int(error.args[0])
+                raise
+        return 0
 
     def _zone(self) -> str:
         """Return the offsets of the session's zone, and its name if it is more than one; nothing if it is UTC."""
@@ -129,7 +176,12 @@ class MySQL:
         named = "that of the database's machine" if name == "SYSTEM" else name
         return f"{named} ({_offset(least)} to {_offset(most)})"
 
-    def _tables(self, schema: str) -> Iterator[StoredTable]:
+    def _tables(self, schema: str, hidden: set[Place] | None) -> Iterator[StoredTable]:
+        """Yield the tables of a schema that the user may read.
+
+        Args:
+            hidden: Collects the others; None if the user may read all.
+        """
         keys = self._keys(schema)
         indexes = self._indexes(schema)
         columns = self._columns(schema)
@@ -147,6 +199,9 @@ class MySQL:
         )
         for name, kind, comment, number in self._ask(statement, schema):
             view = kind not in ("BASE TABLE", "SYSTEM VERSIONED")
+            if hidden is not None and not view and self._refusal(Place(schema, name)) in _DENIED:
+                hidden.add(Place(schema, name))
+                continue
             count = 0 if view else self._ask(f"SELECT COUNT(*) FROM {_quoted(schema)}.{_quoted(name)}")[0][0]
             found = indexes.get(name, [])
             yield StoredTable(
@@ -155,7 +210,7 @@ class MySQL:
                 "" if view else comment,
                 tuple(columns.get(name, ())),
                 next((index.columns for index in found if index.name == "PRIMARY"), ()),
-                tuple(keys.get(name, ())),
+                self._with_rules(Place(schema, name), keys.get(name, ())),
                 tuple(index for index in found if index.name != "PRIMARY"),
                 int(count),
                 None if number is None else int(number),
@@ -269,21 +324,19 @@ class MySQL:
         )
         for table, name, parent_schema, parent, child_column, parent_column in self._ask(statement, schema):
             found.setdefault((table, name, parent_schema, parent), []).append((child_column, parent_column))
-        rules = {
-            (table, name): rule
-            for table, name, rule in self._ask(
-                "SELECT table_name, constraint_name, delete_rule FROM information_schema.referential_constraints "
-                "WHERE constraint_schema = %s",
-                schema,
-            )
-            if rule not in ("RESTRICT", "NO ACTION")
-        }
         keys: dict[str, list[ForeignKey]] = {}
         for (table, name, parent_schema, parent), pairs in found.items():
             children, parents = zip(*pairs, strict=True)
-            place, rule = Place(parent_schema, parent), rules.get((table, name), "")
-            keys.setdefault(table, []).append(ForeignKey(name, children, place, parents, rule))
+            keys.setdefault(table, []).append(ForeignKey(name, children, Place(parent_schema, parent), parents))
         return keys
+
+    def _with_rules(self, place: Place, keys: Sequence[ForeignKey]) -> tuple[ForeignKey, ...]:
+        """Return foreign keys with what they do on deleting, which MariaDB's catalog hides from users who only read."""
+        if not keys:
+            return ()
+        written = str(self._ask(f"SHOW CREATE TABLE {_full(place)}")[0][1])
+        rules = {match[1].replace("``", "`"): match[2] for match in _RULE.finditer(written)}
+        return tuple(replace(key, on_delete=rules.get(key.name, "")) for key in keys)
 
     def _indexes(self, schema: str) -> dict[str, list[Index]]:
         found: dict[tuple[str, str, bool, str], list[tuple[str | None, int | None]]] = {}

@@ -81,6 +81,7 @@ class PlannedTable:
         schema: Its schema here.
         class_path: Its name here.
         tier: Its tier.
+        computed: `make` makes its rows, also as rows of a part.
         hidden: Columns without a counterpart, which go to the history.
         changes: The differences here, in sentences.
         next_number: The number that AUTO_INCREMENT hands out next.
@@ -90,6 +91,7 @@ class PlannedTable:
     schema: str
     class_path: str
     tier: str
+    computed: bool
     comment: str
     columns: tuple[PlannedColumn, ...]
     keys: tuple[PlannedKey, ...]

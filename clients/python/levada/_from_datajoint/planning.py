@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from levada._from_datajoint.decisions import Decisions
-    from levada._from_datajoint.facts import Database, ForeignKey, Index, StoredTable
+    from levada._from_datajoint.facts import Database, ForeignKey, Grant, Index, StoredTable
 
 _PLAIN = "plain"
 
@@ -54,6 +55,8 @@ class _Planner:
         self._schemas = self._schema_names()
         self._brought: dict[Place, naming.TableNames] = {}
         self._planned: dict[Place, PlannedTable] = {}
+        self._beyond: dict[tuple[str, str], list[str]] = {}
+        """The places that refer from a schema to another that the user may not read."""
         self._columns = ColumnPlanner(
             database, decisions, self._planned, self._attribute, stores, self._problems, self._changes
         )
@@ -67,6 +70,7 @@ class _Planner:
             )
         tables, keys = self._foreign_keys()
         ordered = order({place: [key.parent for key in keys[place]] for place in tables})
+        self._check_reach()
         for circle in ordered.circles:
             self._ask_about(circle, keys)
         for place in ordered.places:
@@ -156,6 +160,7 @@ class _Planner:
     def _sort_out(self) -> list[StoredTable]:
         """Find the tables to bring, and say why the others stay; return the tables of jobs."""
         jobs = []
+        self._sort_out_hidden()
         for table in self._database.tables:
             name = table.place.table
             if name == "~jobs" or name.startswith("~~"):
@@ -173,10 +178,40 @@ class _Planner:
             elif not table.primary_key:
                 self._leave(table, "a table without a primary key; `levada insert` brings its rows from a CSV file")
             elif names.master and self._database.table(Place(table.place.schema, names.master)) is None:
-                self._leave(table, f"a part whose master `{names.master}` is missing")
+                hidden = table.place.schema in self._database.partly
+                why = f"{self._database.reader} may not see" if hidden else "is missing"
+                self._leave(table, f"a part whose master `{names.master}` {why}")
             else:
                 self._brought[table.place] = names
         return jobs
+
+    def _sort_out_hidden(self) -> None:
+        """Say what the user may not read or see."""
+        facts = self._database
+        for schema in facts.partly:
+            if not any(table.place.schema == schema for table in facts.tables):
+                self._problems.append(
+                    f"{facts.reader} may not read any table of {schema!r}. {self._let(schema, 'Leave it out, or let')}"
+                )
+                continue
+            some = f"{facts.reader} may read only some of its tables, and sees no others"
+            self._not_brought.append(
+                NotBrought(f"{schema}, but for what is named here", f"{some}. {self._let(schema)}")
+            )
+        for place in sorted(facts.unreadable, key=str):
+            if any(table.place.schema == place.schema for table in facts.tables):
+                self._not_brought.append(NotBrought(str(place), f"{facts.reader} may not read all of it"))
+        for schema in facts.passed_over:
+            why = f"{facts.reader} may not read all of its tables. "
+            why += self._let(schema, "Name it, if the others are enough, or let")
+            if facts.schemas:
+                self._not_brought.append(NotBrought(schema, why))
+            else:
+                self._problems.append(f"{schema!r} does not come: {why}")
+        if facts.only_own_grants:
+            self._not_brought.append(
+                NotBrought("triggers, procedures and events", f"{facts.reader} sees only those with a right to them")
+            )
 
     def _leave(self, table: StoredTable, why: str) -> None:
         self._not_brought.append(NotBrought(str(table.place), why, table.row_count))
@@ -193,20 +228,33 @@ class _Planner:
     def _keeps(self, table: StoredTable, key: ForeignKey) -> bool:
         """Return whether a foreign key remains one here."""
         where = f"{table.place} ({', '.join(key.columns)})"
+        hidden = key.parent in self._database.unreadable
         if key.parent.table.startswith("~external"):
+            if hidden:
+                refused = f"{where} refers to files of a store: {self._database.reader} may not read {key.parent}."
+                self._problems.append(f"{refused} {self._let(key.parent.schema)}")
             return False
-        if key.parent.schema not in self._schemas:
-            self._problems.append(
-                f"{where} refers to the schema {key.parent.schema!r}, which is not imported. Import it too."
-            )
+        dangling = (table.place, key.name) in self._database.dangling
+        if key.parent.schema not in self._schemas and not dangling:
+            if hidden:
+                self._beyond.setdefault((table.place.schema, key.parent.schema), []).append(where)
+            else:
+                self._problems.append(
+                    f"{where} refers to the schema {key.parent.schema!r}, which is not imported. Import it too."
+                )
             return False
         id_ = f"foreign-key:{table.place}.{key.name}"
         parent = self._database.table(key.parent)
         if key.parent not in self._brought or parent is None or set(parent.primary_key) != set(key.parent_columns):
+            target = f"{key.parent} ({', '.join(key.parent_columns)})"
             question = Question(
                 id_,
-                f"{where} refers to {key.parent} ({', '.join(key.parent_columns)}), which is not the primary key of a "
-                "table that comes.",
+                f"{where} refers to {target}, which {self._database.reader} may not read. "
+                f"{self._let(key.parent.schema, 'Give the foreign key up, or let')}"
+                if hidden
+                else f"{where} refers to {target}, which is not there."
+                if dangling
+                else f"{where} refers to {target}, which is not the primary key of a table that comes.",
                 {_PLAIN: "bring the column without the foreign key"},
                 by_hand=True,
             )
@@ -217,6 +265,19 @@ class _Planner:
             self._changes.append(f"{where} is brought without its foreign key to {key.parent}.")
             return False
         return self._fits_parents(table, key, where)
+
+    def _check_reach(self) -> None:
+        """Say which schemas refer to others that the user may not read."""
+        for (schema, beyond), places in self._beyond.items():
+            others = f" and {plural(len(places) - 1, 'other foreign key')}" if places[1:] else ""
+            let = self._let(beyond, f"Leave {schema!r} out, by naming the schemas that shall come, or let")
+            self._problems.append(
+                f"{schema!r} refers to the schema {beyond!r}, which {self._database.reader} may not read, in "
+                f"{places[0]}{others}. {let}"
+            )
+
+    def _let(self, schema: str, let: str = "Let") -> str:
+        return f"{let} an administrator of the database run: {grant_to_read(self._database, schema)}"
 
     def _fits_parents(self, table: StoredTable, key: ForeignKey, where: str) -> bool:
         strays = self._database.strays.get((table.place, key.name))
@@ -277,6 +338,7 @@ class _Planner:
             self._schemas[table.place.schema],
             names.class_path,
             names.tier,
+            self._is_computed(table.place.schema, names),
             comment,
             brought,
             planned,
@@ -286,6 +348,10 @@ class _Planner:
             number,
             tuple(changes),
         )
+
+    def _is_computed(self, schema: str, names: naming.TableNames) -> bool:
+        maker = self._brought.get(Place(schema, names.master), names) if names.master else names
+        return maker.tier in ("Imported", "Computed")
 
     def _key(self, table: StoredTable, key: ForeignKey) -> PlannedKey:
         spelled = self._database.strays.get((table.place, key.name)) is not None
@@ -365,27 +431,37 @@ class _Planner:
         return True
 
     def _grants(self) -> list[str]:
-        commands: dict[str, None] = {}
-        superusers = self._database.superusers
-        if superusers:
-            commands[f"# {', '.join(superusers)} may do everything there, as an administrator here"] = None
-        for grant in self._database.grants:
+        """Return the commands that let the same people do the same; what has none, as comments."""
+        facts = self._database
+        users = {user: f"--administrator  # {user} may do everything there" for user in facts.superusers}
+        given: dict[str, None] = {}
+        for grant in facts.grants:
             role = _role(grant.privileges)
-            if not role or grant.user in superusers:
+            if not role or grant.user in facts.superusers:
                 continue
-            privileges = ", ".join(sorted(grant.privileges))
+            brought = [self._schemas[name] for name in self._schemas if grant.schema in ("", name)]
             if grant.table:
-                if Place(grant.schema, grant.table) in self._brought:
-                    commands[
-                        f"# {grant.user} may {privileges} in {grant.schema}.{grant.table} alone; "
-                        "grants here are for schemas"
-                    ] = None
-            elif not grant.schema:
-                commands[f"# {grant.user} may {privileges} in all schemas"] = None
-            elif grant.schema in self._schemas:
-                commands[f"levada users add {grant.user}"] = None
-                commands[f"levada grants add {role} {self._schemas[grant.schema]} {grant.user}"] = None
-        return list(commands)
+                brought = self._granted_table(grant)
+            if brought:
+                users.setdefault(grant.user, "")
+            if not grant.schema and "CREATE" in grant.privileges:
+                users[grant.user] = "--schemas ''  # creates schemas of any name, as there"
+            given.update(dict.fromkeys(f"levada grants add {role} {name} {quote(grant.user)}" for name in brought))
+        commands = [f"levada users add {quote(user)} {how}".rstrip() for user, how in users.items()]
+        if facts.only_own_grants:
+            commands.append(f"# {facts.reader} sees no grants of others; an administrator of the database does")
+        return [*commands, *given]
+
+    def _granted_table(self, grant: Grant) -> list[str]:
+        """Return the table of a grant here, which has its parts; nothing for parts, as grants name no part."""
+        names = self._brought.get(Place(grant.schema, grant.table))
+        return [f"{self._schemas[grant.schema]}.{names.class_path}"] if names and not names.master else []
+
+
+def grant_to_read(database: Database, schema: str) -> str:
+    """Write the statement that lets the user read all tables of a schema; `_` alone would stand for any letter."""
+    name = schema.replace("`", "``").replace("_", "\\_").replace("%", "\\%")
+    return f"GRANT SELECT ON `{name}`.* TO {database.reader};"
 
 
 def _lost(table: StoredTable, keys: Sequence[ForeignKey]) -> Iterator[str]:

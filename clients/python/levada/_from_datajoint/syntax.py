@@ -29,6 +29,30 @@ def names_of(node: ast.Assign) -> list[str]:
     return [target.id for target in node.targets if isinstance(target, ast.Name)]
 
 
+def written(node: ast.JoinedStr) -> str:
+    """Return the text of an f-string as it is written between its quotes, but for escaped characters."""
+    parts = []
+    for one in node.values:
+        if isinstance(one, ast.Constant):
+            parts.append(str(one.value).replace("{", "{{").replace("}", "}}"))
+        elif isinstance(one, ast.FormattedValue):
+            conversion = f"!{chr(one.conversion)}" if one.conversion != -1 else ""
+            form = f":{written(one.format_spec)}" if isinstance(one.format_spec, ast.JoinedStr) else ""
+            parts.append(f"{{{ast.unparse(one.value)}{conversion}{form}}}")
+    return "".join(parts)
+
+
+def beginning(node: ast.expr | None, texts: Texts) -> str:
+    """Return what an expression surely begins with, if it is a text; else nothing."""
+    match node:
+        case ast.JoinedStr():
+            return written(node)
+        case ast.BinOp(left, ast.Add() | ast.Mod(), _) | ast.Call(ast.Attribute(left, "format")):
+            return beginning(left, texts)
+        case _:
+            return texts.of(node) or ""
+
+
 class Texts:
     """The texts that code surely has."""
 

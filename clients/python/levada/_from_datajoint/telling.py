@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from levada._from_datajoint.importing import Report
     from levada._from_datajoint.plan import Plan, PlannedTable
 
-_COMPUTED = frozenset({"Imported", "Computed"})
-
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """Write a plan: what comes, what changes, what cannot come and why, and which decisions are open."""
@@ -139,7 +137,7 @@ def _table_facts(table: PlannedTable, definition: str) -> dict[str, object]:
 
 def _difference(brought: Brought) -> str:
     difference = brought.difference
-    made = "computed" if brought.table.tier in _COMPUTED else "inserted"
+    made = "computed" if brought.table.computed else "inserted"
     how = "delete it here and import again"
     if brought.table.tier == "Part":
         how = "delete it here by delete(part_integrity='ignore') and import again"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Fetched: TypeAlias = Any  # dictionaries, or one or several lists of values, depending on the arguments
 
-_NONE = "no table of the schema computes"
+_NONE = "no table of the schema has jobs: none is computed by a class with `make`"
 _LITERAL = r"""'[^']*'|"[^"]*\""""
 _TABLE_NAMES = re.compile(
     rf"(?P<operator>\btable_name`?\s*(?:<=>|<>|!=|=|(?:NOT\s+)?(?:IN|LIKE)\b)\s*)"
@@ -64,17 +64,24 @@ class SchemaJobs(Explained):
         return self & Not(condition)
 
     def __repr__(self) -> str:
-        return self._overview().text().rstrip() if self._jobs else _NONE
+        overview = self._overview()
+        return overview if isinstance(overview, str) else overview.text().rstrip()
 
     def _repr_html_(self) -> str:
-        return self._overview().html() if self._jobs else html_line(_NONE)
+        overview = self._overview()
+        return html_line(overview) if isinstance(overview, str) else overview.html()
 
-    def _overview(self) -> Table:
-        """Count the jobs of each table by their state."""
-        counts = [jobs.progress() for jobs in self._jobs]
+    def _overview(self) -> Table | str:
+        """Count the jobs of each table that has some by their state; a line if there are none."""
+        if not self._jobs:
+            return _NONE
+        found_of = [(jobs, found) for jobs in self._jobs if any((found := jobs.progress()).values())]
+        if not found_of:
+            return f"no such job of {', '.join(jobs.table_name for jobs in self._jobs)}"
+        counts = [found for _, found in found_of]
         # A newer server may have more states than this client knows, which only some tables then show.
         names = list(dict.fromkeys(name for found in counts for name in found))
-        rows = [[j.table_name, *(found.get(n, 0) for n in names)] for j, found in zip(self._jobs, counts, strict=True)]
+        rows = [[j.table_name, *(found.get(n, 0) for n in names)] for j, found in found_of]
         columns = [Column("table_name"), *(Column(name, right=True) for name in names)]
         return Table(columns, [[Cell(str(value)) for value in row] for row in rows])
 

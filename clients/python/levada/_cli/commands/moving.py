@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, Unavailable
@@ -17,7 +17,7 @@ from levada._from_datajoint import existing, importing, telling
 from levada._from_datajoint.addresses import Address, read_address
 from levada._from_datajoint.decisions import Decisions, read_decisions
 from levada._from_datajoint.plan import Plan, check_answered, how_to_decide
-from levada._from_datajoint.planning import make_plan
+from levada._from_datajoint.planning import grant_to_read, make_plan
 from levada._from_datajoint.spellings import spellings_in
 
 if TYPE_CHECKING:
@@ -54,14 +54,15 @@ def check_code(options: argparse.Namespace) -> int:
     findings, count = checking.check(options.path, read_decisions(options.decisions) if options.decisions else None)
     for finding in findings:
         if options.json:
-            print_json(
-                {"file": str(finding.file), "line": finding.line, "name": finding.name, "advice": finding.advice}
-            )
+            print_json({**asdict(finding), "file": str(finding.file)})
         else:
             print(f"{finding.file}:{finding.line}: {finding.name}: {finding.advice}")
+    places = sum(finding.must for finding in findings)
     if not options.json:
-        print(f"{plural(count, 'file')}: {plural(len(findings), 'place')} to change")
-    return 1 if findings else 0
+        idle = len(findings) - places
+        rest = f"; {plural(idle, 'line')} may stay, without effect" if idle else ""
+        print(f"{plural(count, 'file')}: {plural(places, 'place')} to change{rest}")
+    return 1 if places else 0
 
 
 def _open(address: Address) -> Source:
@@ -89,7 +90,10 @@ def _plan(
     """Make the plan; at a terminal, ask for decisions."""
     facts = source.facts(options.schemas)
     if missing := [name for name in options.schemas if name not in facts.schemas]:
-        raise InvalidRequest(f"The database has no schema {', '.join(map(repr, missing))} that its user may read.")
+        how = [grant_to_read(facts, name) for name in missing] if facts.reader else []
+        if_there = f" For one that is there, let an administrator of the database run: {' '.join(how)}" if how else ""
+        names = ", ".join(map(repr, missing))
+        raise InvalidRequest(f"The database has no schema {names} that its user may read.{if_there}")
     spellings = spellings_in(options.code) if options.code else {}
     stores = importing.stores_of(connection)
 

@@ -179,7 +179,7 @@ def _add_import(commands: Commands) -> None:
         run="moving:check_code",
         examples=("check-code pipeline", "check-code pipeline/ingest.py --decisions decisions.toml"),
         server=parsing.NONE,
-        json="one object per place: file, line, name, advice",
+        json="one object per place: file, line, name, advice, must (false: it may stay, without effect)",
     )
     check.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder with Python files")
     parsing.file(
