@@ -11,7 +11,7 @@ import signal
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -69,6 +69,8 @@ LEAVE_S = 1.5
 TIDY_INTERVAL_S = 3600.0
 """The time between two rounds of deleting old outcomes of requests."""
 MERGE_S = 60.0
+SETTLED_S = 5.0
+"""The time after the start until the server tidies up: it would take connections from the first calls."""
 _LOG = logging.getLogger("levada.server")
 
 
@@ -162,7 +164,7 @@ async def running(
         )
         server = RpcServer(
             engine,
-            version("levada"),
+            _version(),
             embedded=settings.database_url is None,
             transaction_limits=settings.transaction_limits,
             user_streams=settings.user_streams,
@@ -215,19 +217,21 @@ def _keep_up(
 ) -> None:
     """Follow in the background what others change; the server is not ready while it cannot."""
     supervision.repeat("postgresql", reach.look, EVERY_S, essential=True)
-    supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, essential=True)
+    # Both have just been read.
+    supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, first_s=KEEP_UP_S, essential=True)
     keep = partial(_keep_permissions, server, permissions)
-    supervision.repeat("permissions", keep, PERMISSIONS_S, essential=True)
+    supervision.repeat("permissions", keep, PERMISSIONS_S, first_s=PERMISSIONS_S, essential=True)
 
 
 def _tidy(supervision: Supervision, engine: Engine, database: Database, settings: Settings) -> None:
-    """Write, forget and report in the background what no call waits for."""
+    """Write, forget and report in the background what no call waits for; the first calls come before it."""
     supervision.repeat("token-uses", engine.gate.permissions.write_uses, USES_S)
-    supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
-    supervision.repeat("changes", partial(_merge_changes, database), MERGE_S)
+    supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S, first_s=TIDY_INTERVAL_S)
+    supervision.repeat("changes", partial(_merge_changes, database), MERGE_S, first_s=SETTLED_S)
     supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
-    supervision.repeat("object-usage", partial(usage.measure, database), usage.MEASURE_S)
-    supervision.repeat("audit-months", partial(_keep_audit, database, settings.audit_months), TIDY_INTERVAL_S)
+    supervision.repeat("object-usage", partial(usage.measure, database), usage.MEASURE_S, first_s=SETTLED_S)
+    keep = partial(_keep_audit, database, settings.audit_months)
+    supervision.repeat("audit-months", keep, TIDY_INTERVAL_S, first_s=SETTLED_S)
     if settings.alerts is not None and not settings.shared_port:  # one of several processes tells
         supervision.repeat("alerts", Alerts(engine, settings.alerts).round, alerts.EVERY_S)
 
@@ -250,7 +254,7 @@ def _metrics(
         yield
         return
     host, port = settings.metrics
-    metrics = ServerMetrics(version("levada"), server.dispatcher.measures, engine, database, supervision)
+    metrics = ServerMetrics(_version(), server.dispatcher.measures, engine, database, supervision)
     pages = PageServer(host, port, metrics.pages(asyncio.get_running_loop()))
     _LOG.info("metrics at http://%s:%d/metrics", host, pages.port)
     if not settings.shared_port:
@@ -295,6 +299,11 @@ async def _keep_permissions(server: RpcServer, permissions: PermissionsCache) ->
     server.dispatcher.end_refused(dt.datetime.now(dt.UTC))
 
 
+@cache
+def _version() -> str:
+    return version("levada")
+
+
 def _listen_address(settings: Settings) -> str:
     if settings.processes > 1:
         return _port_to_share(settings)
@@ -336,7 +345,7 @@ def _port_to_share(settings: Settings) -> str:
 def _announce(folder: Path, address: str) -> Callable[[], None]:
     """Write the server's address to a file, and return a function that removes it."""
     file = folder / ANNOUNCEMENT
-    text = json.dumps({"address": address, "pid": os.getpid(), "version": version("levada")})
+    text = json.dumps({"address": address, "pid": os.getpid(), "version": _version()})
     # Renamed into place, so that nobody reads half a file.
     draft = folder / f"{ANNOUNCEMENT}.new"
     draft.write_text(text, encoding="utf-8")

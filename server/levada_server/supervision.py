@@ -48,7 +48,13 @@ class Supervision:
         self._report = report
 
     def repeat(
-        self, name: str, work: Callable[[], Awaitable[object]], every_s: float = 0.0, *, essential: bool = False
+        self,
+        name: str,
+        work: Callable[[], Awaitable[object]],
+        every_s: float = 0.0,
+        *,
+        first_s: float = 0.0,
+        essential: bool = False,
     ) -> None:
         """Begin a background task.
 
@@ -56,9 +62,12 @@ class Supervision:
             name: A word for the log and for health.
             work: One round.
             every_s: The pause between two rounds; 0 if a round itself waits for something to do.
+            first_s: The pause before the first round.
             essential: The server is not ready while the task fails.
         """
-        self._tasks.append(asyncio.create_task(self._keep(name, work, every_s, essential), name=f"levada-{name}"))
+        self._tasks.append(
+            asyncio.create_task(self._keep(name, work, every_s, first_s, essential), name=f"levada-{name}")
+        )
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -89,8 +98,12 @@ class Supervision:
         if self.gave_up.done():
             self.gave_up.exception()  # whoever waits for it has had it
 
-    async def _keep(self, name: str, work: Callable[[], Awaitable[object]], every_s: float, essential: bool) -> None:
+    async def _keep(
+        self, name: str, work: Callable[[], Awaitable[object]], every_s: float, first_s: float, essential: bool
+    ) -> None:
         failures = 0
+        if first_s:
+            await asyncio.sleep(first_s)
         while not _ending():  # what a round awaits may swallow that the task was cancelled
             try:
                 await work()

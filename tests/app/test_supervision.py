@@ -144,6 +144,7 @@ def test_changes_of_tables_are_merged_even_if_nobody_asks_for_them(
     database_url: str, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MERGE_S", 0.01)
+    monkeypatch.setattr(app, "SETTLED_S", 0.01)
 
     async def count() -> int:
         connection = await asyncpg.connect(database_url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 PAGE_FOLDER = Path(__file__).parent / "page"
@@ -52,6 +52,7 @@ class PageFile:
         return compressed if len(compressed) < len(self.content) else None
 
 
+@cache
 def read_page(folder: Path = PAGE_FOLDER) -> dict[str, PageFile]:
     """Read the files by their paths, which begin with `/`; the page itself is `/`, also if there is none."""
     files = {
