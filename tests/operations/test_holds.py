@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from levada_server.errors import UnknownObject
+from levada_server.errors import LevadaError, UnknownObject
 from levada_server.operations.objects import copies, holds, objects
-from levada_server.storage.objects import object_files, object_rows
+from levada_server.storage.objects import object_files, object_rows, storage
 from levada_server.storage.objects.storage import POOL_SIZE
 from tests.support.make import ME, insert, make_table, named
 from tests.support.objects import EVERY_STORE, age, collect, get, put_file, states, stored_files
@@ -196,6 +196,22 @@ async def test_a_server_that_stops_ends_its_commits(
         await asyncio.wait([cancelled])
     await other_engine.objects.close()
     assert await get(engine, id_) == CONTENT
+
+
+async def test_a_server_whose_store_does_not_answer_stops_all_the_same(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    monkeypatch.setattr(storage, "CLOSE_S", 0.0)
+    with publishing_paused(other_engine, monkeypatch) as paused:
+        late = committing(other_engine, id_)
+        await paused.begun()
+        await other_engine.objects.close()
+        await end_holds(engine)
+        done = await committing(engine, id_)
+    assert await get(engine, done.id) == CONTENT
+    with pytest.raises(LevadaError):
+        await late
 
 
 @EVERY_STORE
