@@ -228,7 +228,7 @@ def test_a_killed_client_continues_where_it_was(
 _DIE_AT_THE_COMMIT = """
 import os, signal, sys
 import levada as lv
-from levada._objects import local_files, noted_uploads
+from levada._objects import noted_uploads, local_files
 
 address, attribute, place, moment = sys.argv[1:]
 noted_uploads.NOTED_BYTES = 1
