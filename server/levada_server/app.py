@@ -43,7 +43,7 @@ from levada_server.storage.jobs.comparison import merge_changes
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects import usage
-from levada_server.storage.objects.storage import ObjectStorage
+from levada_server.storage.objects.storage import LOOK_S, ObjectStorage
 from levada_server.storage.permissions.cache import KEEP_UP_S as PERMISSIONS_S
 from levada_server.storage.permissions.cache import USES_S, PermissionsCache
 from levada_server.storage.postgres.audit import keep_audit
@@ -229,6 +229,7 @@ def _tidy(supervision: Supervision, engine: Engine, database: Database, settings
     supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S, first_s=TIDY_INTERVAL_S)
     supervision.repeat("changes", partial(_merge_changes, database), MERGE_S, first_s=SETTLED_S)
     supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
+    supervision.repeat("stores", engine.objects.look, LOOK_S)
     supervision.repeat("object-usage", partial(usage.measure, database), usage.MEASURE_S, first_s=SETTLED_S)
     keep = partial(_keep_audit, database, settings.audit_months)
     supervision.repeat("audit-months", keep, TIDY_INTERVAL_S, first_s=SETTLED_S)

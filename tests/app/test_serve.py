@@ -11,6 +11,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import grpc
 import psutil
@@ -29,6 +30,7 @@ from levada_api.v1 import (
 )
 from levada_server.cli import main
 from levada_server.rpc.server import ACCEPTORS
+from levada_server.storage.objects.owners import OWNER
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
@@ -215,6 +217,20 @@ def test_several_processes_do_not_join_another_server_on_its_port(database_url: 
     arguments = ("--database-url", database_url, "--processes", "2")
     with serving(*arguments, "--listen", "127.0.0.1:0") as (_, address):
         assert address in refused(*arguments, "--listen", address).stderr
+
+
+def test_a_server_says_at_its_start_that_a_store_is_another_databases(database_url: str, tmp_path: Path) -> None:
+    owner = tmp_path / "data" / OWNER
+    owner.parent.mkdir(parents=True)
+    owner.write_text(str(UUID(int=1)), encoding="ascii")
+    stores = tmp_path / "stores.toml"
+    away = 'kind = "s3"\nbucket = "b"\nendpoint = "http://127.0.0.1:1"\nkey_id = "k"\nsecret = "s"'
+    stores.write_text(f"[stores.away]\n{away}\n[stores.main]\nfolder = '{tmp_path / 'data'}'\n", encoding="utf-8")
+    stores.chmod(0o600)
+    arguments = ("--database-url", database_url, "--listen", "127.0.0.1:0", "--stores", str(stores), "--grace", "0.1")
+    with serving(*arguments) as (process, _):
+        assert process.stderr is not None
+        assert any("The store `main` belongs to another database" in line for line in process.stderr)
 
 
 def test_no_transaction_may_outlive_what_its_rows_name_in_stores(database_url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -25,15 +26,16 @@ from levada_server.backup.backup import back_up, end_leases, restore, verify
 from levada_server.backup.manifest import MANIFEST, OBJECTS, write_manifest
 from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
+from levada_server.storage.objects import bucket_settings
+from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
 from levada_server.storage.objects.owners import OWNER
-from levada_server.storage.objects.storage import open_stores
+from levada_server.storage.objects.storage import StoreFolders, open_stores
 from tests.conftest import served
 from tests.support.objects import EVERY_BUCKET, put_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada_server.storage.objects.storage import StoreFolders
     from levada_server.storage.objects.store import Store
 
 SESSION_COUNT = 12
@@ -338,6 +340,28 @@ async def test_stores_without_an_owner_stay_with_the_saved_database(
     else:
         await end_leases(database_url, stores, copy=True)
     assert [UUID(owner.read_text(encoding="ascii")) for owner in owners] == [made.database] * 2
+
+
+@pytest.mark.parametrize("way", ["restored", "recovered"])
+async def test_a_bucket_without_objects_of_the_backup_may_be_down(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    stores: dict[str, Store],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    way: str,
+) -> None:
+    monkeypatch.setattr(bucket_settings, "_RETRIES", 0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings = BucketSettings(BucketKind.S3, "lab", endpoint=endpoint, key_id="id", secret="secret")
+    down = {**stores, **open_stores(StoreFolders(buckets={"other": settings}))}
+    made = await back_up(database_url, down, tmp_path / "b")
+    if way == "restored":
+        assert await restore(tmp_path / "b", empty_url, down, copy=True) == made
+    else:
+        await end_leases(database_url, down, copy=True)
 
 
 async def test_a_copy_of_an_older_backup_is_refused(

@@ -197,6 +197,21 @@ async def test_objects_that_a_backup_needs_are_not_erased(lab: Engine) -> None:
     assert (await erase(lab)).object_count == 3
 
 
+async def test_uploads_that_no_backup_needs_are_erased_during_one(lab: Engine, store_folders: StoreFolders) -> None:
+    await make.make_table(lab, "Plain", "subject : varchar(32)\n---\nfile = null : <object@raw>\n")
+    await make.insert(lab, "Plain", [{"subject": SUBJECT}])
+    target = Target(named("Plain"), "file")
+    key = {"subject": SUBJECT}
+    staged = await objects.stage(lab, ME, target, key=key, file_name="a.bin", folder=False, hash_="")
+    assert isinstance(staged, objects.Staged)
+    chosen = Restrict(TableOperand(named("Plain")), Equalities((("subject", SUBJECT),)))
+    assert isinstance(lab.scope, Database)
+    async with snapshot(lab.scope):
+        assert (await erasure.erase(lab, ME, chosen, PartIntegrity.ENFORCE, digest="")).object_count == 1
+    assert "uploading" not in await states(lab)
+    assert list(store_folders.folders["raw"].glob("_levada/staging/*")) == []
+
+
 def reading(subject: str, *, text: bool = False) -> pb.Relation:
     """Return a relation that restricts subjects by a mapping or by a text."""
     entry = value_pb2.AttributeValue(name="subject", value=value_pb2.Value(text=subject))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from levada_server.errors import UnknownObject
+from levada_server.errors import LevadaError, UnknownObject
 from levada_server.operations.objects import copies, holds, objects
-from levada_server.storage.objects import object_files, object_rows
+from levada_server.storage.objects import object_files, object_rows, storage
 from levada_server.storage.objects.storage import POOL_SIZE
-from tests.support.make import ME, insert, make_table
-from tests.support.objects import EVERY_STORE, age, collect, get, put_file, stage, states, stored_files
+from tests.support.make import ME, insert, make_table, named
+from tests.support.objects import EVERY_STORE, age, collect, get, put_file, states, stored_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,18 +71,22 @@ def publishing_paused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest_asyncio.fixture(autouse=True)
 async def tables(engine: Engine) -> None:
-    await make_table(engine, "Trace", "id : int32\n---\ndata = null : <hash@main>\nfile = null : <attach@main>")
+    attributes = ("data = null : <hash@main>", "file = null : <attach@main>", "folder = null : <object@main>")
+    await make_table(engine, "Trace", "\n".join(("id : int32", "---", *attributes)))
 
 
 async def sent(engine: Engine, attribute: str) -> UUID:
     """Return an upload with all its bytes."""
-    id_ = await stage(engine, "Trace", attribute)
-    assert id_ is not None
-    upload = await objects.open_upload(engine, ME, id_)
-    await upload.rewind("", 0)
-    await upload.write(CONTENT)
+    folder = attribute == "folder"
+    target = objects.Target(named("Trace"), attribute)
+    staged = await objects.stage(engine, ME, target, key={}, file_name="a.bin", folder=folder, hash_="")
+    assert isinstance(staged, objects.Staged)
+    upload = await objects.open_upload(engine, ME, staged.upload)
+    for path, content in (("a", b""), ("b/c", CONTENT)) if folder else (("", CONTENT),):
+        await upload.rewind(path, 0)
+        await upload.write(content)
     await upload.flush()
-    return id_
+    return staged.upload
 
 
 def committing(engine: Engine, id_: UUID) -> asyncio.Task[ObjectReference]:
@@ -194,6 +198,22 @@ async def test_a_server_that_stops_ends_its_commits(
     assert await get(engine, id_) == CONTENT
 
 
+async def test_a_server_whose_store_does_not_answer_stops_all_the_same(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    monkeypatch.setattr(storage, "CLOSE_S", 0.0)
+    with publishing_paused(other_engine, monkeypatch) as paused:
+        late = committing(other_engine, id_)
+        await paused.begun()
+        await other_engine.objects.close()
+        await end_holds(engine)
+        done = await committing(engine, id_)
+    assert await get(engine, done.id) == CONTENT
+    with pytest.raises(LevadaError):
+        await late
+
+
 @EVERY_STORE
 async def test_bytes_that_come_after_the_end_of_their_upload_are_removed(
     engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
@@ -216,6 +236,108 @@ async def test_bytes_that_come_after_the_end_of_their_upload_are_removed(
     with pytest.raises(UnknownObject):
         await commit
     assert stored_files(store_folders) == []
+
+
+async def killed_after_publishing(engine: Engine, id_: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commit an upload by a server that is killed before it records the object; let its hold end."""
+
+    class Killed(BaseException):
+        pass
+
+    async def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_rows, "commit_upload", kill)
+        patched.setattr(object_rows, "release_upload", kill)
+        with pytest.raises(Killed):
+            await objects.commit(engine, ME, id_, hash_="", size_bytes=len(CONTENT))
+    await end_holds(engine)
+
+
+@EVERY_STORE
+@pytest.mark.parametrize("attribute", ["data", "file", "folder"])
+@pytest.mark.parametrize("kills", [1, 2])
+async def test_a_server_that_is_killed_before_it_records_what_it_published_loses_no_bytes(
+    engine: Engine,
+    other_engine: Engine,
+    store_folders: StoreFolders,
+    monkeypatch: pytest.MonkeyPatch,
+    attribute: str,
+    kills: int,
+) -> None:
+    id_ = await sent(engine, attribute)
+    for _ in range(kills):
+        await killed_after_publishing(engine, id_, monkeypatch)
+    done = await committing(other_engine, id_)
+    assert await get(engine, done.id, "b/c" if attribute == "folder" else "") == CONTENT
+    assert await states(engine) == ["whole", *["uploading"] * kills]
+    await insert(engine, "Trace", [{"id": 1, attribute: str(id_)}])
+    await age(engine)
+    await collect(engine)
+    assert await states(engine) == ["whole"]
+    assert len(stored_files(store_folders)) == (3 if attribute == "folder" else 1)
+
+
+@EVERY_STORE
+async def test_a_client_goes_on_where_a_commit_broke_off(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    await killed_after_publishing(engine, id_, monkeypatch)
+    upload = await objects.open_upload(other_engine, ME, id_)
+    assert await upload.received_bytes("") == len(CONTENT)
+    await upload.rewind("", 4)
+    await upload.write(b"inue")
+    await upload.flush()
+    done = await objects.commit(other_engine, ME, id_, hash_="", size_bytes=8)
+    assert await get(engine, done.id) == b"continue"
+
+
+@EVERY_STORE
+async def test_nobody_takes_back_what_a_commit_is_about_to_record(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    commit_upload, take = object_rows.commit_upload, holds.take
+    published, waiting = asyncio.Event(), asyncio.Event()
+
+    async def recording(*arguments: Any, **options: Any) -> object:  # noqa: ANN401  # as the function has them
+        published.set()
+        await waiting.wait()
+        return await commit_upload(*arguments, **options)
+
+    async def taking(*arguments: Any) -> holds.Held:  # noqa: ANN401  # as the function has them
+        waiting.set()
+        return await take(*arguments)
+
+    monkeypatch.setattr(object_rows, "commit_upload", recording)
+    commit = committing(engine, id_)
+    await published.wait()
+    monkeypatch.setattr(holds, "take", taking)
+    if other_engine.objects.stores["main"].is_moved(id_):
+        with pytest.raises(UnknownObject):
+            await objects.open_upload(other_engine, ME, id_)
+    else:
+        assert await (await objects.open_upload(other_engine, ME, id_)).received_bytes("") == len(CONTENT)
+        waiting.set()
+    assert await get(engine, (await commit).id) == CONTENT
+
+
+@EVERY_STORE
+async def test_an_object_is_whole_even_if_the_rest_of_its_upload_cannot_be_removed(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is away")
+
+    id_ = await sent(engine, "file")
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.objects.stores["main"], "discard", fail)
+        await committing(engine, id_)
+    assert await get(engine, id_) == CONTENT
+    await collect(engine)
+    assert [file.read_bytes() for file in stored_files(store_folders)] == [CONTENT]
 
 
 @EVERY_STORE

@@ -134,7 +134,8 @@ async def test_a_server_killed_during_a_commit_has_lost_nothing(engine: Engine, 
     upload = await stage(engine)
     await begin(engine, upload)
     await send(engine, upload, 1, 2)
-    await complete(engine, upload)  # then it was killed
+    await complete(engine, upload)  # then it was killed, and so was the client, which asks what has arrived
+    assert (await begin(engine, upload)).arrived == [1, 2]
     assert await get(engine, await commit(engine, upload)) == CONTENT
     # If nobody asks again, nothing remains.
     second = await stage(engine)
@@ -146,6 +147,26 @@ async def test_a_server_killed_during_a_commit_has_lost_nothing(engine: Engine, 
     assert await states(engine) == ["quarantined"]
     await collect(engine)
     assert [len(file.read_bytes()) for file in stored_files(store_folders)] == [len(CONTENT)]
+
+
+@EVERY_BUCKET
+async def test_a_server_killed_before_it_records_a_file_in_parts_has_lost_nothing(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await stage(engine)
+    await begin(engine, upload)
+    await send(engine, upload, 1, 2)
+
+    async def kill(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_rows, "commit_upload", kill)
+        with pytest.raises(asyncio.CancelledError):
+            await commit(engine, upload)
+    assert (await begin(engine, upload)).arrived == [1, 2]
+    assert await get(engine, await commit(engine, upload)) == CONTENT
+    assert len(stored_files(store_folders)) == 1
 
 
 @EVERY_BUCKET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from levada_server.errors import PreconditionFailed
+from levada_server.errors import PreconditionFailed, Unavailable
 from levada_server.operations.objects import copies, objects, registration
 from levada_server.operations.objects.objects import Target
-from levada_server.storage.objects import object_rows
+from levada_server.storage.objects import object_rows, storage
 from levada_server.storage.objects.owners import OWNER
 from levada_server.storage.objects.storage import open_stores
 from tests.conftest import cloned, opened_engine
@@ -102,8 +103,80 @@ async def test_an_upload_of_another_database_is_not_committed(engine: Engine, st
             await objects.commit(stranger, ME, id_, hash_="", size_bytes=5)
 
 
+async def test_a_store_that_refuses_is_asked_again_after_a_while(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_table(engine, "Trace", DEFINITION)
+    await put(engine, "Trace", "data", b"old")
+    asked = 0
+    async with another(store_folders) as stranger:
+        store = stranger.objects.stores["main"]
+        claim = store.claim
+
+        def counting(database: UUID) -> UUID:
+            nonlocal asked
+            asked += 1
+            return claim(database)
+
+        monkeypatch.setattr(store, "claim", counting)
+        for pause, times in ((0.0, 1), (0.0, 2), (600.0, 3), (600.0, 3)):
+            monkeypatch.setattr(storage, "REFUSED_S", pause)
+            with pytest.raises(PreconditionFailed, match=r"another database.* asks the store again after \d+ s\.$"):
+                await stranger.objects.own("main")
+            assert asked == times
+
+
 @EVERY_STORE
-async def test_a_store_whose_database_is_gone_belongs_to_the_next(engine: Engine, store_folders: StoreFolders) -> None:
+async def test_a_server_looks_at_its_stores(
+    engine: Engine, store_folders: StoreFolders, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The version before owners has written into one of them."""
+    put_file(store_folders, "main", "_levada/attach/00/old", b"old")
+    await engine.objects.look()
+    assert caplog.text == ""
+    async with another(store_folders) as stranger:
+        for _ in range(2):
+            await stranger.objects.look()
+        assert caplog.text.count("nothing can be stored in a store: The store `main` belongs to another database") == 1
+        assert "raw" not in caplog.text
+    for name, owned in (("main", True), ("raw", False)):
+        assert open_stores(store_folders)[name].is_used() is owned
+
+
+async def test_a_store_that_is_away_is_looked_at_again(
+    engine: Engine, store_folders: StoreFolders, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_file(store_folders, "main", "_levada/attach/00/old", b"old")
+
+    def away() -> bool:
+        raise Unavailable("It does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.objects.stores["main"], "is_used", away)
+        await engine.objects.look()
+    assert "the store main cannot be looked at yet: It does not answer." in caplog.text
+    await engine.objects.look()
+    assert (store_folders.folders["main"] / OWNER).exists()
+
+
+async def test_a_disk_that_is_read_only_is_looked_at_once(
+    engine: Engine, store_folders: StoreFolders, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    put_file(store_folders, "main", "_levada/attach/00/old", b"old")
+    monkeypatch.setattr(engine.objects.stores["main"], "claim", refuse)
+    for _ in range(2):
+        await engine.objects.look()
+    assert caplog.text.count("Read-only file system") == 1
+
+
+@EVERY_STORE
+async def test_a_store_whose_database_is_gone_belongs_to_the_next(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "REFUSED_S", 0.0)
     await make_table(engine, "Trace", DEFINITION)
     await put(engine, "Trace", "data", b"old")
     async with another(store_folders) as stranger:
@@ -128,7 +201,10 @@ def test_the_first_claim_counts(store_folders: StoreFolders) -> None:
 
 
 @EVERY_STORE
-async def test_a_damaged_owner_is_told(engine: Engine, store_folders: StoreFolders) -> None:
+async def test_a_damaged_owner_is_told(
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "REFUSED_S", 0.0)
     await make_table(engine, "Trace", DEFINITION)
     put_file(store_folders, "main", OWNER, b"\xff")
     with pytest.raises(PreconditionFailed, match="is damaged"):

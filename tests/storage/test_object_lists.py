@@ -41,7 +41,7 @@ async def copyable(connection: Connection, after: UUID) -> list[UUID]:
 
 
 async def doomed(connection: Connection, after: UUID) -> list[UUID]:
-    return [upload.id for upload, _ in await read_doomed(connection, after, PAGE)]
+    return [doomed.upload.id for doomed in await read_doomed(connection, after, PAGE)]
 
 
 @pytest.mark.parametrize(("state", "page"), [("whole", listed), ("whole", copyable), ("doomed", doomed)])

@@ -9,7 +9,7 @@ import http.client
 import os
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from levada_server.storage.objects.bucket_settings import BucketKind, BucketSett
 from levada_server.storage.objects.storage import StoreFolders, open_stores
 from tests.support.bucket_services import SERVICES
 from tests.support.objects import EVERY_BUCKET, EVERY_STORE, put_file, stored_files
+from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +92,7 @@ def test_an_upload_becomes_a_file_at_its_place(store: Store, store_folders: Stor
     assert list(store.staged()) == [upload]
     content = store.content(upload, folder=False)
     store.publish(upload, PLACE, content)
+    store.discard(upload)
     whole = b"".join(pieces)[: 6 * MIB] + b"another end"
     with store.open(PLACE) as file:
         assert file.read() == whole
@@ -118,6 +120,7 @@ def test_an_upload_that_changes_during_its_commit_is_not_published(store: Store,
     content = store.content(upload, folder=False)
     assert content.hash == blake3(b"another content").hexdigest()
     store.publish(upload, PLACE, content)
+    store.discard(upload)
     with store.open(PLACE) as file:
         assert file.read() == b"another content"
     assert len(stored_files(store_folders)) == 1
@@ -193,6 +196,7 @@ def test_a_file_that_a_program_writes_itself_goes_on_either_way(store: Store, st
     assert store.local_write(upload, "c") is not None
     content = store.content(upload, folder=True)
     store.publish(upload, PLACE, content)
+    store.discard(upload)
     assert [file.path for file in store.files(PLACE)] == ["a/b", "c"]
     assert len(stored_files(store_folders)) == 3
 
@@ -225,6 +229,53 @@ def test_an_upload_whose_commit_broke_off_goes_on_either_way(
     assert local is not None
     assert Path(local.path).stat().st_mode & 0o777 == 0o600
     assert store.content(upload, folder=False).hash == blake3(b"one two three ").hexdigest()
+
+
+def test_a_folder_for_whose_list_the_disk_lacks_space_can_be_published_later(
+    store_folders: StoreFolders, tmp_path: Path
+) -> None:
+    disk = store_folders.folders["main"]
+    with small_disk(disk, 1) as mounted:
+        if not mounted:
+            pytest.skip("a small disk needs root on Linux")
+        store, upload = open_stores(store_folders)["main"], uuid4()
+        store.begin(upload, folder=True)
+        names = [f"{number:03d}{'x' * 200}" for number in range(20)]  # the list takes two pages
+        for name in names:
+            write(store, upload, name)
+        content = store.content(upload, folder=True)
+        filling = disk / "filling"
+        with filling.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        for _ in range(2):
+            with pytest.raises(LimitReached, match=r"Nothing that was stored is lost\. Free some space"):
+                store.publish(upload, PLACE, content)
+        assert not store.is_moved(upload)
+        filling.unlink()
+        store.publish(upload, PLACE, content)
+        assert [file.path for file in store.files(PLACE)] == names
+        assert store.is_moved(upload)
+
+
+def test_a_folder_that_its_disk_refuses_after_all_is_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload, sync = uuid4(), folder_store._sync  # noqa: SLF001  # no disk fails just then
+
+    def full(path: Path) -> None:
+        if "staging" not in path.parts:
+            raise OSError(errno.ENOSPC, "")
+        sync(path)
+
+    store.begin(upload, folder=True)
+    write(store, upload, "a", b"content")
+    content = store.content(upload, folder=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_store, "_sync", full)
+        with pytest.raises(LimitReached):
+            store.publish(upload, PLACE, content)
+    store.publish(upload, PLACE, content)
+    with store.open(f"{PLACE}/a") as file:
+        assert file.read() == b"content"
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.EACCES])
@@ -274,6 +325,7 @@ def test_keys_are_the_paths_of_posix(store: Store, store_folders: StoreFolders) 
     assert content.files is not None
     assert [file.path for file in content.files] == ["a b%", "a/b.bin", "é"]
     store.publish(upload, "_levada/object/x=1", content)
+    store.discard(upload)
     assert store.files("_levada/object/x=1") == list(content.files)
     found = {"/".join(file.parts).partition("_levada/object/")[2] for file in stored_files(store_folders)}
     assert found == {"x=1/a b%", "x=1/a/b.bin", "x=1/é", "x=1.files"}

@@ -83,7 +83,8 @@ async def collect(engine: Engine, *, dry_run: bool = False) -> Collected:
 
 async def age(engine: Engine) -> None:
     """Let eight days pass for all objects by moving the times of their rows."""
-    async with engine.scope.connection() as connection:
+    async with engine.scope.transaction() as connection:
+        await connection.execute("LOCK TABLE levada.object IN EXCLUSIVE MODE")  # others lock rows in other orders
         await connection.execute(
             "UPDATE levada.object SET expire_time = expire_time - interval '8 days',"
             " quarantine_time = quarantine_time - interval '8 days'"

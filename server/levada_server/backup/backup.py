@@ -158,7 +158,7 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, Store], 
         copied_to = None
         if copy and origin is not None:
             copied_to = restored
-            await asyncio.to_thread(keep_for, stores.values(), origin)
+            await asyncio.to_thread(keep_for, stores.values(), origin, {named.store for named in manifest.objects})
         await asyncio.to_thread(_put_back, manifest, folder, stores, copied_to or origin)
         await programs.load(database_url, folder / DUMP)
         await _compare(database, manifest)
@@ -188,7 +188,8 @@ async def end_leases(database_url: str, stores: Mapping[str, Store], *, copy: bo
         if copy:
             async with database.connection() as connection:
                 origin = await object_rows.database_id(connection)
-            await asyncio.to_thread(keep_for, stores.values(), origin)
+                named = await object_rows.stores_with_objects(connection, stores)
+            await asyncio.to_thread(keep_for, stores.values(), origin, named)
         await make_independent(database, uuid4() if copy else None)
 
 

@@ -97,7 +97,8 @@ async def _erase(
         await object_rows.find_named(connection, catalog.tables.values())
         doomed = await object_rows.doom_erased(connection)
         doomed += await forget(engine, connection, catalog, erased_keys(catalog, chosen.table, reached, keys))
-        if any(one.codec != _FILEPATH for one, _ in doomed) and not await object_rows.may_remove(connection):
+        needed = [one for one in doomed if one.whole and one.upload.codec != _FILEPATH]
+        if needed and not await object_rows.may_remove(connection):
             raise PreconditionFailed(
                 "A backup or a collection is under way, which needs the objects of these rows. Erase them when it has "
                 "ended."
@@ -106,7 +107,8 @@ async def _erase(
         entry = view.entry(chosen.table.name, sum(counts.values()), tables=counts, objects=len(doomed))
         content = [(name.schema, name.table, count) for name, count in taken.counts]
         await record(engine, connection, caller, entry if counts else None, content)
-    files = [one for one in doomed if one[0].codec == _FILEPATH]
-    gone = [one for one in doomed if await remove_doomed(engine, one[0])]
+    files = [one for one in doomed if one.upload.codec == _FILEPATH]
+    gone = [one for one in doomed if await remove_doomed(engine, one.upload)]
     removed = [one for one in gone if one not in files]
-    return Erased(taken.counts, len(removed), sum(size for _, size in removed), len(doomed) - len(gone), len(files))
+    size_bytes = sum(one.size_bytes for one in removed)
+    return Erased(taken.counts, len(removed), size_bytes, len(doomed) - len(gone), len(files))

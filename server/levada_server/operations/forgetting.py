@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.analysis.mentions import Said
-    from levada_server.storage.objects.object_rows import Upload
+    from levada_server.storage.objects.object_rows import Doomed
     from levada_server.storage.postgres.database import Connection
 
 QUICK_BYTES = 8 * 2**10
@@ -135,7 +135,7 @@ def erased_keys(
     return _Erased(ErasedKeys(keys), ErasedKeys(keys, lambda value: path_segment(str(value))), len(primary), holders)
 
 
-async def forget(engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased) -> list[tuple[Upload, int]]:
+async def forget(engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased) -> list[Doomed]:
     """Forget erased keys in reads of jobs and of recordings, in cancelled leases, and in uploads that no row names.
 
     Only what concerns the tables that may lose rows is looked at. A result whose reads are forgotten is stale from now

@@ -198,6 +198,7 @@ class ObjectService:
             quarantined_bytes=collected.quarantined_bytes,
             deleted_count=collected.deleted_count,
             deleted_bytes=collected.deleted_bytes,
+            kept_because=collected.kept_because,
         )
 
     async def ListObjects(self, request: pb.ListObjectsRequest, call: Call) -> pb.ListObjectsResponse:

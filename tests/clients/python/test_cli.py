@@ -19,6 +19,8 @@ import pytest
 import levada as lv
 from levada._base import installation
 from levada._cli import main, output
+from levada_server.storage.backup.snapshot import snapshot
+from levada_server.storage.postgres.database import Database
 from tests.support.client import give_up_at_once
 
 if TYPE_CHECKING:
@@ -240,7 +242,24 @@ def test_objects_are_collected(
         told = capsys.readouterr().out
         assert f"{removed} objects removed" in told
         assert f"{quarantined} objects put into quarantine" in told
+        assert "backup" not in told
         asyncio.run(pass_days(database_url))
+
+
+def test_collect_says_what_keeps_the_objects(
+    url: str, lab: lv.VirtualModule, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def collect() -> None:
+        database = await Database.connect(database_url, size=1)
+        async with snapshot(database):  # as for a backup
+            for options in ([], ["--json"]):
+                assert await asyncio.to_thread(main.main, ["objects", "collect", *options]) == 0
+        await database.close()
+
+    asyncio.run(collect())
+    text, found = capsys.readouterr().out.strip().rsplit("\n", 1)
+    assert text.endswith("Collect again when it has ended.")
+    assert json.loads(found)["kept_because"] == text.splitlines()[-1]
 
 
 async def pass_days(database_url: str) -> None:

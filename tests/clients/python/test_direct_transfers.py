@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._objects import direct, transfer
+from levada._objects import direct, noted_uploads, transfer
 from levada.errors import DamagedObject
 from tests.support.client import hurry_transfers, see_other_disks
 from tests.support.cutting_proxy import cutting
@@ -223,3 +223,67 @@ def test_a_killed_client_continues_where_it_was(
         monkeypatch.undo()
         things.to_dicts()[0]["file"].verify()
     assert len(stored_files(store_folders)) == 1
+
+
+_DIE_AT_THE_COMMIT = """
+import os, signal, sys
+import levada as lv
+from levada._objects import noted_uploads, local_files
+
+address, attribute, place, moment = sys.argv[1:]
+noted_uploads.NOTED_BYTES = 1
+real = lv.Connection.call
+
+def see_other_disks(*_):
+    raise local_files.FileUnreachable
+
+def call(connection, method, *arguments, **options):
+    commits = method == "ObjectService/CommitObject"
+    if commits and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = real(connection, method, *arguments, **options)
+    if commits:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+
+local_files._check = see_other_disks
+lv.Connection.call = call
+with lv.Connection(address) as connection:
+    lv.VirtualModule("lab", "lab", connection=connection).Thing.insert1({"id": 1, attribute: place})
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an upload begins again there")
+@EVERY_STORE
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("attribute", ["file", "folder"])
+def test_a_client_that_is_killed_at_the_commit_sends_nothing_again(
+    server_address: str,
+    store_folders: StoreFolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    attribute: str,
+    moment: str,
+) -> None:
+    monkeypatch.setattr(noted_uploads, "NOTED_BYTES", 1)
+    place = big_file(tmp_path, 9 * MIB, "run/big.bin")
+    if attribute == "folder":
+        place = place.parent
+        (place / "small").write_bytes(b"small")
+        (place / "zero").write_bytes(b"")
+    see_other_disks(monkeypatch)
+    with lv.Connection(server_address) as connection:
+        things = declare(connection)
+        command = [sys.executable, "-c", _DIE_AT_THE_COMMIT, server_address, attribute, str(place), moment]
+        died = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert died.returncode == -9, died.stderr
+
+        def send(*_: object) -> None:
+            raise AssertionError("bytes were sent again")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(direct.PartSender, "_put", send)
+            patched.setattr(transfer, "chunk_request", send)
+            things.insert1({"id": 1, attribute: place})
+        things.to_dicts()[0][attribute].verify()
+    assert len(stored_files(store_folders)) == (4 if attribute == "folder" else 1)

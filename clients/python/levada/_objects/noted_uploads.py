@@ -48,7 +48,7 @@ class Note:
 @contextmanager
 def noted(address: str, request: pb.StageObjectRequest, size: int) -> Iterator[Note]:
     """Hold the note of an upload for the length of the block; it is empty for small ones, and if another holds it."""
-    if sys.platform == "win32" or size < NOTED_BYTES or request.folder or not request.hash:
+    if sys.platform == "win32" or size < NOTED_BYTES or not request.hash:
         yield Note(None)
         return  # on Windows an upload begins again
     name = blake3(address.encode() + b"\0" + request.SerializeToString(deterministic=True)).hexdigest()

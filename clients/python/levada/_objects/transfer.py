@@ -147,10 +147,15 @@ def _upload(
             return staged.object
         note.write(staged)
         try:
-            with progress_of(request.file_name or request.attribute, size) as progress:
-                streamed = _send_parts(connection, staged, sources, request.hash, progress)
-                if streamed or not sources:
-                    _Upload(connection, staged.upload_id, streamed, progress).run(continued=begun is not None)
+            try:
+                with progress_of(request.file_name or request.attribute, size) as progress:
+                    streamed = _send_parts(connection, staged, sources, request.hash, progress)
+                    if streamed or not sources:
+                        _Upload(connection, staged.upload_id, streamed, progress).run(continued=begun is not None)
+            except UnknownObject:
+                if begun is None:
+                    raise
+                # The process that began it was killed during the commit; another one says whether that came to its end.
             commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
             stored = connection.call(
                 "ObjectService/CommitObject", commit, pb.CommitObjectResponse, patience=PATIENCE_SECONDS

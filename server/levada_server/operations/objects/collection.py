@@ -38,12 +38,21 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The result of a collection: numbers of objects, and their bytes."""
+    """The result of a collection: numbers of objects, and their bytes.
+
+    Args:
+        quarantined_count: The objects that are in quarantine from now on.
+        quarantined_bytes: Their bytes.
+        deleted_count: The objects and uploads that were removed.
+        deleted_bytes: Their bytes.
+        kept_because: Why no object in quarantine was removed; empty if they were.
+    """
 
     quarantined_count: int
     quarantined_bytes: int
     deleted_count: int
     deleted_bytes: int
+    kept_because: str = ""
 
 
 class _Rehearsed(Exception):
@@ -59,14 +68,13 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
     that no row loses its object.
     """
     engine.gate.admit_administrator(caller, "collect objects")
+    kept_because = ""
     try:
         async with engine.scope.transaction() as connection:
             await object_rows.find_named(connection, (await read_catalog(connection)).tables.values())
             if not await object_rows.doom(connection):
-                since = await object_rows.backup_since(connection)
-                _LOG.warning(
-                    "no object in quarantine is removed: a backup or a collection is under way since %s", since
-                )
+                kept_because = _kept_because(await object_rows.backup_since(connection))
+                _LOG.warning("%s", kept_because)
             found = await object_rows.quarantine(connection)
             doomed = await object_rows.count_doomed(connection)
             if dry_run:
@@ -78,7 +86,15 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
         removed = await _remove_all(engine)
         for store in engine.objects.stores.values():
             await _sweep(engine, store)
-    return Collected(found.count, found.size_bytes, removed.count, removed.size_bytes)
+    return Collected(found.count, found.size_bytes, removed.count, removed.size_bytes, kept_because)
+
+
+def _kept_because(since: dt.datetime | None) -> str:
+    begun = "" if since is None else f" since {since.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"No object in quarantine is removed: a backup, which may need it, or another collection is under way{begun}. "
+        "Collect again when it has ended."
+    )
 
 
 async def _remove_all(engine: Engine) -> Counted:
@@ -97,12 +113,12 @@ async def _remove_all(engine: Engine) -> Counted:
         if not batch:
             return Counted(count, size_bytes)
         async with asyncio.TaskGroup() as group:
-            removals = [group.create_task(one(doomed)) for doomed, _ in batch]
+            removals = [group.create_task(one(doomed.upload)) for doomed in batch]
         done = [each for removal, each in zip(removals, batch, strict=True) if removal.result()]
         async with engine.objects.connection() as connection:
-            await object_rows.delete_doomed(connection, [doomed.id for doomed, _ in done])
-        count, size_bytes = count + len(done), size_bytes + sum(size for _, size in done)
-        after = batch[-1][0].id
+            await object_rows.delete_doomed(connection, [doomed.upload.id for doomed in done])
+        count, size_bytes = count + len(done), size_bytes + sum(doomed.size_bytes for doomed in done)
+        after = batch[-1].upload.id
 
 
 async def _sweep(engine: Engine, store: Store) -> None:

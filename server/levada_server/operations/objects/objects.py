@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.store import LocalFile, SignedRequest, Store
     from levada_server.storage.postgres.database import Connection
 
+_LOG = logging.getLogger("levada.objects")
 _NAMED = frozenset({"attach", "object"})
 _UNKNOWN_HASH = "0" * 64
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -190,6 +192,15 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
         UnknownObject: The upload has expired, is committed, or is not the caller's.
         PreconditionFailed: Its store belongs to another database.
     """
+    opened = await _find(engine, caller, id_)
+    if await asyncio.to_thread(opened.store.is_moved, id_):
+        held = await holds.take(engine, id_)  # once the commit has ended, or its server is gone
+        async with holds.renewed(engine, held):
+            await asyncio.to_thread(opened.store.take_back, id_)
+    return opened
+
+
+async def _find(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     upload = await find_upload(engine, caller, id_)
     if upload is None:
         raise UnknownObject(
@@ -318,7 +329,7 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
         WrongValue: The file of an array is not an array.
     """
     try:
-        store = (await open_upload(engine, caller, id_)).store
+        store = (await _find(engine, caller, id_)).store
         held = await holds.take(engine, id_)
         return await engine.objects.finish(_commit(engine, caller, held, store, hash_, size_bytes))
     except UnknownObject:
@@ -349,6 +360,8 @@ async def _commit_held(
 ) -> ObjectReference:
     upload, id_ = held.upload, held.upload.id
     header: NpyHeader | None = None
+    # Whoever held the upload before records nothing any more.
+    await asyncio.to_thread(store.take_back, id_)
     try:
         content, verified = await _content(engine, held, store)
         if content.size_bytes != size_bytes or hash_ not in ("", content.hash):
@@ -366,6 +379,7 @@ async def _commit_held(
     if same is None:
         whole = await _publish(engine, held, store, content, header, verified=verified)
         if whole is not None:
+            await _tidy(store, id_)
             return whole.reference
         # Another client has just committed the same content, or the upload is gone, or another call took over.
         same = await _claim_content(engine, caller, upload, content) if verified else None
@@ -409,6 +423,14 @@ async def _publish(
     if whole is None:
         await _give_up(engine, attempt)
     return whole
+
+
+async def _tidy(store: Store, id_: UUID) -> None:
+    """Remove what the store keeps of an upload that is recorded."""
+    try:
+        await asyncio.to_thread(store.discard, id_)
+    except (OSError, LevadaError) as error:
+        _LOG.warning("the rest of the upload %s stays until the next collection: %s", id_, error)
 
 
 async def _record(

@@ -12,15 +12,15 @@ from levada_server.operations.objects import holds
 from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.content import StoredFile
 from levada_server.storage.objects.object_rows import SentFile
+from levada_server.storage.objects.store import Part
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from typing import BinaryIO
 
     from levada_server.operations.context import Engine
     from levada_server.operations.objects.holds import Held
     from levada_server.storage.objects.object_rows import Upload
-    from levada_server.storage.objects.store import Part, PartUploads, SignedRequest, Store
+    from levada_server.storage.objects.store import PartUploads, SignedRequest, Store
 
 PART_BYTES = 8 * 2**20
 """The size of a part of a usual file; files that are not larger pass through the server."""
@@ -73,8 +73,8 @@ async def begin(engine: Engine, upload: Upload, store: Store, *, path: str, size
             raise UnknownObject("The upload has ended; begin another.", object=upload.id)
     if (sent.size_bytes, sent.hash) != (size_bytes, hash_):
         raise InvalidRequest("This file of the upload began with another size or hash.", field="hash")
-    arrived = await asyncio.to_thread(parts.parts, upload.id, _place(upload, path), sent.token)
-    return Begun(part_bytes(size_bytes), [part.number for part in arrived if _is_whole(part, size_bytes)])
+    arrived = await asyncio.to_thread(_arrived, store, upload, sent)
+    return Begun(part_bytes(size_bytes), [part.number for part in arrived])
 
 
 async def sign(
@@ -141,13 +141,25 @@ async def abort(engine: Engine, upload: Upload, store: Store) -> None:
         await asyncio.to_thread(store.part_uploads.abort, upload.id, _place(upload, sent.path), sent.token)
 
 
+def _arrived(store: Store, upload: Upload, sent: SentFile) -> list[Part]:
+    """Return the parts of a file that have arrived whole: all of them, if a commit has joined them and broke off."""
+    place = _place(upload, sent.path)
+    try:
+        found = _part_uploads(store).parts(upload.id, place, sent.token)
+    except UnknownObject:
+        if _joined_size(store, upload, place) != sent.size_bytes:
+            raise
+        count = _count(sent.size_bytes)
+        return [Part(number, _size_of(number, sent.size_bytes), "") for number in range(1, count + 1)]
+    return [part for part in found if _is_whole(part, sent.size_bytes)]
+
+
 def _complete(store: Store, upload: Upload, sent: SentFile) -> None:
     parts, place = _part_uploads(store), _place(upload, sent.path)
     try:
         arrived = parts.parts(upload.id, place, sent.token)
     except UnknownObject:  # the answer to an earlier commit may be lost
-        with _opened(store, place, upload) as file:
-            size = file.seek(0, io.SEEK_END)
+        size = _joined_size(store, upload, place)
     else:
         whole = [part for part in arrived if _is_whole(part, sent.size_bytes)]
         if [part.number for part in whole] != list(range(1, _count(sent.size_bytes) + 1)):
@@ -162,9 +174,11 @@ def _complete(store: Store, upload: Upload, sent: SentFile) -> None:
         )
 
 
-def _opened(store: Store, place: str, upload: Upload) -> BinaryIO:
+def _joined_size(store: Store, upload: Upload, place: str) -> int:
+    """Return the size of a file at its final path, which has the upload's id, so that nobody else puts one there."""
     try:
-        return store.open(place)
+        with store.open(place) as file:
+            return file.seek(0, io.SEEK_END)
     except NotFound:
         raise UnknownObject("The upload has ended; begin another.", object=upload.id) from None
 

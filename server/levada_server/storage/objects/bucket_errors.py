@@ -61,7 +61,10 @@ def failed(store: str, text: str) -> LevadaError:
     """Return the error of a store that is full, or that fails otherwise."""
     if _FULL.search(text):
         return LimitReached(
-            f"The store `{store}` is full. Free some space, or ask its owner.", limit="store", store=store
+            f"The store `{store}` is full. Nothing that was stored is lost. Free some space, or ask its owner, and "
+            "repeat the call.",
+            limit="store",
+            store=store,
         )
     return Unavailable(
         f"The store `{store}` does not answer, or answers with an error; the server's log has it. Try again later; "

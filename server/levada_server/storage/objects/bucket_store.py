@@ -183,7 +183,13 @@ class BucketStore:
                     writer.close()
             if content.files is not None:
                 obstore.put(self._bucket, _checked_key(path + _LIST_SUFFIX), listing(content.files))
-        self.discard(upload)
+
+    def is_moved(self, upload: UUID) -> bool:
+        """Return False: the pieces stay until the upload is recorded."""
+        return False
+
+    def take_back(self, upload: UUID) -> None:
+        """Do nothing: the pieces are still there."""
 
     def drop(self, upload: UUID, path: str) -> None:
         """Remove a file of an upload."""
@@ -191,7 +197,7 @@ class BucketStore:
             self._delete(piece.key for piece in self._pieces(upload, path))
 
     def discard(self, upload: UUID) -> None:
-        """Remove an upload that was not published."""
+        """Remove what is left of an upload."""
         with told_of(self.name):
             self._delete(found["path"] for found in self._list(f"{_STAGING}/{upload.hex}"))
 

@@ -53,6 +53,9 @@ _CONTENT = "content"
 _LOCAL = "local"
 """Files that programs write themselves, until the commit."""
 _MARK = "mark"
+_PLACE = "place"
+"""Names the place to which a commit moves an upload."""
+_LIST = "list"
 _READ_BYTES = 2**20
 _LIST_SUFFIX = ".files"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -248,7 +251,7 @@ class FolderStore:
         """Move an upload to its permanent place, once all of it is on the disk.
 
         Raises:
-            LimitReached: The disk is full.
+            LimitReached: The disk is full; nothing was moved.
             Unavailable: Somebody has written into it since its content was read; do both again.
         """
         place, target = self._staged(upload), self.folder / path
@@ -261,13 +264,39 @@ class FolderStore:
             with self._held(upload) as arrival:
                 if content.mark != arrival.mark.hex():
                     raise Unavailable("Another call wrote into the upload during its commit; commit it again.")
+                if not place.exists():  # another call was sooner
+                    raise FileNotFoundError(place)
+                # Whatever takes space is written first: once the content has moved, nothing more can fail for that.
+                _write(place.with_name(_PLACE), path.encode())
+                if content.files is not None:
+                    listed = place.with_name(_LIST)
+                    _write(listed, listing(content.files))
+                    _move(listed, _list_of(target))
+                _sync(place.parent)
                 _move(place, target)
-            if content.files is not None:
-                listed = target.with_name(target.name + _LIST_SUFFIX)
-                listed.write_bytes(listing(content.files))
-                _sync(listed)
-            _sync(target.parent)
-        self.discard(upload)
+                try:
+                    _sync(target.parent)
+                except OSError:
+                    target.replace(place)
+                    raise
+
+    def is_moved(self, upload: UUID) -> bool:
+        """Return whether a commit has moved an upload, which may still be recorded there."""
+        place = self._staged(upload)
+        return place.with_name(_PLACE).exists() and not place.exists()
+
+    def take_back(self, upload: UUID) -> None:
+        """Move an upload back from the place to which a commit has moved it that broke off."""
+        if not self.is_moved(upload):
+            return
+        place = self._staged(upload)
+        named = place.with_name(_PLACE)
+        with self._writing(), self._held(upload, changing=True):
+            target = self.folder / named.read_text(encoding="utf-8")
+            with suppress(FileNotFoundError):  # another call was sooner, or has removed the bytes
+                target.replace(place)
+                _list_of(target).unlink(missing_ok=True)
+            named.unlink()
 
     def drop(self, upload: UUID, path: str) -> None:
         """Remove a file of an upload."""
@@ -294,7 +323,7 @@ class FolderStore:
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
-        target.with_name(target.name + _LIST_SUFFIX).unlink(missing_ok=True)
+        _list_of(target).unlink(missing_ok=True)
         for folder in target.relative_to(self.folder).parents:
             if len(folder.parts) <= 1:
                 break
@@ -460,7 +489,8 @@ class FolderStore:
         except OSError as error:
             if error.errno in _FULL:
                 raise LimitReached(
-                    f"The store `{self.name}` is full: {os.strerror(error.errno)}. Free some space, or ask its owner.",
+                    f"The store `{self.name}` is full: {os.strerror(error.errno)}. Nothing that was stored is lost. "
+                    "Free some space, or ask its owner, and repeat the call.",
                     limit="store",
                     store=self.name,
                 ) from error
@@ -573,6 +603,19 @@ def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:
         return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
     finally:
         os.close(at)
+
+
+def _list_of(target: Path) -> Path:
+    """Return the place of the list of a folder's files."""
+    return target.with_name(target.name + _LIST_SUFFIX)
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Write a file through to the disk."""
+    with place.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _move(place: Path, target: Path) -> None:

@@ -82,6 +82,21 @@ class SentFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Doomed:
+    """An object or upload that was given up.
+
+    Args:
+        upload: The place of its bytes.
+        size_bytes: Their size; 0 for an upload.
+        whole: It is an object, which a backup may need, and no upload.
+    """
+
+    upload: Upload
+    size_bytes: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """A number of objects, and of their bytes."""
 
@@ -342,12 +357,12 @@ def object_attributes(table: Table) -> list[str]:
     return [attribute.name for attribute in table.heading if attribute.type.kind is Kind.OBJECT]
 
 
-async def doom_erased(connection: Connection) -> list[tuple[Upload, int]]:
-    """Mark the objects that only erased rows named as given up; return them with their bytes.
+async def doom_erased(connection: Connection) -> list[Doomed]:
+    """Mark the objects that only erased rows named as given up, and return them.
 
     Call `find_named` before, with `ERASED` for the rows to erase, and after these are deleted.
     """
-    return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_erased"])]
+    return [_doomed(row) for row in await connection.fetch(_SQL["doom_erased"])]
 
 
 async def unnamed_paths(connection: Connection, schemas: Sequence[str]) -> list[tuple[UUID, str, str]]:
@@ -359,9 +374,9 @@ async def unnamed_paths(connection: Connection, schemas: Sequence[str]) -> list[
     return [(row["id"], row["schema_name"], row["path"]) for row in rows]
 
 
-async def doom_unnamed(connection: Connection, ids: Sequence[UUID]) -> list[tuple[Upload, int]]:
-    """Mark some uploads and unnamed objects as given up; return them with their bytes."""
-    return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_unnamed"], ids)]
+async def doom_unnamed(connection: Connection, ids: Sequence[UUID]) -> list[Doomed]:
+    """Mark some uploads and unnamed objects as given up, and return them."""
+    return [_doomed(row) for row in await connection.fetch(_SQL["doom_unnamed"], ids)]
 
 
 async def quarantine(connection: Connection) -> Counted:
@@ -405,15 +420,18 @@ async def count_doomed(connection: Connection) -> Counted:
     return Counted(*await connection.fetchrow(_SQL["count_doomed"]))
 
 
-async def read_doomed(connection: Connection, after: UUID, limit: int) -> list[tuple[Upload, int]]:
-    """List some objects and uploads to remove, with their bytes; 0 for an upload. They follow an id, in its order."""
-    rows = await connection.fetch(_SQL["read_doomed"], after, limit)
-    return [(_upload(row), row["size_bytes"] or 0) for row in rows]
+async def read_doomed(connection: Connection, after: UUID, limit: int) -> list[Doomed]:
+    """List some objects and uploads to remove, which follow an id, in its order."""
+    return [_doomed(row) for row in await connection.fetch(_SQL["read_doomed"], after, limit)]
 
 
 async def delete_doomed(connection: Connection, ids: Sequence[UUID]) -> None:
     """Delete the records of objects that were removed."""
     await connection.execute(_SQL["delete_doomed"], ids)
+
+
+def _doomed(row: asyncpg.Record) -> Doomed:
+    return Doomed(_upload(row), row["size_bytes"] or 0, row["hash"] is not None)
 
 
 def _upload(row: asyncpg.Record) -> Upload:

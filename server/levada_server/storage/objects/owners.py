@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from levada_server.errors import PreconditionFailed
+from levada_server.errors import LevadaError, PreconditionFailed
 from levada_server.model.object_names import MANAGED_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from levada_server.storage.objects.store import Store
 
+_LOG = logging.getLogger("levada.objects")
 OWNER = f"{MANAGED_FOLDER}/database"
 """The file in a store with the id of the database that it belongs to."""
 
@@ -49,13 +51,26 @@ def own(store: Store, database: UUID) -> None:
         )
 
 
-def keep_for(stores: Iterable[Store], database: UUID) -> None:
+def keep_for(stores: Iterable[Store], database: UUID, named: Collection[str]) -> None:
     """Let stores that have objects or uploads, and belong to no database yet, belong to one before its copy starts.
 
     A database whose version knew no owners has not marked its stores; the copy, which has the same records, could be
     the first to write there.
+
+    Args:
+        stores: The stores.
+        database: The database.
+        named: The names of the stores with objects of the copy; it does not need the others to be in reach.
+
+    Raises:
+        Unavailable: One with objects cannot be reached.
     """
     for store in stores:
-        if store.is_used():
-            with suppress(OSError, PreconditionFailed):  # nobody writes into a store that is read-only
-                store.claim(database)
+        try:
+            if store.is_used():
+                with suppress(OSError, PreconditionFailed):  # nobody writes into a store that is read-only
+                    store.claim(database)
+        except (OSError, LevadaError) as error:
+            if store.name in named:
+                raise
+            _LOG.warning("no object is in the store %s, which is left alone: %s", store.name, error)

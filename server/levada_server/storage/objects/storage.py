@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from levada_server.errors import InvalidRequest, UnknownStore
+from levada_server.errors import InvalidRequest, LevadaError, PreconditionFailed, UnknownStore
 from levada_server.model.object_names import MANAGED_FOLDER, is_managed, under
 from levada_server.storage.objects import object_rows, owners
 from levada_server.storage.objects.bucket_settings import BucketKind
@@ -24,8 +26,15 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.store import PartUploads, Store
     from levada_server.storage.postgres.database import Connection
 
+_LOG = logging.getLogger("levada.objects")
 _Result = TypeVar("_Result")
 POOL_SIZE = 4
+LOOK_S = 60.0
+"""The pause before a store is looked at again that could not be reached."""
+REFUSED_S = 60.0
+"""How long a store that belongs to another database is not asked again."""
+CLOSE_S = 15.0
+"""How long `close` waits for work that has begun: the disk or bucket that it waits for may never answer."""
 ANY_SCHEMA = "*"
 """In place of a schema's name: any schema."""
 
@@ -92,6 +101,8 @@ class ObjectStorage:
         self._database: Database | None = None
         self._opening = asyncio.Lock()
         self._own: set[str] = set()
+        self._looked: set[str] = set()
+        self._refused: dict[str, tuple[float, str]] = {}
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     def store(self, name: str) -> Store:
@@ -116,17 +127,48 @@ class ObjectStorage:
     async def own(self, name: str) -> Store:
         """Return the store with a name, as `store` does, in order to write into it or to remove something.
 
+        A store is asked once. If it refuses, it is asked again after `REFUSED_S`, not for each of many objects.
+
         Raises:
             UnknownStore: The server has no such store.
             PreconditionFailed: It belongs to another database.
         """
         found = self.store(name)
         if found.name not in self._own:
+            until, told = self._refused.get(found.name, (0.0, ""))
+            if time.monotonic() < until:
+                raise PreconditionFailed(told, store=found.name)
             async with self.connection() as connection:
                 database = await object_rows.database_id(connection)
-            await asyncio.to_thread(owners.own, found, database)
+            try:
+                await asyncio.to_thread(owners.own, found, database)
+            except PreconditionFailed as error:
+                error.message += f" The server asks the store again after {REFUSED_S:.0f} s."
+                self._refused[found.name] = time.monotonic() + REFUSED_S, error.message
+                raise
             self._own.add(found.name)
         return found
+
+    async def look(self) -> None:
+        """Claim the stores into which a server has written, and log which of them this one only reads.
+
+        Each is looked at once; one that cannot be reached by each call until it can. A store without anything of a
+        server is left alone: it may have only files that are registered.
+        """
+        await asyncio.gather(*(self._look(store) for store in self.stores.values() if store.name not in self._looked))
+
+    async def _look(self, store: Store) -> None:
+        try:
+            if await asyncio.to_thread(store.is_used):
+                await self.own(store.name)
+        except PreconditionFailed as error:
+            _LOG.warning("nothing can be stored in a store: %s", error)
+        except LevadaError as error:
+            _LOG.warning("the store %s cannot be looked at yet: %s", store.name, error)
+            return
+        except OSError as error:
+            _LOG.warning("nothing can be stored in the store %s: %s", store.name, error)
+        self._looked.add(store.name)
 
     def check_registrable(self, store: str, schema: str, path: str) -> None:
         """Check that a schema may register the files at a path of a store in place.
@@ -155,7 +197,7 @@ class ObjectStorage:
         return (*given.get(schema, ()), *given.get(ANY_SCHEMA, ()))
 
     async def finish(self, work: Coroutine[object, object, _Result]) -> _Result:
-        """Do some work to its end, even if the caller does not wait for it any more; `close` waits."""
+        """Do some work to its end, even if the caller does not wait for it any more; `close` waits for a while."""
         task = asyncio.create_task(work)
         self._unfinished.add(task)
         task.add_done_callback(self._finished)
@@ -198,8 +240,10 @@ class ObjectStorage:
         return database
 
     async def close(self) -> None:
-        """Finish the work that has begun, and close the connections."""
+        """Finish the work that has begun, as far as that takes no longer than `CLOSE_S`, and close the connections."""
         if self._unfinished:
-            await asyncio.wait(self._unfinished)
+            _, late = await asyncio.wait(self._unfinished, timeout=CLOSE_S)
+            if late:
+                _LOG.warning("%d commits of objects did not end; another server goes on with each", len(late))
         if self._database is not None:
             await self._database.close()

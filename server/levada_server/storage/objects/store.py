@@ -186,13 +186,29 @@ class Store(Protocol):
         ...
 
     def publish(self, upload: UUID, path: str, content: Content) -> None:
-        """Move an upload to its permanent place, once all of it is stored durably.
+        """Bring an upload to its permanent place, once all of it is stored durably.
+
+        Until `discard`, nothing is lost if that is not recorded: the upload still has its bytes, or `take_back` brings
+        them back.
 
         Args:
             content: The content of the object, with files that clients sent to their place themselves.
 
         Raises:
+            LimitReached: The store is full; the upload still has its bytes.
             Unavailable: Somebody has written into the upload since its content was read; do both again.
+        """
+        ...
+
+    def is_moved(self, upload: UUID) -> bool:
+        """Return whether the bytes of an upload are at the place to which `publish` brought them, and only there."""
+        ...
+
+    def take_back(self, upload: UUID) -> None:
+        """Undo the last `publish` of an upload, which was not recorded and will not be, so that it can go on.
+
+        Raises:
+            UnknownObject: The upload is gone.
         """
         ...
 
@@ -201,7 +217,7 @@ class Store(Protocol):
         ...
 
     def discard(self, upload: UUID) -> None:
-        """Remove an upload that was not published."""
+        """Remove what is left of an upload that was recorded, or given up."""
         ...
 
     def remove(self, path: str) -> None:

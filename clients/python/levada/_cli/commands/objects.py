@@ -28,12 +28,14 @@ def collect(connection: Connection, options: argparse.Namespace) -> int:
     request = object_service_pb2.CollectObjectsRequest(dry_run=options.dry_run)
     done = connection.call("ObjectService/CollectObjects", request, object_service_pb2.CollectObjectsResponse)
     if options.json:
-        names = ("deleted_count", "deleted_bytes", "quarantined_count", "quarantined_bytes")
+        names = ("deleted_count", "deleted_bytes", "quarantined_count", "quarantined_bytes", "kept_because")
         print_json({name: getattr(done, name) for name in names} | {"dry_run": options.dry_run})
         return 0
     would = "would be " if options.dry_run else ""
     print(f"{done.deleted_count} objects {would}removed ({size_text(done.deleted_bytes)})")
     print(f"{done.quarantined_count} objects {would}put into quarantine ({size_text(done.quarantined_bytes)})")
+    if done.kept_because:
+        print(done.kept_because)
     return 0
 
 

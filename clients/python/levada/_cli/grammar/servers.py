@@ -67,7 +67,7 @@ def add_commands(commands: Commands) -> None:
         "remove objects without a reference for some days",
         run="objects:collect",
         examples=("objects collect --dry-run",),
-        json="one object: deleted_count, deleted_bytes, quarantined_count, quarantined_bytes, dry_run",
+        json="one object: deleted_count, deleted_bytes, quarantined_count, quarantined_bytes, kept_because, dry_run",
     )
     collect.add_argument("--dry-run", action="store_true", help="change nothing, only show what would be done")
     _add_objects(objects)

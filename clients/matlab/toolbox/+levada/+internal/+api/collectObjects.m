@@ -12,6 +12,7 @@ function response = collectObjects(connection, request, varargin)
 %       quarantined_bytes  int64: Their size in bytes.
 %       deleted_count  int64: Objects that were in quarantine for a day, and expired uploads; now removed.
 %       deleted_bytes  int64: Their size in bytes.
+%       kept_because  char: Why no object in quarantine was removed, such as a backup that is made; empty if they were.
 %
 %   Written by generate_stubs.py from proto/.
 
