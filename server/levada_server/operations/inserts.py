@@ -96,7 +96,7 @@ async def insert(
         return count
 
     async def work() -> int:
-        with engine.memory.share() as memory:
+        with engine.memory.share(caller.identity.user_id) as memory:
             try:
                 return await attempt(memory)
             except Stalled:
