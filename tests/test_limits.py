@@ -56,9 +56,6 @@ REACHED = {
     },
     "layout/layered.py": {"_chains": ("layout/test_arrange.py", "test_lines_that_pass_too_many_boxes_are_refused")},
     "model/sizes.py": {"too_large": ATTACKS},
-    "operations/browsers.py": {
-        "_begin_session": ("operations/test_users.py", "test_a_user_has_not_endlessly_many_sessions_by_many_tokens")
-    },
     "operations/call_limits.py": {"add": ("rpc/test_user_limits.py", "test_a_call_reads_and_inserts_only_so_much")},
     "operations/completion/recomputation.py": {"lease_results": JOBS},
     "operations/diagrams.py": {"_check_number": ("operations/test_diagrams.py", "test_what_is_too_large_is_refused")},

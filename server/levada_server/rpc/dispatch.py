@@ -426,10 +426,10 @@ class Dispatcher(grpc.GenericRpcHandler):
                 continue  # it needs no token, such as the login by which a user is added
             method, identity = self._served[call.path].method, call.caller.identity
             streams = method.request_streaming or method.response_streaming
-            if not streams and (call.caller.traces.changed is not None or identity.has_expired(now)):
+            if not streams and call.caller.traces.changed is not None:
                 continue
             try:
-                self._engine.gate.permissions.current.check(identity, now)
+                self._engine.gate.permissions.current.check(identity, now if streams else None)
             except Unauthenticated as error:
                 running.end(error)
 

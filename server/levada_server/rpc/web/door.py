@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import socket
 import time
@@ -196,7 +197,7 @@ class Door:
         """Close the port once nobody has used it for a while."""
         with self._activity.under_way():
             while True:
-                patience = IDLE_S if self._permissions.current.sessions else EMPTY_S
+                patience = IDLE_S if self._permissions.current.signed_in(dt.datetime.now(dt.UTC)) else EMPTY_S
                 left = self._front.called + patience - time.monotonic()
                 if left <= 0 and not self._front.running_count:
                     break
