@@ -20,7 +20,7 @@ WAIT_S = 60.0
 
 
 class RowMemory:
-    """The memory for decoded rows, of which those users get the next who have the least.
+    """The memory for decoded rows; if calls wait, that of the user with the least is served first.
 
     Args:
         limit_bytes: How much there is.
