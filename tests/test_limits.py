@@ -47,7 +47,7 @@ REACHED = {
             "test_a_message_that_stands_for_too_much_is_refused_before_it_is_decoded",
         ),
     },
-    "issuer.py": {"_ask": ("rpc/test_logins.py", "test_an_issuer_that_stalls_holds_no_other_call_up")},
+    "issuer.py": {"waiting": ("rpc/test_logins.py", "test_an_issuer_that_stalls_holds_no_other_call_up")},
     "layout/arrange.py": {
         "arrange": (
             "rpc/test_large_catalogs.py",

@@ -101,6 +101,11 @@ class Identity:
     scoped: bool = False
 
     @property
+    def host(self) -> str:
+        """Return the address without its port."""
+        return self.address.rpartition(":")[0]
+
+    @property
     def confined_to(self) -> UUID | None:
         """Return the token if it has scopes: its caller has only what was made with it, and not all of the user's."""
         return self.token_id if self.scoped else None

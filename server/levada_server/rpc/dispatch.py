@@ -546,7 +546,7 @@ def _digest_now(request: Message) -> bytes:
 
 def _sender(identity: Identity) -> Hashable | None:
     """Return who has the pauses: the user, or the machine of callers who are not known."""
-    return identity.address.rpartition(":")[0] if identity.user_id == NOBODY.user_id else identity.user_id
+    return identity.host if identity.user_id == NOBODY.user_id else identity.user_id
 
 
 def _counted(request: type[Message], content: bytes) -> Message:
