@@ -96,7 +96,8 @@ async def _erase(
         view.admit_cascade(Action.ERASE, taken.counts, taken.others)
         await object_rows.find_named(connection, catalog.tables.values())
         doomed = await object_rows.doom_erased(connection)
-        doomed += await forget(engine, connection, catalog, erased_keys(catalog, chosen.table, reached, keys))
+        erased = await erased_keys(connection, catalog, chosen.table, reached, keys)
+        doomed += await forget(engine, connection, catalog, erased)
         if any(one.codec != _FILEPATH for one, _ in doomed) and not await object_rows.may_remove(connection):
             raise PreconditionFailed(
                 "A backup or a collection is under way, which needs the objects of these rows. Erase them when it has "
