@@ -120,7 +120,8 @@ async def test_updates_name_no_hidden_parent(engine: Engine, anna: Caller) -> No
     assert await put(engine, anna, "Loan", row, skip_duplicates=True) == 0
     await change(2, subject=None)
     assert (await told(lambda subject: change(2, subject=subject)))[0] is MissingParent
-    await change(2, subject=OWN)
+    assert (await told(lambda subject: change(2, subject=subject, note="z")))[0] is MissingParent
+    await change(2, subject=OWN, note="z")
 
 
 async def test_copies_trials_and_transactions_name_no_hidden_parent(engine: Engine, anna: Caller) -> None:

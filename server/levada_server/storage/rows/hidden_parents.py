@@ -110,7 +110,8 @@ class HiddenParents:
         """
         if not any(child in changes for _, reference in self._references(table) for child in reference.child_columns):
             return
-        bound = {**key, **{name: value for name, value in changes.items() if value is not None}}
+        needed = self._needed(table)
+        bound = {**key, **{name: value for name, value in changes.items() if value is not None and name in needed}}
         places = {name: f"${i}::{value_type(table.heading[name].type)}" for i, name in enumerate(bound, 1)}
         kept = {name: _column(name) for name in table.heading.names if name not in changes}
         same = " AND ".join(f"e.{quote_name(name)} = {places[name]}" for name in key) or "TRUE"
