@@ -301,11 +301,11 @@ def test_no_host_waits_in_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuers, "SPARE_LOGINS", 2)
     issuer = issuers.Issuer(IssuerSettings("https://id.example.org", "levada"))
     with ExitStack() as places:
-        for host in ("a", "a", "a", "b", "c"):
+        for host, refused in (("a", ""), ("a", ""), ("a", "a"), ("b", "ab"), ("c", "abcd")):
             places.enter_context(issuer.waiting(host))
-        for host in ("a", "b", "d"):
-            with pytest.raises(LimitReached), issuer.waiting(host):
-                pass
+            for other in refused:
+                with pytest.raises(LimitReached), issuer.waiting(other):
+                    pass
     with issuer.waiting("a"):
         pass
     issuer.close()
