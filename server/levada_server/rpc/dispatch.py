@@ -305,7 +305,12 @@ class Dispatcher(grpc.GenericRpcHandler):
         engine = self._engine
         if user_id is None:
             return engine
-        return replace(engine, scope=engine.scope.of_user(user_id), signer=engine.signer.of(token_id))
+        return replace(
+            engine,
+            scope=engine.scope.of_user(user_id),
+            signer=engine.signer.of(token_id),
+            spool=engine.spool.of_user(user_id),
+        )
 
     async def _caller(self, context: Context, method: Method) -> Caller:
         """Return the caller.
