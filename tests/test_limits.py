@@ -47,7 +47,7 @@ REACHED = {
             "test_a_message_that_stands_for_too_much_is_refused_before_it_is_decoded",
         ),
     },
-    "issuer.py": {"_ask": ("rpc/test_logins.py", "test_an_issuer_that_stalls_holds_no_other_call_up")},
+    "issuer.py": {"waiting": ("rpc/test_logins.py", "test_an_issuer_that_stalls_holds_no_other_call_up")},
     "layout/arrange.py": {
         "arrange": (
             "rpc/test_large_catalogs.py",
@@ -56,9 +56,6 @@ REACHED = {
     },
     "layout/layered.py": {"_chains": ("layout/test_arrange.py", "test_lines_that_pass_too_many_boxes_are_refused")},
     "model/sizes.py": {"too_large": ATTACKS},
-    "operations/browsers.py": {
-        "_begin_session": ("operations/test_users.py", "test_a_user_has_not_endlessly_many_sessions_by_many_tokens")
-    },
     "operations/call_limits.py": {"add": ("rpc/test_user_limits.py", "test_a_call_reads_and_inserts_only_so_much")},
     "operations/completion/recomputation.py": {"lease_results": JOBS},
     "operations/diagrams.py": {"_check_number": ("operations/test_diagrams.py", "test_what_is_too_large_is_refused")},

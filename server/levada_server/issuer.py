@@ -13,7 +13,9 @@ import secrets
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -26,7 +28,7 @@ from levada_server.errors import InvalidRequest, LimitReached, Unauthenticated, 
 from levada_server.permissions.id_tokens import BadIdTokenError, key_id, read_account, read_id_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from joserfc.jwk import Key
 
@@ -39,6 +41,8 @@ ANSWER_S = 10.0
 ANSWER_BYTES = 2**20
 MAX_LOGINS = 32
 """The most calls that wait for the issuer; more are refused, because anybody may begin to log in."""
+SPARE_LOGINS = 8
+"""How many of them are for hosts with no other call that waits, so that no host takes all."""
 THREADS = 4
 KEEP_S = 3600.0
 """How long, in seconds, the issuer's description and keys are used before the issuer is asked again."""
@@ -107,18 +111,34 @@ class Issuer:
         self._opener = urllib.request.build_opener(_NoRedirects)
         self._description = _Kept[_Answer]()
         self._keys = _Kept["dict[str | None, Key]"]()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
     def close(self) -> None:
         """Begin no more requests."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    @contextmanager
+    def waiting(self, host: str) -> Iterator[None]:
+        """Count one more call of a host that waits for the issuer within the block.
+
+        Raises:
+            LimitReached: Too many users log in at this moment.
+        """
+        if self._waiting.total() >= (MAX_LOGINS - SPARE_LOGINS if self._waiting[host] else MAX_LOGINS):
+            raise LimitReached("Many users log in at this moment; try again in a minute.", limit="logins")
+        self._waiting[host] += 1
+        try:
+            yield
+        finally:
+            self._waiting[host] -= 1
+            if not self._waiting[host]:
+                del self._waiting[host]
+
     async def start(self) -> StartedLogin:
-        """Begin a login.
+        """Begin a login, within `waiting`.
 
         Raises:
             Unavailable: The issuer does not answer, or cannot do this.
-            LimitReached: Too many users log in at this moment.
         """
         nonce = secrets.token_urlsafe(16)
         description = await self._described()
@@ -143,12 +163,11 @@ class Issuer:
             raise self._unfit(f"its answer to a login is malformed: {error!r}") from None
 
     async def poll(self, device_code: str, nonce: str) -> Account | Pending:
-        """Return the account with which the user has logged in.
+        """Return the account with which the user has logged in; within `waiting`.
 
         Raises:
             Unauthenticated: The login was refused, has expired, or was polled to its end before.
             Unavailable: The issuer does not answer.
-            LimitReached: Too many users log in at this moment.
         """
         description = await self._described()
         answer = await self._ask(
@@ -205,9 +224,6 @@ class Issuer:
 
     async def _ask(self, url: str, form: Mapping[str, str] | None, expected: str) -> _Answer:
         """Ask the issuer for a JSON object, which has an expected member, or `error`."""
-        if self._waiting >= MAX_LOGINS:
-            raise LimitReached("Many users log in at this moment; try again in a minute.", limit="logins")
-        self._waiting += 1
         try:
             async with asyncio.timeout(ANSWER_S):
                 exchange = partial(_exchange, self._opener, self._request(url, form), time.monotonic() + ANSWER_S)
@@ -217,8 +233,6 @@ class Issuer:
             raise Unavailable(
                 f"The issuer of identities at {self.settings.url} does not answer; try again later."
             ) from None
-        finally:
-            self._waiting -= 1
         if not isinstance(answer, dict) or not ("error" in answer or expected in answer):
             raise self._unfit(f"its answer has no `{expected}`")
         return answer

@@ -22,7 +22,7 @@ from levada_server.errors import LeaseLost, PermissionDenied, PlanChanged, Preco
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import PartIntegrity, TableName, Tier
-from levada_server.operations import deletes, erasure, forgetting, jobs, recordings, users
+from levada_server.operations import alteration, deletes, erasure, forgetting, jobs, recordings, users
 from levada_server.operations.completion import results
 from levada_server.operations.forgetting import ErasedKeys
 from levada_server.operations.make_contract import Repeatable
@@ -293,6 +293,47 @@ async def test_reads_of_a_subject_are_forgotten_wherever_they_are_kept(
     assert await connection.fetchval("SELECT count(*) FROM levada.cancelled_lease") == 3
     await make.insert(lab, "Subject", [{"subject": OTHER + "x"}])
     assert [state for _, state in await states_of(lab)] == ["stale", "fresh", "stale", "fresh"]
+
+
+async def test_what_says_former_names_is_forgotten_too(
+    lab: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await make.make_table(lab, "Cohort", "cohort : int32\n")
+    await make.make_table(lab, "Summary", "-> Cohort\n---\ncount : int32\n", Tier.COMPUTED)
+    await make.insert(lab, "Cohort", [{"cohort": number} for number in range(2)])
+    await make.refresh(lab, "Summary")
+    reads = [reading(SUBJECT), reading(OTHER)]
+    for lease in await make.reserve(lab, await make.make_session(lab), "Summary", 2):
+        message = reads[int(str(dict(lease.key)["cohort"]))]
+        await complete(lab, lease, await read(lab, lease, message), {"count": 1})
+    await record(lab, reads)
+    await make.make_table(lab, "Trace", "-> Scan\n---\nsignal = null : <object@main>\n")
+    for name in (SUBJECT, OTHER):
+        key = {"subject": name, "scan": 0}
+        await objects.stage(
+            lab, ME, Target(named("Trace"), "signal"), key=key, file_name="a.bin", folder=False, hash_=""
+        )
+    subjects = "subject : varchar(32)\n---\nform = null : <hash@main>\n"
+    for table, definition, renames, new_name in (
+        ("Subject", subjects.replace("subject", "animal"), {"animal": "subject"}, "Mouse"),
+        ("Mouse", subjects.replace("subject", "mouse"), {"mouse": "animal"}, "Animal"),
+        (
+            "Trace",
+            "-> Scan.proj(a='subject', b='scan')\n---\nsignal = null : <object@main>\n",
+            {"a": "subject", "b": "scan"},
+            "Line",
+        ),
+    ):
+        references = {"Scan": named("Scan")}
+        wanted = alteration.WantedTable(named(table), definition, references, renames, new_name)
+        await alteration.alter_table(lab, ME, wanted, "")
+    await alteration.rename_schema(lab, ME, "lab", "old_lab")
+    animals = TableOperand(named("Animal", "old_lab"))
+    chosen = Restrict(animals, Equalities((("mouse", SUBJECT),)))
+    await erasure.erase(lab, ME, chosen, PartIntegrity.ENFORCE, digest="")
+    assert [name for name, text in (await everything(connection)).items() if SUBJECT in plain(text)] == []
+    assert await recorded(lab) == reads[1:]
+    assert await connection.fetchval("SELECT count(*) FROM levada.object WHERE state = 'uploading'") == 1
 
 
 async def test_only_what_concerns_the_tables_that_lose_rows_is_forgotten(

@@ -13,6 +13,7 @@ from levada_server.model.table import Ownership, PartIntegrity, Tier
 from levada_server.operations import deletes, inserts, job_refresh, jobs, schemas, users
 from levada_server.operations.inserts import InsertOptions
 from levada_server.permissions.roles import Action, Role
+from levada_server.query import sql
 from levada_server.query.algebra import (
     Aggregate,
     AllOf,
@@ -320,3 +321,12 @@ async def test_a_fetch_by_key_still_uses_the_index(lab: Engine, anna: Caller, ex
                 plan = [row[0] for row in await connection.fetch(f"EXPLAIN {statement.text}", *statement.values)]
             assert any("Index" in line for line in plan), plan
             assert not any("Seq Scan" in line for line in plan), plan
+
+
+async def test_a_long_condition_may_be_as_long_with_hidden_rows(lab: Engine, anna: Caller) -> None:
+    numbers = AnyOf(tuple(text(f"subject = {number}") for number in range(sql.MAX_VALUES // 2 + 100)))
+    relation = Restrict(Restrict(SUBJECT, text(FAILING["a pattern"])), numbers)
+    readable = await (await lab.gate.open(anna)).query(Action.FETCH, relation)
+    statement = sql.render(readable.select)
+    assert "OFFSET 0" in statement.text
+    assert statement.text.count("::integer") > sql.MAX_VALUES

@@ -58,7 +58,7 @@ from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
@@ -558,17 +558,22 @@ async def test_a_drop_takes_no_rows_of_other_teams(engine: Engine, callers: dict
     assert len(await schemas.drop_tables(engine, eve, [named("Session")], "")) == 3
 
 
-@pytest.mark.parametrize("hidden", [False, True])
-async def test_a_schema_is_not_dropped_with_rows_of_other_teams(
-    engine: Engine, callers: dict[str, Caller], hidden: bool
-) -> None:
-    await own(engine, hidden=hidden)
+async def notes(engine: Engine) -> None:
+    """Make another schema, with a note on the subject of the team b."""
     await schemas.create_schema(engine, ME, "other", allow_existing=False)
     declaration = declarations.Declaration(
         named("Note", "other"), Tier.MANUAL, "-> lab.Subject\n", {"lab.Subject": named("Subject")}, has_make=False
     )
     await declarations.declare_table(engine, ME, declaration)
     await inserts.insert(engine, ME, named("Note", "other"), InsertOptions(), make.arrow([{"subject": 2}]))
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_a_schema_is_not_dropped_with_rows_of_other_teams(
+    engine: Engine, callers: dict[str, Caller], hidden: bool
+) -> None:
+    await own(engine, hidden=hidden)
+    await notes(engine)
     await users.grant_role(engine, ME, "anna", Role.OWNER, named("", "other"))
     kind, _ = await refusal(schemas.drop_schema(engine, callers["anna"], "other"))
     assert kind is PermissionDenied
@@ -600,6 +605,34 @@ async def test_who_has_read_a_table_can_insert_before_it_is_changed(
         await reading.execute("INSERT INTO lab.session (subject, session) VALUES (1, 2)")
         await transaction.commit()
         await changing
+    finally:
+        await reading.close()
+
+
+@pytest.mark.parametrize("change", ["alter", "drop", "drop the schema"])
+async def test_a_refused_change_of_a_table_waits_for_nobody(
+    engine: Engine, callers: dict[str, Caller], database_url: str, change: str
+) -> None:
+    await own(engine, hidden=True)
+    await notes(engine)
+    anna = callers["anna"]
+    for name in (named("Session"), named("Stat"), named("", "other")):
+        await users.grant_role(engine, ME, "anna", Role.OWNER, name)
+    works: dict[str, Callable[[], Awaitable[object]]] = {
+        "alter": lambda: alter(engine, anna, "Session", "-> Subject\nsession : int32\n"),
+        "drop": lambda: schemas.drop_tables(engine, anna, [named("Session")], ""),
+        "drop the schema": lambda: schemas.drop_schema(engine, anna, "other"),
+    }
+    reading = await asyncpg.connect(database_url)
+    try:
+        transaction = reading.transaction()
+        await transaction.start()
+        await reading.execute("LOCK TABLE lab.session, other.note IN ACCESS SHARE MODE")
+        changing = asyncio.ensure_future(refusal(works[change]()))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = ANY($1::regclass[]::oid[])"
+        while not changing.done():
+            assert not await reading.fetchval(waiting, ["lab.session", "other.note"])
+        assert changing.result()[0] is PermissionDenied
     finally:
         await reading.close()
 

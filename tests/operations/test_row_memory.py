@@ -94,7 +94,7 @@ async def test_a_batch_larger_than_all_memory_is_inserted_alone(engine: Engine) 
 async def test_a_call_that_waits_in_vain_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = await with_table(engine, 32 * MEGABYTE)
     monkeypatch.setattr(memory, "WAIT_S", 0.0)
-    with engine.memory.share() as other:
+    with engine.memory.share(7) as other:
         assert other.extend(32 * MEGABYTE)
         with pytest.raises(LimitReached, match="all of the 32 MB") as caught:
             await insert(engine, stream(0, 20))
@@ -111,7 +111,7 @@ async def test_completions_share_the_memory(engine: Engine, monkeypatch: pytest.
     (lease,) = await make.reserve(engine, await make.make_session(engine), "Made")
     job = make.completed(lease, {"Made": [{"id": 1, "x": bytes(4 * MEGABYTE)}]})
     monkeypatch.setattr(memory, "WAIT_S", 0.0)
-    with engine.memory.share() as other:
+    with engine.memory.share(7) as other:
         assert other.extend(32 * MEGABYTE)
         (error,) = (await results.complete(engine, ME, [job])).outcomes
         assert isinstance(error, LimitReached)
@@ -123,12 +123,12 @@ async def test_memory_is_given_in_order_and_comes_back_from_those_who_leave() ->
     order: list[str] = []
 
     async def use(name: str, size: int) -> None:
-        with shared.share() as mine:
+        with shared.share(7) as mine:
             await mine.wait_for(size)
             order.append(name)
             await asyncio.sleep(0)
 
-    with shared.share() as first:
+    with shared.share(7) as first:
         assert first.extend(60)
         large = asyncio.create_task(use("large", 90))
         leaving = asyncio.create_task(use("leaving", 10))
@@ -139,5 +139,27 @@ async def test_memory_is_given_in_order_and_comes_back_from_those_who_leave() ->
         leaving.cancel()
     await asyncio.gather(large, small)
     assert order == ["large", "small"]
-    with shared.share() as all_:
+    with shared.share(7) as all_:
         assert all_.extend(100)
+
+
+async def test_who_has_the_least_gets_the_next() -> None:
+    shared = RowMemory(100)
+    order: list[str] = []
+
+    async def use(name: str, user_id: int, size: int) -> None:
+        with shared.share(user_id) as mine:
+            await mine.wait_for(size)
+            order.append(name)
+
+    with shared.share(1) as greedy, shared.share(1) as other:
+        assert greedy.extend(60)
+        assert other.extend(40)
+        tasks = [asyncio.create_task(use(f"greedy {number}", 1, 60)) for number in range(3)]
+        tasks.append(asyncio.create_task(use("modest", 2, 60)))
+        await asyncio.sleep(0)
+        greedy.give_back()
+        await tasks[-1]
+        assert order[0] == "modest"
+    await asyncio.gather(*tasks)
+    assert order == ["modest", "greedy 0", "greedy 1", "greedy 2"]

@@ -19,7 +19,6 @@ from levada_server.errors import (
     HasChildren,
     InvalidRequest,
     LevadaError,
-    LimitReached,
     NotFound,
     PermissionDenied,
     PreconditionFailed,
@@ -332,15 +331,35 @@ async def test_a_scoped_token_signs_no_other_browser_out(lab: Engine) -> None:
 async def test_a_user_has_not_endlessly_many_sessions_by_many_tokens(
     lab: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ann = await user(lab, "ann", (Role.OWNER, "lab"))
-    others = [await calling(lab, "ann", scopes=[(Role.VIEWER, named("Subject"))]) for _ in range(2)]
-    monkeypatch.setattr(browsers, "MAX_SESSIONS_OF_USER", browsers.MAX_SESSIONS + 2)
-    for caller in (ann, others[0], others[0]):
-        await browsers.create_session(lab, caller)
-    with pytest.raises(LimitReached, match="sign out"):
-        await browsers.create_session(lab, others[1])
+    monkeypatch.setattr(browsers, "MAX_SESSIONS", 3)
+    monkeypatch.setattr(browsers, "MAX_SESSIONS_OF_USER", 6)
+    ann, ben = await user(lab, "ann", (Role.OWNER, "lab")), await user(lab, "ben", (Role.OWNER, "lab"))
+    others = [await calling(lab, "ann", scopes=[(Role.VIEWER, named("Subject"))]) for _ in range(3)]
+
+    def counts() -> list[int]:
+        sessions = lab.gate.permissions.current.sessions.values()
+        tokens = [session.token_id for session in sessions]
+        return [tokens.count(caller.identity.token_id) for caller in (ann, *others, ben)]
+
+    await browsers.create_session(lab, ben)
     await browsers.create_session(lab, ann)
-    assert len(lab.gate.permissions.current.sessions) == 4
+    for caller in (others[0], others[1]) * 4:
+        await browsers.create_session(lab, caller)
+    assert counts() == [1, 3, 2, 0, 1]
+    await browsers.create_session(lab, others[2])  # none is refused, and none with fewer gives way
+    assert counts() == [1, 2, 2, 1, 1]
+    for _ in range(4):
+        await browsers.create_session(lab, others[2])
+    assert counts()[0] == counts()[4] == 1
+    assert sum(counts()[:4]) == 6
+
+
+async def test_a_revoked_token_takes_its_browsers_along(lab: Engine) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    await browsers.create_session(lab, ann)
+    await users.revoke_tokens(lab, ME, user="", id_=ann.identity.token_id, everybody=False)
+    async with lab.scope.connection() as connection:
+        assert not await connection.fetchval("SELECT count(*) FROM levada.browser_session")
 
 
 async def test_a_scoped_token_sees_no_worker_of_another_token(lab: Engine) -> None:

@@ -267,7 +267,7 @@ def test_expressions_that_grow_by_their_names_are_bounded() -> None:
 
 
 def test_values_are_bounded() -> None:
-    values = sql.Operation("AND", (sql.Value(True, "boolean"),) * (sql.MAX_VALUES + 1))
+    values = sql.Operation("AND", tuple(sql.Value(True, "boolean") for _ in range(sql.MAX_VALUES + 1)))
     with pytest.raises(QueryTooDeep, match="values"):
         sql.render(sql.Select((), None, where=(values,)))
 

@@ -323,8 +323,9 @@ async def test_a_call_that_waits_ends_with_its_token(
     assert code_of((await call)[0]) == "UNAUTHENTICATED"
 
 
-async def test_a_call_of_one_answer_goes_on_when_its_token_expires(
-    lab: Lab, server: tuple[RpcServer, grpc.aio.Channel], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("then", ["nothing", "revoked", "disabled"])
+async def test_a_call_of_one_answer_goes_on_when_its_token_only_expires(
+    lab: Lab, server: tuple[RpcServer, grpc.aio.Channel], monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
     rpc_server, channel = server
     waiting, go_on = asyncio.Event(), asyncio.Event()
@@ -343,9 +344,18 @@ async def test_a_call_of_one_answer_goes_on_when_its_token_expires(
     request.wait_duration.FromTimedelta(timedelta(seconds=30))
     call = asyncio.create_task(outcome(channel, BY_NAME["ReserveJobs"], request, lab.secret))
     await waiting.wait()
-    rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC) + timedelta(hours=2))
-    go_on.set()
-    assert code_of((await call)[0]) == "INVALID_ARGUMENT"
+    async with lab.engine.scope.connection() as connection:
+        await connection.execute("UPDATE levada.token SET expire_time = now()")
+    await lab.engine.gate.permissions.read()  # as after any change
+    lab.engine.gate.rights(lab.caller)  # are there still
+    if then == "revoked":
+        await users.revoke_tokens(lab.engine, ME, user="ann", id_=None, everybody=False)
+    elif then == "disabled":
+        await users.update_user(lab.engine, ME, "ann", administrator=None, prefixes=None, disabled=True)
+    rpc_server.dispatcher.end_refused(dt.datetime.now(dt.UTC))
+    if then == "nothing":
+        go_on.set()
+    assert code_of((await call)[0]) == ("INVALID_ARGUMENT" if then == "nothing" else "UNAUTHENTICATED")
 
 
 async def test_a_token_that_revokes_itself_is_answered(

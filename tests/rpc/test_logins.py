@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,6 +21,7 @@ from levada_api.v1 import access_service_pb2_grpc
 from levada_server import issuer as issuers
 from levada_server.app import running
 from levada_server.config import Settings
+from levada_server.errors import LimitReached
 from levada_server.permissions.id_tokens import IssuerSettings
 from tests.support.identity_provider import IdentityProvider, identity_provider
 
@@ -280,7 +281,8 @@ async def test_old_keys_are_kept_while_the_issuer_cannot_tell_them(
 
 
 async def test_an_issuer_that_stalls_holds_no_other_call_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(issuers, "MAX_LOGINS", 3)
+    monkeypatch.setattr(issuers, "MAX_LOGINS", 5)
+    monkeypatch.setattr(issuers, "SPARE_LOGINS", 2)
     provider = client.provider
     provider.stalled.clear()
     waiting = [asyncio.ensure_future(client.start()) for _ in range(3)]
@@ -292,6 +294,21 @@ async def test_an_issuer_that_stalls_holds_no_other_call_up(client: Client, monk
     await client.add("ben")  # and other calls are served
     provider.stalled.set()
     assert all(started.code for started in await asyncio.gather(*waiting))
+
+
+def test_no_host_waits_in_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issuers, "MAX_LOGINS", 5)
+    monkeypatch.setattr(issuers, "SPARE_LOGINS", 2)
+    issuer = issuers.Issuer(IssuerSettings("https://id.example.org", "levada"))
+    with ExitStack() as places:
+        for host, refused in (("a", ""), ("a", ""), ("a", "a"), ("b", "ab"), ("c", "abcd")):
+            places.enter_context(issuer.waiting(host))
+            for other in refused:
+                with pytest.raises(LimitReached), issuer.waiting(other):
+                    pass
+    with issuer.waiting("a"):
+        pass
+    issuer.close()
 
 
 async def test_an_issuer_that_never_answers_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

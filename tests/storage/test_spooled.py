@@ -41,7 +41,7 @@ def test_an_insert_that_the_spool_cannot_take_is_refused(tmp_path: Path) -> None
     with Spooled(space) as first, Spooled(space) as second:
         for _ in range(ARRIVAL_BYTES // len(PIECE) + 1):
             first.write(PIECE)
-        with pytest.raises(LimitReached, match="The spool is full: inserts and slow readers take all of its 9 MB"):
+        with pytest.raises(LimitReached, match="all that you may have of its 9 MB"):
             for _ in range(PIECES):
                 second.write(PIECE)
     assert space.used_bytes == 0
@@ -86,3 +86,19 @@ def test_few_bytes_go_to_disk_where_many_clients_take_the_memory(tmp_path: Path)
         second.seek(0)
         assert second.read() == PIECE * 2
     assert (space.used_bytes, space.memory_bytes) == (0, 3 * len(PIECE))
+
+
+def test_no_user_fills_the_spool() -> None:
+    space = SpoolSpace(limit_bytes=100)
+    greedy, other = space.of_user(1), space.of_user(2)
+    assert greedy.take(30)
+    assert greedy.take(20)
+    assert not greedy.take(1)
+    assert other.take(25)
+    assert not other.take(1)
+    assert space.take(25)  # the server's own may have all
+    assert not space.take(1)
+    for taker, size in ((greedy, 50), (other, 25), (space, 25)):
+        taker.give_back(size)
+    assert space.used_bytes == 0
+    assert other.take(50)

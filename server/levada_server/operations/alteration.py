@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, LevadaError, PermissionDenied, PlanChanged
 from levada_server.model.alteration import alteration
-from levada_server.model.changes import DropAttribute, rows_decide
+from levada_server.model.changes import AddAttribute, AddForeignKey, DropAttribute, rows_decide
 from levada_server.model.description import describe
 from levada_server.model.table import Contract, TableName, check_schema_name, check_table_name
 from levada_server.operations.audit import entry
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from levada_server.model.alteration import Alteration
     from levada_server.model.audit import Entry
     from levada_server.model.dependencies import Catalog
-    from levada_server.model.table import Table, Tier
+    from levada_server.model.table import ForeignKey, Table, Tier
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
@@ -131,6 +131,11 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
         return found.wanted.name, view.entry(wanted.name, changes=changes) if changes else None
 
     async def work() -> Altered:
+        known = await engine.gate.open(caller)
+        if known.insight is not None:  # before it locks anything, so that a refused alteration keeps nobody waiting
+            found = await _find(engine, known, wanted)
+            async with engine.scope.connection() as connection:
+                await _admit_changes(connection, known, found, lock=False)
         name, view = await _change(engine, caller, alter)
         return Altered(view.table(Action.ALTER, name), tuple([text async for text in _broken_key_sources(view)]))
 
@@ -244,11 +249,18 @@ async def _admit_changes(connection: Connection, view: View, found: Alteration, 
     Raises:
         PermissionDenied: It does.
     """
-    existing = found.existing
+    existing, user = found.existing, view.caller.identity.user
+    for change in found.changes:
+        if isinstance(change, AddForeignKey) and _may_tell(view, found, change.key):
+            raise PermissionDenied(
+                f"{user} may not {change}: its outcome would tell which rows `{change.key.parent}` has, and you may "
+                "read only those of your teams. Ask an owner, or refer to it by a new attribute that may be null.",
+                table=existing.name,
+            )
     guard = view.guard(existing, wholly=True)
     if guard is None:
         return
-    owning, user = guard.belonging.table.name, view.caller.identity.user
+    owning = guard.belonging.table.name
     if _belonging(view.catalog, existing, found.renames) != _belonging(view.catalog, found.wanted, {}):
         raise PermissionDenied(
             f"{user} may not decide to whom rows of `{existing.name}` belong: that follows from its foreign keys. Ask "
@@ -262,6 +274,16 @@ async def _admit_changes(connection: Connection, view: View, found: Alteration, 
             f"{user} may not {reaching[0]}: `{existing.name}` has rows of other teams. Ask an owner of `{owning}`.",
             table=existing.name,
         )
+
+
+def _may_tell(view: View, found: Alteration, key: ForeignKey) -> bool:
+    """Return whether the outcome of adding a foreign key may tell of rows that its parent hides.
+
+    It does not if the rows are to get an attribute without a value.
+    """
+    added = [change.attribute for change in found.changes if isinstance(change, AddAttribute)]
+    empty = {a.name for a in added if a.default is None or a.default.null}
+    return empty.isdisjoint(key.child_columns) and view.hides_rows(view.catalog.tables[key.parent])
 
 
 def _belonging(catalog: Catalog, table: Table, renames: Mapping[str, str]) -> object:

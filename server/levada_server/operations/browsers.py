@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from levada_server.errors import InvalidRequest, LimitReached, PermissionDenied, Unauthenticated
+from levada_server.errors import InvalidRequest, PermissionDenied, Unauthenticated
 from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import record
 from levada_server.permissions.permissions import REFUSED
@@ -27,7 +27,7 @@ MAX_CODES = 10
 MAX_SESSIONS = 20
 """The most codes and sessions of one user by one token; the oldest give way to new ones."""
 MAX_SESSIONS_OF_USER = 200
-"""The most sessions of one user by all tokens; none gives way to another token's."""
+"""The most sessions of one user by all tokens; the oldest of the token that has the most give way."""
 _SOCKET = "unix:"
 
 
@@ -77,7 +77,6 @@ async def exchange_code(engine: Engine, caller: Caller, code: str) -> str:
 
     Raises:
         Unauthenticated: The code was used, has expired, or never was.
-        LimitReached: The user has too many sessions.
     """
     digest, made = code_digest(code), None
     if digest is not None:
@@ -95,7 +94,6 @@ async def create_session(engine: Engine, caller: Caller) -> str:
 
     Raises:
         InvalidRequest: The caller has no token.
-        LimitReached: The user has too many sessions.
     """
     engine.gate.rights(caller)
     identity = caller.identity
@@ -124,21 +122,13 @@ async def end_session(engine: Engine, caller: Caller) -> None:
 async def _begin_session(
     engine: Engine, connection: Connection, caller: Caller, user_id: int | None, token_id: UUID | None
 ) -> str | None:
-    """Store a session in a transaction; return its secret, or None if its user or token is no longer valid.
-
-    Raises:
-        LimitReached: The user has too many sessions.
-    """
+    """Store a session in a transaction; return its secret, or None if its user or token is no longer valid."""
     secret = session_text(secrets.token_bytes(SECRET_BYTES))
     digest = session_digest(secret)
     assert digest is not None
-    if await stored_browsers.count_others(connection, user_id, token_id) > MAX_SESSIONS_OF_USER - MAX_SESSIONS:
-        raise LimitReached(
-            f"Browsers hold {MAX_SESSIONS_OF_USER} sessions of this user; sign out in some, or revoke tokens.",
-            limit="browser_sessions",
-            value=MAX_SESSIONS_OF_USER,
-        )
-    name = await stored_browsers.insert_session(connection, digest, user_id, token_id, SESSION_LIFETIME, MAX_SESSIONS)
+    name = await stored_browsers.insert_session(
+        connection, digest, user_id, token_id, SESSION_LIFETIME, MAX_SESSIONS, MAX_SESSIONS_OF_USER
+    )
     if name is None:
         return None
     known = replace(caller, identity=replace(caller.identity, user=name, user_id=user_id, token_id=token_id))

@@ -96,7 +96,8 @@ async def _erase(
         view.admit_cascade(Action.ERASE, taken.counts, taken.others)
         await object_rows.find_named(connection, catalog.tables.values())
         doomed = await object_rows.doom_erased(connection)
-        doomed += await forget(engine, connection, catalog, erased_keys(catalog, chosen.table, reached, keys))
+        erased = await erased_keys(connection, catalog, chosen.table, reached, keys)
+        doomed += await forget(engine, connection, catalog, erased)
         needed = [one for one in doomed if one.whole and one.upload.codec != _FILEPATH]
         if needed and not await object_rows.may_remove(connection):
             raise PreconditionFailed(

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LevadaError
 from levada_server.jobs.signing import spelled
 from levada_server.model.object_names import key_in_path, path_segment
+from levada_server.model.table import TableName
 from levada_server.query.analysis.mentions import mentions
 from levada_server.query.analysis.reads import tables_in
+from levada_server.storage.catalog.stored_catalog import read_former_names
 from levada_server.storage.jobs import inputs, recordings, worker_sessions
 from levada_server.storage.objects import object_rows
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
-    from levada_server.model.table import Table, TableName
+    from levada_server.model.table import Table
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.analysis.mentions import Said
@@ -94,27 +96,49 @@ class _Erased:
 
     Args:
         size: The number of the attributes of a key.
-        holders: For each table that may lose rows, by its id, the attributes that hold one of the key, with its place.
+        holders: For each table that may lose rows, by its id, the attributes that hold one of the key, with its place;
+            also by the names that they had before.
+        former: The names that these tables had before.
     """
 
     values: ErasedKeys
     in_paths: ErasedKeys
     size: int
-    holders: Mapping[int, Mapping[str, int]]
+    holders: Mapping[int, Collection[tuple[str, int]]]
+    former: Sequence[tuple[int, TableName]]
 
     def names(self, tables: Iterable[int]) -> list[set[str]]:
         """Return, for each attribute of the key, the attributes of some tables that hold it."""
         found: list[set[str]] = [set() for _ in range(self.size)]
         for id_ in tables:
-            for name, place in self.holders.get(id_, {}).items():
+            for name, place in self.holders.get(id_, ()):
                 found[place].add(name)
         return found
 
+    def named(self, catalog: Catalog, name: TableName) -> set[int]:
+        """Return the ids of the tables that may lose rows and have a name, or had it before."""
+        present = catalog.tables.get(name) or catalog.stored_as(name.schema, name.table)
+        found = {id_ for id_, old in self.former if name in (old, TableName(old.schema, old.stored))}
+        return (found if present is None else {*found, present.id}) & self.holders.keys()
 
-def erased_keys(
-    catalog: Catalog, table: Table, reached: Collection[TableName], keys: Sequence[Sequence[object]]
+    def stored_names(self, catalog: Catalog) -> Mapping[tuple[str, str], set[int]]:
+        """Return the ids of the tables that may lose rows, by schema and by each stored name that they have or had."""
+        found: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        for id_ in self.holders:
+            name = catalog.by_id[id_].name
+            for stored in (name.stored, *(old.stored for other, old in self.former if other == id_)):
+                found[name.schema, stored].add(id_)
+        return found
+
+
+async def erased_keys(
+    connection: Connection,
+    catalog: Catalog,
+    table: Table,
+    reached: Collection[TableName],
+    keys: Sequence[Sequence[object]],
 ) -> _Erased:
-    """Return the keys of erased rows, with the names that their attributes have in the tables that are reached."""
+    """Return the keys of erased rows, with the names of their attributes in the tables that are reached."""
     primary = table.heading.primary_key
     held: dict[TableName, dict[str, int]] = {name: {} for name in reached}
     held[table.name] = {name: place for place, name in enumerate(primary)}
@@ -131,8 +155,14 @@ def erased_keys(
     for below, above, child, parent in reversed(links):  # masters lose rows with their parts
         if child in held[below]:
             held[above].setdefault(parent, held[below][child])
-    holders = {catalog.tables[name].id: names for name, names in held.items()}
-    return _Erased(ErasedKeys(keys), ErasedKeys(keys, lambda value: path_segment(str(value))), len(primary), holders)
+    present = {catalog.tables[name].id: names for name, names in held.items()}
+    former = await read_former_names(connection, present.keys())
+    holders = {id_: set(names.items()) for id_, names in present.items()}
+    for id_, old, name in former.attributes:
+        if name in present[id_]:
+            holders[id_].add((old, present[id_][name]))
+    in_paths = ErasedKeys(keys, lambda value: path_segment(str(value)))
+    return _Erased(ErasedKeys(keys), in_paths, len(primary), holders, former.tables)
 
 
 async def forget(engine: Engine, connection: Connection, catalog: Catalog, erased: _Erased) -> list[Doomed]:
@@ -158,11 +188,11 @@ async def forget(engine: Engine, connection: Connection, catalog: Catalog, erase
         await pieces.end()
     await worker_sessions.forget_cancelled_leases(connection, held)
     left: list[UUID] = []
-    schemas = {catalog.by_id[id_].name.schema for id_ in erased.holders}
+    named = erased.stored_names(catalog)
+    schemas = {schema for schema, _ in named}
     for id_, schema, path in await object_rows.unnamed_paths(connection, sorted(schemas)):
         stored, key = key_in_path(path)
-        table = catalog.stored_as(schema, stored)
-        if table is not None and erased.in_paths.among(key, erased.names([table.id])):
+        if erased.in_paths.among(key, erased.names(named.get((schema, stored), ()))):
             left.append(id_)
         await pieces.end()
     return await object_rows.doom_unnamed(connection, left)
@@ -202,11 +232,10 @@ async def _forget_recorded(
             relation = engine.gate.decode_relation(content)
         except LevadaError:
             return False  # nobody knows what it reads
-        named = (catalog.tables.get(n) or catalog.stored_as(n.schema, n.table) for n in tables_in(relation))
-        read = {table.id for table in named if table is not None} & erased.holders.keys()
+        read = set[int]().union(*(erased.named(catalog, name) for name in tables_in(relation)))
         return bool(read) and _mentions(erased, relation, read)
 
-    tables = [catalog.by_id[id_].name for id_ in erased.holders]
+    tables = [*(catalog.by_id[id_].name for id_ in erased.holders), *(name for _, name in erased.former)]
     async for reads in recordings.reads_that_name(connection, tables):
         hit = []
         for id_, content in reads:

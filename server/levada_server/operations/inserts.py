@@ -96,7 +96,7 @@ async def insert(
         return count
 
     async def work() -> int:
-        with engine.memory.share() as memory:
+        with engine.memory.share(caller.identity.user_id) as memory:
             try:
                 return await attempt(memory)
             except Stalled:
@@ -145,7 +145,7 @@ async def _insert_batches(
     meter = Meter(engine.call_limits)
     meter.add(columns.row_count, columns.size)
     basis = view.catalog.basis((target.table.name,))
-    looks_first = options.replace and target.guard is not None  # at the rows to be replaced, in the same transaction
+    looks_first = options.replace and target.looks_first  # at the rows to be replaced, in the same transaction
     plan = _plan(columns, options, alone=await upcoming.at_end() and not looks_first)
     if not plan.transaction:
         entry = view.entry(target.table.name, columns.row_count)
@@ -252,8 +252,8 @@ async def insert_relation(
         select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select
         select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
         named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
-        # A guard looks at the same rows first.
-        isolation: Isolation = "read_committed" if target.guard is None else "repeatable_read"
+        # It looks at the same rows first.
+        isolation: Isolation = "repeatable_read" if target.looks_first else "read_committed"
         async with engine.scope.transaction(isolation=isolation) as connection:
             count, ids = await target.insert_selected(
                 connection,

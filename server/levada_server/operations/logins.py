@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LABEL = "login"
 
 
-async def start_login(engine: Engine) -> tuple[StartedLogin, str]:
+async def start_login(engine: Engine, caller: Caller) -> tuple[StartedLogin, str]:
     """Begin a login; return it, and the text by which `poll_login` knows it on any server of this database.
 
     Raises:
@@ -31,7 +31,9 @@ async def start_login(engine: Engine) -> tuple[StartedLogin, str]:
         Unavailable: The issuer does not answer.
         LimitReached: Too many users log in at this moment.
     """
-    started = await _issuer(engine).start()
+    issuer = _issuer(engine)
+    with issuer.waiting(caller.identity.host):
+        started = await issuer.start()
     return started, engine.signer.login(Login(started.device_code, started.nonce, started.interval_s))
 
 
@@ -47,7 +49,8 @@ async def poll_login(engine: Engine, caller: Caller, text: str) -> tuple[str, To
     """
     issuer = _issuer(engine)
     login = engine.signer.read_login(text)
-    account = await issuer.poll(login.device_code, login.nonce)
+    with issuer.waiting(caller.identity.host):
+        account = await issuer.poll(login.device_code, login.nonce)
     if isinstance(account, Pending):
         return login.interval_s + (SLOWER_S if account.slower else 0.0)
     async with engine.scope.transaction() as connection:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LimitReached
@@ -19,7 +20,7 @@ WAIT_S = 60.0
 
 
 class RowMemory:
-    """The memory for decoded rows.
+    """The memory for decoded rows; if calls wait, that of the user with the least is served first.
 
     Args:
         limit_bytes: How much there is.
@@ -28,7 +29,8 @@ class RowMemory:
     def __init__(self, limit_bytes: int = ROW_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self._free_bytes = limit_bytes
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()  # in order: a large call is not passed over
+        self._held: Counter[int | None] = Counter()
+        self._waiting: list[_Waiting] = []
 
     @property
     def used_bytes(self) -> int:
@@ -36,39 +38,39 @@ class RowMemory:
         return self.limit_bytes - self._free_bytes
 
     @contextmanager
-    def share(self) -> Iterator[MemoryShare]:
-        """Lend memory to a call for the length of the block."""
-        share = MemoryShare(self)
+    def share(self, user_id: int | None) -> Iterator[MemoryShare]:
+        """Lend memory to a call of a user for the length of the block."""
+        share = MemoryShare(self, user_id)
         try:
             yield share
         finally:
             share.give_back()
 
-    def take(self, size: int) -> bool:
+    def take(self, user_id: int | None, size: int) -> bool:
         """Take memory if it is free and nobody waits; return whether it was taken."""
         if size > self._free_bytes or self._waiting:
             return False
-        self._free_bytes -= size
+        self._lend(user_id, size)
         return True
 
-    async def wait_for(self, size: int) -> None:
+    async def wait_for(self, user_id: int | None, size: int) -> None:
         """Take memory, at the latest once all others have given theirs back.
 
         Raises:
             LimitReached: They do not within `WAIT_S`.
         """
-        if self.take(size):
+        if self.take(user_id, size):
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
+        waiting = _Waiting(user_id, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
         try:
             async with asyncio.timeout(WAIT_S):
-                await turn
+                await waiting.turn
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self.give_back(size)
-            else:
-                self._waiting.remove((size, turn))
+            if waiting.turn.done() and not waiting.turn.cancelled():
+                self.give_back(user_id, size)
+            elif waiting in self._waiting:
+                self._waiting.remove(waiting)
                 self._serve()
             if isinstance(error, TimeoutError):
                 raise LimitReached(
@@ -79,31 +81,49 @@ class RowMemory:
                 ) from None
             raise
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, user_id: int | None, size: int) -> None:
         """Return memory, and hand it to the calls that wait."""
-        self._free_bytes += size
+        self._lend(user_id, -size)
         self._serve()
 
+    def _lend(self, user_id: int | None, size: int) -> None:
+        self._free_bytes -= size
+        self._held[user_id] += size
+        if not self._held[user_id]:
+            del self._held[user_id]
+
     def _serve(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free_bytes:
-            size, turn = self._waiting.popleft()
-            if not turn.done():
-                self._free_bytes -= size
-                turn.set_result(None)
+        """Serve the user with the least, and that one's calls in order: a large one is not passed over."""
+        while self._waiting:
+            first = min(self._waiting, key=lambda waiting: self._held[waiting.user_id])
+            if first.size > self._free_bytes:
+                break
+            self._waiting.remove(first)
+            if not first.turn.done():
+                self._lend(first.user_id, first.size)
+                first.turn.set_result(None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    user_id: int | None
+    size: int
+    turn: asyncio.Future[None]
 
 
 class MemoryShare:
     """The memory that a call has; it keeps the most that it needed."""
 
-    def __init__(self, memory: RowMemory) -> None:
+    def __init__(self, memory: RowMemory, user_id: int | None) -> None:
         self._memory = memory
+        self._user_id = user_id
         self._held_bytes = 0
 
     def extend(self, size: int) -> bool:
         """Have at least a number of bytes, if nobody has to wait for that; return whether it has."""
         more = min(size, self._memory.limit_bytes) - self._held_bytes
         if more > 0:
-            if not self._memory.take(more):
+            if not self._memory.take(self._user_id, more):
                 return False
             self._held_bytes += more
         return True
@@ -117,10 +137,10 @@ class MemoryShare:
         if not self.extend(size):
             self.give_back()
             size = min(size, self._memory.limit_bytes)
-            await self._memory.wait_for(size)
+            await self._memory.wait_for(self._user_id, size)
             self._held_bytes = size
 
     def give_back(self) -> None:
         """Return all."""
-        self._memory.give_back(self._held_bytes)
+        self._memory.give_back(self._user_id, self._held_bytes)
         self._held_bytes = 0

@@ -67,7 +67,7 @@ async def check_rows(
             limit="checked_bytes",
             value=MAX_MEMORY_BYTES,
         )
-    with engine.memory.share() as memory:
+    with engine.memory.share(caller.identity.user_id) as memory:
         await memory.wait_for(need)
         rows = await asyncio.to_thread(_read, content)
         if rows.num_rows > MAX_ROWS:

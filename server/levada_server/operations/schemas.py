@@ -226,15 +226,19 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
     async def answer(recorded: int) -> int:
         return recorded
 
+    def doomed(view: View) -> list[Table]:
+        view.admit_to_schema(Action.DROP, name)
+        catalog = view.catalog
+        # Children first, as inserts lock them: their foreign keys look at the parents afterwards.
+        return [catalog.tables[table] for table in reversed(catalog.order) if table.schema == name]
+
     async def work() -> int:
+        known = await engine.gate.open(caller)
+        await _admit_drop(engine, known, doomed(known))
         async with engine.scope.share("declarations").transaction() as connection:
-            view = await engine.gate.lock(connection, caller)
-            view.admit_to_schema(Action.DROP, name)
-            catalog = view.catalog
-            # Children first, as inserts lock them: their foreign keys look at the parents afterwards.
-            doomed = [catalog.tables[table] for table in reversed(catalog.order) if table.schema == name]
-            view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=True))
-            count = await stored_catalog.delete_schema(connection, catalog, name)
+            view = await engine.gate.lock(connection, caller, known)
+            view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed(view), lock=True))
+            count = await stored_catalog.delete_schema(connection, view.catalog, name)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, entry(caller, name, tables=count), count)
         await engine.gate.replace(catalog)
@@ -354,8 +358,8 @@ async def plan_drop(
     """
     view = await engine.gate.open(caller)
     doomed = _doomed_tables(view, names, ignore_masters)
+    await _admit_drop(engine, view, doomed)
     async with engine.scope.connection() as connection:
-        view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=False))
         counts = [(t.name, await stored_catalog.count_rows(connection, t)) for t in doomed]
     return DropPlan(tuple(counts), _drop_digest(doomed))
 
@@ -375,6 +379,7 @@ async def drop_tables(
 
     async def work() -> tuple[TableName, ...]:
         known = await engine.gate.open(caller)
+        await _admit_drop(engine, known, _doomed_tables(known, names, ignore_masters))
         async with engine.scope.share("declarations").transaction() as connection:
             view = await engine.gate.lock(connection, caller, known)
             doomed = _doomed_tables(view, names, ignore_masters)
@@ -405,6 +410,13 @@ def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool)
         if name.master is not None and name.master not in gone and not ignore_masters:
             raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
     return [catalog.tables[name] for name in reversed(doomed)]
+
+
+async def _admit_drop(engine: Engine, view: View, doomed: Sequence[Table]) -> None:
+    """Refuse a drop of tables with rows of others before it locks anything, so that it keeps nobody waiting."""
+    if view.insight is not None:
+        async with engine.scope.connection() as connection:
+            view.admit_cascade(Action.DROP, (), await rows_of_others(connection, view, doomed, lock=False))
 
 
 async def rows_of_others(

@@ -91,7 +91,6 @@ class Identity:
         address: The address from which the call came, as the log has it.
         session_id: The session of the browser that calls; None for other clients.
         scoped: Whether the token has scopes.
-        expire_time: The moment at which the token or the session ends by itself; None for never.
     """
 
     user: str
@@ -100,11 +99,11 @@ class Identity:
     address: str = ""
     session_id: UUID | None = None
     scoped: bool = False
-    expire_time: datetime | None = None
 
-    def has_expired(self, now: datetime) -> bool:
-        """Return whether the token or the session has ended by itself."""
-        return self.expire_time is not None and self.expire_time <= now
+    @property
+    def host(self) -> str:
+        """Return the address without its port."""
+        return self.address.rpartition(":")[0]
 
     @property
     def confined_to(self) -> UUID | None:
@@ -119,9 +118,11 @@ class Permissions:
     Args:
         version: Increases with every change.
         users: By id, without disabled ones.
-        tokens: By digest, without revoked ones and tokens of disabled users.
+        tokens: By digest, without revoked ones and tokens of disabled users; with some that have expired, with which
+            calls may still run.
         teams: The names of all teams by their ids.
-        sessions: The sessions of browsers by digest, without those of disabled users and of tokens that have ended.
+        sessions: The sessions of browsers by digest, without those of disabled users and of revoked tokens; with some
+            that have expired.
     """
 
     version: int
@@ -143,11 +144,12 @@ class Permissions:
         """
         digest = token_digest(text)
         token = None if digest is None else self.tokens.get(digest)
-        if token is None or (token.expire_time is not None and token.expire_time <= now):
+        if token is None:
             raise Unauthenticated(REFUSED)
         name = self.users[token.user_id].name
-        scoped = token.scope is not None
-        return Identity(name, token.user_id, token.id, address, scoped=scoped, expire_time=token.expire_time)
+        identity = Identity(name, token.user_id, token.id, address, scoped=token.scope is not None)
+        self.check(identity, now)
+        return identity
 
     def identify_session(self, secret: str, address: str, now: datetime) -> Identity:
         """Return who calls from a browser.
@@ -162,30 +164,38 @@ class Permissions:
         """
         digest = session_digest(secret)
         session = None if digest is None else self.sessions.get(digest)
-        if session is None or session.expire_time <= now:
+        if session is None:
             raise Unauthenticated(NO_SESSION)
         name = ADMINISTRATOR_NAME if session.user_id is None else self.users[session.user_id].name
         token = None if session.token_id is None else self._tokens_by_id[session.token_id]
         scoped = token is not None and token.scope is not None
-        return Identity(name, session.user_id, session.token_id, address, session.id, scoped, session.expire_time)
+        identity = Identity(name, session.user_id, session.token_id, address, session.id, scoped)
+        self.check(identity, now)
+        return identity
 
-    def check(self, identity: Identity, now: datetime) -> None:
-        """Check that a caller may still call.
+    def check(self, identity: Identity, now: datetime | None) -> None:
+        """Check that a caller may call, or go on with a call.
 
         Args:
             identity: The caller.
-            now: The present moment.
+            now: The present moment; None for a call that goes on if the token or the session has only expired since.
 
         Raises:
             Unauthenticated: The user was disabled, or the token revoked or the session ended, or one has expired.
         """
         self.rights(identity)
+        if now is None:
+            return
         session = None if identity.session_id is None else self._sessions_by_id[identity.session_id]
         if session is not None and session.expire_time <= now:
             raise Unauthenticated(NO_SESSION)
         token = None if identity.token_id is None else self._tokens_by_id[identity.token_id]
         if token is not None and token.expire_time is not None and token.expire_time <= now:
             raise Unauthenticated(REFUSED)
+
+    def signed_in(self, now: datetime) -> bool:
+        """Return whether any browser has a session."""
+        return any(session.expire_time > now for session in self.sessions.values())
 
     def rights(self, identity: Identity) -> Rights:
         """Return the rights of a caller now.

@@ -317,10 +317,17 @@ class _Writer:
     literals: Sequence[str] | None = None
     """Write these instead of the values; for COPY, which takes none."""
     parameters: list[tuple[int, int]] = field(default_factory=list)
+    _bound: dict[int, tuple[Value, str]] = field(default_factory=dict)
+    """Each value, by its identity, and its text: a condition that is repeated behind a fence has the same values."""
 
     def bind(self, value: Value) -> str:
         if self.constant:
             return f"{_constant(_bound(value))}::{value.type}"
+        if id(value) not in self._bound:
+            self._bound[id(value)] = value, self._place(value)
+        return self._bound[id(value)][1]
+
+    def _place(self, value: Value) -> str:
         if value.parameter is not None:
             self.parameters.append((len(self.values), value.parameter))
         self.values.append(_bound(value))

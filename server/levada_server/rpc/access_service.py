@@ -38,7 +38,7 @@ class AccessService:
 
     async def StartLogin(self, _request: pb.StartLoginRequest, call: Call) -> pb.StartLoginResponse:
         """Begin a login at the issuer of identities."""
-        started, login = await logins.start_login(call.engine)
+        started, login = await logins.start_login(call.engine, call.caller)
         answer = pb.StartLoginResponse(
             login=login, page=started.page, code=started.code, page_with_code=started.page_with_code
         )

@@ -305,7 +305,12 @@ class Dispatcher(grpc.GenericRpcHandler):
         engine = self._engine
         if user_id is None:
             return engine
-        return replace(engine, scope=engine.scope.of_user(user_id), signer=engine.signer.of(token_id))
+        return replace(
+            engine,
+            scope=engine.scope.of_user(user_id),
+            signer=engine.signer.of(token_id),
+            spool=engine.spool.of_user(user_id),
+        )
 
     async def _caller(self, context: Context, method: Method) -> Caller:
         """Return the caller.
@@ -426,10 +431,10 @@ class Dispatcher(grpc.GenericRpcHandler):
                 continue  # it needs no token, such as the login by which a user is added
             method, identity = self._served[call.path].method, call.caller.identity
             streams = method.request_streaming or method.response_streaming
-            if not streams and (call.caller.traces.changed is not None or identity.has_expired(now)):
+            if not streams and call.caller.traces.changed is not None:
                 continue
             try:
-                self._engine.gate.permissions.current.check(identity, now)
+                self._engine.gate.permissions.current.check(identity, now if streams else None)
             except Unauthenticated as error:
                 running.end(error)
 
@@ -546,7 +551,7 @@ def _digest_now(request: Message) -> bytes:
 
 def _sender(identity: Identity) -> Hashable | None:
     """Return who has the pauses: the user, or the machine of callers who are not known."""
-    return identity.address.rpartition(":")[0] if identity.user_id == NOBODY.user_id else identity.user_id
+    return identity.host if identity.user_id == NOBODY.user_id else identity.user_id
 
 
 def _counted(request: type[Message], content: bytes) -> Message:

@@ -34,6 +34,7 @@ from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import default_key_source
 from levada_server.query.ownership import Insight
 from levada_server.storage.catalog.stored_catalog import lock_catalog
+from levada_server.storage.rows.hidden_parents import HiddenParents
 from levada_server.storage.rows.ownership import Guard
 
 if TYPE_CHECKING:
@@ -149,22 +150,25 @@ class View:
                     f"A plan tells how many rows `{name}` has, and you may read only those of your teams.", table=name
                 )
 
-    def guard(self, table: Table, *, wholly: bool = False) -> Guard | None:
+    def guard(self, table: Table, *, wholly: bool = False, of_job: bool = False) -> Guard | None:
         """Return the guard of the rows that the caller may not change; None if there are none.
 
-        A job computes its result whoever owns the key, and the result belongs to that team.
+        A job computes its result whoever owns the key, unless it is hidden, and the result belongs to that team.
 
         Args:
             table: The table.
             wholly: Whether the change concerns all rows of the table, and not just what a job computes.
+            of_job: Whether the rows are those of a job of the table, also if the caller is not under its lease.
         """
         insight, job = self.insight, self.caller.job
         if insight is None:
             return None
-        if not wholly and job is not None and job.table_id in self.catalog.ids_with_masters(table):
-            return None
         found = insight.bounds(table, self.catalog)
         if not found:
+            return None
+        leased = job is not None and job.table_id in self.catalog.ids_with_masters(table)
+        told = not found[0].ownership.hidden or found[0].table.id == table.id
+        if told and not wholly and (of_job or leased):
             return None
         return Guard(found[0], insight.teams, frozenset(self._gate.permissions.current.teams.values()), found[1:])
 
@@ -255,7 +259,7 @@ class View:
         table = self._visible(name)
         if computed is not None and is_within(table.name, computed.name):
             self.admit(Action.COMPUTE, table)
-            return Writable(table)
+            return self._writable(table, of_job=True)
         if replace:
             action = Action.UPDATE
         else:
@@ -263,9 +267,23 @@ class View:
         self.admit(action, table)
         return self._writable(table)
 
-    def _writable(self, table: Table) -> Writable:
-        guard = self.guard(table)
-        return Writable(table) if guard is None else Writable(guard.marking(table), guard)
+    def _writable(self, table: Table, *, of_job: bool = False) -> Writable:
+        guard = self.guard(table, of_job=of_job)
+        return Writable(table if guard is None else guard.marking(table), guard, self._hidden_parents(table, guard))
+
+    def _hidden_parents(self, table: Table, guard: Guard | None) -> HiddenParents | None:
+        """Return the foreign keys to parents that may be hidden from the caller, but for what a guard looks at."""
+        insight = self.insight
+        if insight is None:
+            return None
+        guarded = guard is not None and not guard.names_teams(table)
+        bounds = {
+            position: insight.bounds(parent, self.catalog)
+            for position, key in enumerate(table.foreign_keys)
+            if not (guarded and key.primary_key)
+            and insight.hides(parent := self.catalog.tables[key.parent], self.catalog)
+        }
+        return HiddenParents(bounds, insight.teams, not self.hides_rows(table)) if bounds else None
 
     async def reads_object(self, connection: Connection, id_: UUID, holders: Holders) -> bool:
         """Return whether the caller may read an object, and name it in rows.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.query.sql import Select
     from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.rows.hidden_parents import HiddenParents
     from levada_server.storage.rows.insert_plan import InsertPlan
     from levada_server.storage.rows.ownership import Guard
 
@@ -27,10 +28,41 @@ class Writable:
     Args:
         table: The table.
         guard: The guard of the rows that the caller may not change; None if there are none.
+        parents: The foreign keys by which rows may name what is hidden from the caller; None if there are none.
     """
 
     table: Table
     guard: Guard | None = None
+    parents: HiddenParents | None = None
+
+    @property
+    def looks_first(self) -> bool:
+        """Return whether it looks at rows in the database before it changes any."""
+        return self.guard is not None or self.parents is not None
+
+    async def admit(
+        self, connection: Connection, columns: Columns, *, skip_duplicates: bool, replaced: bool
+    ) -> Columns:
+        """Check the rows of an insert against the rows that are there; return them with their team.
+
+        Args:
+            connection: The connection, in a transaction if rows are replaced.
+            columns: The rows.
+            skip_duplicates: Whether rows that exist are skipped.
+            replaced: Whether rows that exist are replaced.
+
+        Raises:
+            PermissionDenied: A row does not belong to a team of the caller.
+            MissingParent: A row names a parent that is hidden from the caller, or absent.
+        """
+        if self.guard is not None:
+            columns = self.guard.marked(self.table, columns)
+            await self.guard.admit_columns(connection, self.table, columns, replaced=replaced)
+        if self.parents is not None:
+            await self.parents.admit_columns(
+                connection, self.table, columns, skip_duplicates=skip_duplicates, replaced=replaced
+            )
+        return columns
 
     async def insert(
         self,
@@ -51,12 +83,9 @@ class Writable:
             record: The record to store, whose outcome is the number of rows; None for none.
 
         Raises:
-            PermissionDenied: A row does not belong to a team of the caller.
-            LevadaError: As `storage.rows.inserts.insert_columns`.
+            LevadaError: As `admit` and `storage.rows.inserts.insert_columns`.
         """
-        if self.guard is not None:
-            columns = self.guard.marked(self.table, columns)
-            await self.guard.admit_columns(connection, self.table, columns, replaced=plan.replace)
+        columns = await self.admit(connection, columns, skip_duplicates=plan.skip_duplicates, replaced=plan.replace)
         return await inserts.insert_columns(connection, self.table, columns, plan, basis=basis, record=record)
 
     async def insert_selected(
@@ -77,6 +106,10 @@ class Writable:
         """
         if self.guard is not None:
             await self.guard.admit_selected(connection, self.table, selected, replaced=replace)
+        if self.parents is not None:
+            await self.parents.admit_selected(
+                connection, self.table, selected, skip_duplicates=skip_duplicates, replaced=replace
+            )
         return await inserts.insert_selected(
             connection,
             self.table,
@@ -103,6 +136,8 @@ class Writable:
         """
         if self.guard is not None and not await self.guard.admit_update(connection, self.table, key, changes):
             return False
+        if self.parents is not None:
+            await self.parents.admit_update(connection, self.table, key, changes)
         return await updates.update_row(connection, self.table, key, changes, basis, record)
 
     async def analyze(self, connection: Connection, row_count: int) -> None:

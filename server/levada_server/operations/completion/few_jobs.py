@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
+    from levada_server.operations.access.writing import Writable
     from levada_server.operations.completion.completed_jobs import AlikeInserts, CompletedJob
     from levada_server.operations.context import Engine
 
@@ -57,10 +58,10 @@ async def complete_at_once(
     keys = {job.key for job in jobs}
     inserted: set[tuple[str, ...]] = set()
     counts: list[Counter[str]] = [Counter() for _ in jobs]
-    inserts: list[tuple[Table, Columns]] = []
+    inserts: list[tuple[Writable, Columns]] = []
     for kind in kinds:
         writable = view.insertable(kind.table, replace=kind.options.replace, computed=table)
-        if writable.guard is not None:
+        if writable.parents is not None:  # they may be rows of the same jobs
             return None
         target = writable.table
         try:
@@ -77,15 +78,19 @@ async def complete_at_once(
                 told += judge_key(table, first_stray(table, found, keys))
                 inserted.update(found if target.name == table.name else ())
             columns.check_sizes(target, engine.value_bytes)
-            inserts.append((target, await claim_columns(engine, view, target, columns)))
+            inserts.append((writable, await claim_columns(engine, view, target, columns)))
     if not keys <= inserted or len(inserts) > STATEMENT_INSERTS:
         return None
     finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
-    basis = catalog.basis({table.name, *(target.name for target, _ in inserts)})
+    basis = catalog.basis({table.name, *(writable.table.name for writable, _ in inserts)})
     made = of_completion(view.caller, table, jobs, counts)
     async with engine.scope.share("completions").connection() as connection:
         tokens = [job.token for job in jobs]
-        committed = await complete_jobs(connection, table, tokens, finished, inserts, basis, made)
+        admitted = [
+            (writable.table, await writable.admit(connection, columns, skip_duplicates=False, replaced=False))
+            for writable, columns in inserts
+        ]
+        committed = await complete_jobs(connection, table, tokens, finished, admitted, basis, made)
     if committed is None:
         return None
     audit.log(made)

@@ -117,7 +117,7 @@ async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> _
         await engine.quota.admit(engine.scope, schema)
     done = await _commit_at_once(engine, view, jobs)
     if done is None:
-        with engine.memory.share() as memory:
+        with engine.memory.share(view.caller.identity.user_id) as memory:
             await memory.wait_for(await asyncio.to_thread(needed_bytes, alike_inserts(jobs)))
             async with engine.scope.share("completions").transaction() as connection:
                 done = await _complete_group(engine, connection, view, jobs)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from levada_server.storage.permissions.cache import PermissionsCache
 
 MOST_CONNECTIONS = 256
-"""At most this many are served; more wait at the system, and are refused by it past a number of its own."""
+"""At most this many are served; idle ones make room. More wait at the system, and it refuses some past its own."""
 BACKLOG = 128
 HANDSHAKE_S = 10.0
 IDLE_S = 1800.0
@@ -34,7 +36,7 @@ ROUND_S = 5.0
 """How often this is looked at."""
 LOOPBACK = "127.0.0.1"
 _FULL_S = 0.1
-"""The pause after the system has refused a connection, because the process has too many files open."""
+"""The pause before another look, if all connections are busy, or the process has too many files open to accept one."""
 _LOG = logging.getLogger("levada.server")
 
 
@@ -67,6 +69,7 @@ class Door:
         self._permissions = permissions
         self._activity = activity
         self._connections: dict[asyncio.Task[None], Connection | None] = {}
+        self._hosts: dict[asyncio.Task[None], str] = {}
         self._opening = asyncio.Lock()
         self._accepting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -149,24 +152,42 @@ class Door:
     async def _accept(self, listening: socket.socket, tls: ssl.SSLContext | None, places: Places) -> None:
         """Serve connections until the port is closed, at most `MOST_CONNECTIONS` at once."""
         loop = asyncio.get_running_loop()
-        free = asyncio.Semaphore(MOST_CONNECTIONS)
         with listening:
             while True:
-                await free.acquire()
                 try:
-                    accepted, _ = await loop.sock_accept(listening)
+                    accepted, address = await loop.sock_accept(listening)
                 except OSError:
-                    free.release()
                     await asyncio.sleep(_FULL_S)
                     continue
+                try:
+                    while len(self._connections) >= MOST_CONNECTIONS:
+                        self._make_room()
+                        await asyncio.wait(
+                            tuple(self._connections), timeout=_FULL_S, return_when=asyncio.FIRST_COMPLETED
+                        )
+                except BaseException:
+                    accepted.close()
+                    raise
                 task = asyncio.create_task(self._serve(accepted, tls, places))
                 self._connections[task] = None
-                task.add_done_callback(partial(self._forget, accepted, free))
+                self._hosts[task] = address[0]
+                task.add_done_callback(partial(self._forget, accepted))
 
-    def _forget(self, accepted: socket.socket, free: asyncio.Semaphore, task: asyncio.Task[None]) -> None:
+    def _make_room(self) -> None:
+        """Close a connection without a request, the oldest of the host that has the most."""
+        counts = Counter(self._hosts.values())
+        idle = [
+            (task, counts[self._hosts[task]])
+            for task, connection in self._connections.items()
+            if (connection is None or connection.idle) and not task.cancelling()
+        ]
+        if idle:
+            max(idle, key=lambda one: one[1])[0].cancel()
+
+    def _forget(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         del self._connections[task]
+        del self._hosts[task]
         accepted.close()  # its transport has closed it, unless the task ended before there was one
-        free.release()
 
     async def _serve(self, accepted: socket.socket, tls: ssl.SSLContext | None, places: Places) -> None:
         loop = asyncio.get_running_loop()
@@ -196,7 +217,7 @@ class Door:
         """Close the port once nobody has used it for a while."""
         with self._activity.under_way():
             while True:
-                patience = IDLE_S if self._permissions.current.sessions else EMPTY_S
+                patience = IDLE_S if self._permissions.current.signed_in(dt.datetime.now(dt.UTC)) else EMPTY_S
                 left = self._front.called + patience - time.monotonic()
                 if left <= 0 and not self._front.running_count:
                     break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import AlreadyExists, Conflict, HasChildren
@@ -18,7 +18,7 @@ from levada_server.query.sql import Select, TableSource, quote_text, render_coun
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -274,6 +274,29 @@ async def insert_references(connection: Connection, catalog: Catalog, table: Tab
 async def read_definitions(connection: Connection, table: Table, limit: int) -> list[tuple[str, datetime]]:
     """Return the last definitions of a table, each as it was sent and with its time; the current one comes last."""
     return [tuple(row) for row in await connection.fetch(_SQL["read_definitions"], table.id, limit)]
+
+
+@dataclass(frozen=True, slots=True)
+class FormerNames:
+    """The names that some tables and their attributes had before they were renamed.
+
+    Args:
+        tables: The ids and the former names of tables.
+        attributes: The ids of tables, and the former and the present name of an attribute.
+    """
+
+    tables: tuple[tuple[int, TableName], ...] = ()
+    attributes: tuple[tuple[int, str, str], ...] = ()
+
+
+async def read_former_names(connection: Connection, ids: Collection[int]) -> FormerNames:
+    """Return the former names of some tables, by their ids."""
+    tables = await connection.fetch(_SQL["read_former_table_names"], ids)
+    attributes = await connection.fetch(_SQL["read_former_attribute_names"], ids)
+    return FormerNames(
+        tuple((row["table_id"], TableName(row["schema_name"], row["name"])) for row in tables),
+        tuple((row["table_id"], row["former"], row["name"]) for row in attributes),
+    )
 
 
 async def insert_definition(connection: Connection, table_id: int, definition: str) -> None:

@@ -67,6 +67,7 @@ async def alter_table(connection: Connection, catalog: Catalog, altered: Alterat
     for table, name in renamed_tables(catalog, existing.name, wanted.name):
         for statement in alteration_ddl.rename_table(table.name, name):
             await connection.execute(statement)
+        await connection.execute(_SQL["keep_table_name"], table.id)
         await connection.execute(_SQL["update_name"], table.id, name.table, name.stored)
 
 
@@ -90,6 +91,7 @@ async def rename_schema(connection: Connection, old: str, new: str) -> tuple[dat
     if await connection.fetchval(_SQL["schema_in_use"], new):
         raise AlreadyExists(f"The database already has a schema `{new}`; choose another name.", schema=new)
     await connection.execute(alteration_ddl.rename_schema(old, new))
+    await connection.execute(_SQL["keep_schema_name"], old)
     row = await connection.fetchrow(_SQL["rename_schema"], old, new)
     assert row is not None, "its existence was checked under the lock of the catalog"
     return row["create_time"], Contract(row["make_contract"])
@@ -162,6 +164,7 @@ async def _update_attributes(connection: Connection, altered: Alteration) -> Non
     await connection.execute(_SQL["delete_attributes"], table_id, _kept_names(altered))
     await connection.execute(_SQL["set_names_aside"], table_id, list(renames))
     for old, new in renames.items():
+        await connection.execute(_SQL["keep_attribute_name"], table_id, old)
         await connection.execute(_SQL["rename_attribute"], table_id, old, new)
     old_key, new_key = altered.existing.heading.primary_key, altered.wanted.heading.primary_key
     if old_key != new_key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.permissions.permissions import BrowserSession, Permissions, Token, User
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("permissions")
+KEPT = timedelta(days=1)
+"""How long tokens and sessions that have expired are known, so that calls which began before go on."""
 
 
 async def read_version(connection: Connection) -> int:
@@ -52,11 +55,11 @@ async def read_permissions(connection: Connection) -> Permissions:
         row["digest"]: Token(
             row["id"], row["user_id"], row["expire_time"], tuple(scopes[row["id"]]) if row["scoped"] else None
         )
-        for row in await connection.fetch(_SQL["read_tokens"])
+        for row in await connection.fetch(_SQL["read_tokens"], KEPT)
     }
     teams = {row["id"]: row["name"] for row in await connection.fetch(_SQL["read_teams"])}
     sessions = {
         row["digest"]: BrowserSession(row["id"], row["user_id"], row["token_id"], row["expire_time"])
-        for row in await connection.fetch(_SQL["read_browser_sessions"])
+        for row in await connection.fetch(_SQL["read_browser_sessions"], KEPT)
     }
     return Permissions(version, users, tokens, teams, sessions)

@@ -227,6 +227,7 @@ class Database:
         """Return the same database for the work of a user, who shares the connections with the others."""
         chosen = copy(self)
         chosen._user_id = user_id  # noqa: SLF001  # it is of this class
+        chosen.spool_space = None if self.spool_space is None else self.spool_space.of_user(user_id)
         return chosen
 
     def gives_way(self) -> bool:

@@ -6,7 +6,9 @@ import asyncio
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from io import SEEK_SET
 from pathlib import Path
@@ -35,6 +37,15 @@ class Left(Exception):
 
 
 @dataclass(slots=True)
+class _Taken:
+    """The taken part of a spool: its disk space by user, the server's own as None, and its memory."""
+
+    by_user: Counter[int | None] = field(default_factory=Counter)
+    memory_bytes: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(slots=True)
 class SpoolSpace:
     """The disk space that the slow readers and the inserts of this process share, and the memory before it.
 
@@ -48,36 +59,51 @@ class SpoolSpace:
     folder: Path | None = None
     limit_bytes: int = SPOOL_BYTES
     memory_bytes: int = ARRIVALS_BYTES
-    used_bytes: int = field(default=0, init=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """Held while a piece of a result goes to disk: one at a time, so that other calls go on between them."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _taken: _Taken = field(default_factory=_Taken, init=False)
+    _user_id: int | None = field(default=None, init=False)
+
+    def of_user(self, user_id: int | None) -> SpoolSpace:
+        """Return the same space for the work of a user, who gets no more of the disk than is left for all others."""
+        chosen = copy(self)
+        chosen._user_id = user_id  # noqa: SLF001  # it is of this class
+        return chosen
+
+    @property
+    def used_bytes(self) -> int:
+        """Return how much of the disk space is taken."""
+        return self._taken.by_user.total()
 
     def take(self, size: int) -> bool:
         """Take space if there is enough; return whether there was."""
-        with self._lock:
-            if self.used_bytes + size > self.limit_bytes:
+        with self._taken.lock:
+            left_bytes = self.limit_bytes - self.used_bytes - size
+            own_bytes = self._taken.by_user[self._user_id] + size
+            if left_bytes < (0 if self._user_id is None else own_bytes):
                 return False
-            self.used_bytes += size
+            self._taken.by_user[self._user_id] = own_bytes
             return True
 
     def give_back(self, size: int) -> None:
         """Return space."""
-        with self._lock:
-            self.used_bytes -= size
+        with self._taken.lock:
+            self._taken.by_user[self._user_id] -= size
+            if not self._taken.by_user[self._user_id]:
+                del self._taken.by_user[self._user_id]
 
     def take_memory(self, size: int) -> bool:
         """Take memory if there is enough; return whether there was."""
-        with self._lock:
-            if size > self.memory_bytes:
+        with self._taken.lock:
+            if self._taken.memory_bytes + size > self.memory_bytes:
                 return False
-            self.memory_bytes -= size
+            self._taken.memory_bytes += size
             return True
 
     def give_memory_back(self, size: int) -> None:
         """Return memory."""
-        with self._lock:
-            self.memory_bytes += size
+        with self._taken.lock:
+            self._taken.memory_bytes -= size
 
     def full(self, reason: str) -> LimitReached:
         """Return the error of an insert that does not fit."""
@@ -129,7 +155,7 @@ class Spooled:
         if not stays and end > self._taken_bytes:
             if not self._space.take(end - self._taken_bytes):
                 megabytes = self._space.limit_bytes >> 20
-                raise self._space.full(f"inserts and slow readers take all of its {megabytes} MB")
+                raise self._space.full(f"inserts and slow readers take all that you may have of its {megabytes} MB")
             self._taken_bytes = end
         try:
             if self._in_memory and not stays:

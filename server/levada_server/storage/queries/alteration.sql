@@ -38,6 +38,21 @@ SELECT pg_temp.levada_find_misfit();
 -- name: update_table
 UPDATE levada.table SET tier = $2, comment = $3, definition = $4 WHERE id = $1;
 
+-- name: keep_table_name
+INSERT INTO levada.former_table_name (table_id, schema_name, name)
+SELECT t.id, s.name, t.name FROM levada.table AS t JOIN levada.schema AS s ON s.id = t.schema_id WHERE t.id = $1
+ON CONFLICT DO NOTHING;
+
+-- name: keep_schema_name
+INSERT INTO levada.former_table_name (table_id, schema_name, name)
+SELECT t.id, s.name, t.name FROM levada.table AS t JOIN levada.schema AS s ON s.id = t.schema_id WHERE s.name = $1
+ON CONFLICT DO NOTHING;
+
+-- name: keep_attribute_name
+INSERT INTO levada.former_attribute_name (attribute_id, name)
+SELECT id, $2::text FROM levada.attribute WHERE table_id = $1 AND name = '_' || $2::text
+ON CONFLICT DO NOTHING;
+
 -- name: update_name
 UPDATE levada.table SET name = $2, stored_name = $3 WHERE id = $1;
 

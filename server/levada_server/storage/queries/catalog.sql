@@ -109,6 +109,13 @@ SELECT definition, create_time FROM (
     SELECT * FROM levada.definition_history WHERE table_id = $1 ORDER BY id DESC LIMIT $2
 ) AS latest ORDER BY id;
 
+-- name: read_former_table_names
+SELECT table_id, schema_name, name FROM levada.former_table_name WHERE table_id = ANY($1::bigint[]) ORDER BY 1, 2, 3;
+
+-- name: read_former_attribute_names
+SELECT a.table_id, f.name AS former, a.name FROM levada.former_attribute_name AS f
+JOIN levada.attribute AS a ON a.id = f.attribute_id WHERE a.table_id = ANY($1::bigint[]) ORDER BY 1, 2;
+
 -- name: insert_definition
 INSERT INTO levada.definition_history (table_id, definition) VALUES ($1, $2);
 

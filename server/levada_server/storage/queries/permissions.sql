@@ -7,9 +7,10 @@ SELECT u.id, u.name, u.administrator, u.prefixes,
 FROM levada.user u WHERE u.disable_time IS NULL;
 
 -- name: read_tokens
+-- Also those that expired a while ago: a call that has begun goes on, unless its token is revoked, too.
 SELECT t.id, t.user_id, t.digest, t.scoped, t.expire_time
 FROM levada.token t JOIN levada.user u ON u.id = t.user_id
-WHERE t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now()) AND u.disable_time IS NULL;
+WHERE t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now() - $1::interval) AND u.disable_time IS NULL;
 
 -- name: read_grants
 SELECT g.user_id, g.team_id, g.token_id, g.role, s.name AS schema, g.table_id
@@ -89,8 +90,8 @@ FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id LEFT JOIN levada.
 WHERE g.token_id = ANY ($1::uuid[]) ORDER BY s.name, t.name, g.role;
 
 -- name: revoke_tokens
--- All, those of a user, or one, with the worker sessions and the uploads that they began; with all of them also every
--- browser, those of administrators at the private socket included. Returns their number.
+-- All, those of a user, or one, with the worker sessions, the uploads and the sessions of browsers that they began; with all
+-- of them also every browser of administrators at the private socket. Returns their number.
 WITH revoked AS (
     UPDATE levada.token SET revoke_time = now()
     WHERE revoke_time IS NULL AND ($1::bigint IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR id = $2)
@@ -101,7 +102,8 @@ WITH revoked AS (
     DELETE FROM levada.object_user AS u USING levada.object AS o
     WHERE u.token_id IN (SELECT id FROM revoked) AND o.id = u.object_id AND o.state = 'uploading'
 ), signed_out AS (
-    DELETE FROM levada.browser_session WHERE $1 IS NULL AND $2 IS NULL
+    DELETE FROM levada.browser_session
+    WHERE token_id IN (SELECT id FROM revoked) OR ($1::bigint IS NULL AND $2::uuid IS NULL)
 )
 SELECT count(*) FROM revoked;
 
@@ -139,8 +141,7 @@ SELECT b.id, b.digest, b.user_id, b.token_id, b.expire_time
 FROM levada.browser_session b
 LEFT JOIN levada.user u ON u.id = b.user_id
 LEFT JOIN levada.token t ON t.id = b.token_id
-WHERE b.expire_time > now() AND u.disable_time IS NULL
-    AND t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now());
+WHERE b.expire_time > now() - $1::interval AND u.disable_time IS NULL AND t.revoke_time IS NULL;
 
 -- name: prune_codes
 -- Expired ones, and all but the newest of one user by one token.
@@ -157,15 +158,16 @@ INSERT INTO levada.browser_code (digest, user_id, token_id, expire_time) VALUES 
 DELETE FROM levada.browser_code WHERE digest = $1 RETURNING user_id, token_id, expire_time > now() AS valid;
 
 -- name: prune_browser_sessions
--- Expired ones, and all but the newest of one user by one token: a token with scopes must not sign out others.
-DELETE FROM levada.browser_session WHERE expire_time <= now() OR id IN (
-    SELECT id FROM levada.browser_session
-    WHERE user_id IS NOT DISTINCT FROM $1 AND token_id IS NOT DISTINCT FROM $2 ORDER BY create_time DESC OFFSET $3
-);
-
--- name: count_other_browser_sessions
-SELECT count(*) FROM levada.browser_session
-WHERE user_id IS NOT DISTINCT FROM $1 AND token_id IS DISTINCT FROM $2 AND expire_time > now();
+-- Those that expired long ago; and what is too much of one user's together with a new one: of one token, all but the newest, and of all
+-- tokens, the oldest of whichever has the most. So no token signs out another that has fewer.
+WITH placed AS (
+    SELECT b.id, b.create_time, own, own::int + row_number() OVER (PARTITION BY b.token_id ORDER BY b.create_time DESC) AS place
+    FROM levada.browser_session b CROSS JOIN LATERAL (SELECT b.token_id IS NOT DISTINCT FROM $2 AS own) AS o
+    WHERE b.user_id IS NOT DISTINCT FROM $1 AND b.expire_time > now()
+)
+DELETE FROM levada.browser_session WHERE expire_time <= now() - $5::interval
+    OR id IN (SELECT id FROM placed WHERE place > $3)
+    OR id IN (SELECT id FROM placed ORDER BY place, own, create_time DESC OFFSET $4);
 
 -- name: insert_browser_session
 -- None for a user who was disabled, and for a token that has ended, since the code was made.

@@ -56,6 +56,15 @@ SELECT r._row FROM {rows}
 WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {same})
 ORDER BY r._row LIMIT 1;
 
+-- name: first_unreachable
+-- The first row whose parent is not there, or is out of the caller's reach.
+SELECT r._row, concat_ws(', ', {shown}) AS key FROM (SELECT r._row, {given} FROM {rows}) AS r
+WHERE {filled} AND NOT ({reachable}) AND NOT ({stays}) ORDER BY r._row LIMIT 1;
+
+-- name: entity
+-- A part of it: an entity that is updated.
+(SELECT e.*, 0 AS _row FROM {table} AS e WHERE {same}) AS r
+
 -- name: first_foreign
 -- The first row whose owning row does not belong to some teams.
 SELECT r._row, t.{owner}::text AS owner FROM {rows} {join} {owning} AS t ON {same}
@@ -67,7 +76,7 @@ SELECT t.{owner}::text AS owner, count(*) AS count FROM {table} AS r JOIN {ownin
 WHERE (t.{owner} = ANY($1::text[])) IS NOT TRUE GROUP BY 1 ORDER BY 1;
 
 -- name: rows_of
--- A part of the two: the rows of a query.
+-- A part of these: the rows of a query.
 (SELECT q.*, 0 AS _row FROM ({selected}) AS q) AS r
 
 -- name: first_not_of

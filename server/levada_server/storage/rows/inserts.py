@@ -204,7 +204,7 @@ def _insert(table: Table, attributes: Sequence[Attribute], plan: InsertPlan, sou
         _SQL["replace" if plan.replace and key else "insert"],
         table=qualified(table.name),
         names=_names(names),
-        values=", ".join(_with_default(a, table) for a in attributes),
+        values=", ".join(with_default(a, table) for a in attributes),
         rows=source,
         key=", ".join(f"r.{quote_name(name)}" for name in key),
         conflict=_on_conflict(table, names, skip_duplicates=plan.skip_duplicates, replace=plan.replace),
@@ -217,7 +217,7 @@ def insert_statement(table: Table, attributes: Sequence[Attribute], source: str)
         _SQL["insert"],
         table=qualified(table.name),
         names=_names(a.name for a in attributes),
-        values=", ".join(_with_default(a, table) for a in attributes),
+        values=", ".join(with_default(a, table) for a in attributes),
         rows=source,
         conflict="",
     ).rstrip("; ")
@@ -236,7 +236,8 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(map(quote_name, names))
 
 
-def _with_default(attribute: Attribute, table: Table) -> str:
+def with_default(attribute: Attribute, table: Table) -> str:
+    """Write an attribute of a row `r` of a table, which takes its default if there is no value."""
     column = f"r.{quote_name(attribute.name)}"
     if attribute.auto_increment:
         sequence = f"pg_get_serial_sequence('{qualified(table.name)}', '{attribute.name}')"

@@ -89,7 +89,7 @@ async def _duplicate(
     primary = constraint == ddl.primary_key_constraint(table)
     kind = "key" if primary else "unique combination"
     row = None if columns is None else await _first_duplicate(connection, table, columns, names)
-    where, key = _place(table, columns, row, names, error)
+    where, key = _place(table, columns, row, names, key_values(error))
     return DuplicateEntity(
         f"{where}: an entity with this {kind} already exists: {key}. Nothing was changed"
         + ("; an insert with skip_duplicates=True skips such rows." if primary else "."),
@@ -136,13 +136,29 @@ async def _missing_parent(
     position = next(i for i in range(len(table.foreign_keys)) if ddl.foreign_key_constraint(table, i) == constraint)
     key = table.foreign_keys[position]
     row = None if columns is None else await _first_orphan(connection, columns, key)
-    where, shown = _place(table, columns, row, key.child_columns, error)
+    return missing_parent(table, position, columns, row, key_values(error))
+
+
+def missing_parent(
+    table: Table, position: int, columns: Columns | None, row: int | None, values: str | None
+) -> MissingParent:
+    """Return the error of a row whose parent does not exist.
+
+    Args:
+        table: The table.
+        position: The position of the foreign key in the table.
+        columns: The rows; None if they did not come from a client.
+        row: The number of the row; None if it is unknown.
+        values: The values of the row as PostgreSQL writes them; None if they are unknown.
+    """
+    key = table.foreign_keys[position]
+    where, shown = _place(table, columns, row, key.child_columns, values)
     return MissingParent(
         f"{where}: `{key.parent}` has no entity for {shown}. Nothing was changed; insert the parent first.",
         table=table.name,
         row=row,
         key=shown,
-        constraint=constraint,
+        constraint=ddl.foreign_key_constraint(table, position),
         parent=key.parent,
     )
 
@@ -173,11 +189,10 @@ def _place(
     columns: Columns | None,
     row: int | None,
     names: Sequence[str],
-    error: asyncpg.IntegrityConstraintViolationError,
+    values: str | None,
 ) -> tuple[str, str]:
     """Return the place and the values that violate a constraint; PostgreSQL's own values if the row is unknown."""
     if columns is None or row is None:
-        values = key_values(error)
         return f"`{table.name}`", ", ".join(names) if values is None else f"{', '.join(names)} = {values}"
     given = [name for name in names if any(a.name == name for a in columns.attributes)]
     key = show_key(zip(given, columns.row(row - columns.first_row, given), strict=True))
