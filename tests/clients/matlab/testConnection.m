@@ -76,6 +76,7 @@ check(~isempty(strfind(failure.message, 'levada serve')), failure.message);
 write('dj_local_conf.json', '{"database.host": "old-server"}');
 failure = checkError('InvalidRequest', @() levada.connect());
 check(~isempty(strfind(failure.message, 'old-server')), failure.message);
+check(~isempty(strfind(failure.message, 'move the file away')), failure.message);
 write(fullfile(folder, 'levada.toml'), sprintf('# where we work\nurl = "%s"\n[other]\ntoken = "no"\n', ...
     connection.Address));
 found = levada.internal.calls.findServer();

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import levada as lv
-from levada._base.config import Config
+from levada._base.config import Config, NamedHost
 
 
 @pytest.fixture
@@ -89,7 +89,26 @@ def test_a_host_in_the_settings_is_named_with_its_place(folder: Path) -> None:
     assert config.datajoint_host() is None
     with pytest.warns(lv.LevadaWarning, match="LEVADA_URL"):
         config["database.host"] = "db.lab.org"
-    assert config.datajoint_host() == ("db.lab.org", 'config["database.host"]')
+    place, removal = 'config["database.host"]', "delete the line that sets it"
+    assert config.datajoint_host() == NamedHost("db.lab.org", place, removal)
+    config["database.host"] = None
+    assert config.datajoint_host() is None
+
+
+def test_a_host_in_the_file_of_the_user_is_named_with_that_file(folder: Path) -> None:
+    (folder / "home" / ".datajoint_config.json").write_text('{"database.host": "db.lab.org"}')
+    config = Config()
+    with pytest.warns(lv.LevadaWarning, match=r"database\.host"):
+        config.adopt()
+    named = config.datajoint_host()
+    assert named is not None
+    assert (named.host, named.place) == ("db.lab.org", "~/.datajoint_config.json")
+    assert "move the file away" in named.removal
+    with pytest.warns(lv.LevadaWarning, match=r"database\.host"):
+        config["database.host"] = "other.lab.org"
+    assert config.datajoint_host() == NamedHost(
+        "other.lab.org", 'config["database.host"]', "delete the line that sets it"
+    )
 
 
 def test_settings_are_saved_and_loaded(folder: Path) -> None:
@@ -141,7 +160,9 @@ def test_the_file_of_version_2_has_sections(folder: Path, monkeypatch: pytest.Mo
     with pytest.raises(lv.errors.InvalidRequest, match="nothing about the store 'other'"):
         config.get_store_spec("other")
     (folder / "datajoint.json").write_text('{"database": {"host": "db.lab.org"}}')
-    assert config.datajoint_host() == ("db.lab.org", "datajoint.json")
+    named = config.datajoint_host()
+    assert named is not None
+    assert (named.host, named.place) == ("db.lab.org", "datajoint.json")
     monkeypatch.setenv("DJ_IGNORE_CONFIG_FILE", "true")
     ignoring = Config()
     ignoring.adopt()

@@ -174,7 +174,8 @@ def test_a_file_without_an_address_is_an_error(folder: Path) -> None:
 
 def test_settings_of_datajoint_do_not_end_in_a_local_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "dj_local_conf.json").write_text('{"database.host": "db.lab.org"}', encoding="utf-8")
-    with pytest.raises(lv.errors.InvalidRequest, match=r"db\.lab\.org"):
+    removal = r"db\.lab\.org.*in the folder \.levada, delete its line in the file, or move the file away\. .*LEVADA_URL"
+    with pytest.raises(lv.errors.InvalidRequest, match=removal):
         lv.connect()
     (folder / "dj_local_conf.json").unlink()
     monkeypatch.setenv("DJ_HOST", "other.lab.org")

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
+from levada._base.config import config
+from levada._cli import main
+from levada._net import embedded
 from levada._net.source import Source, find_source
 
 if TYPE_CHECKING:
@@ -61,3 +64,31 @@ def test_data_of_another_user_are_refused(folder: Path, data_folder: Path) -> No
 def test_a_file_that_names_a_server_counts_before_data(folder: Path, data_folder: Path) -> None:
     (folder / "levada.toml").write_text('url = "lab:1"', encoding="utf-8")
     assert find_source() == Source("lab:1", found_in=str(folder / "levada.toml"))
+
+
+@pytest.mark.filterwarnings("ignore::levada.LevadaWarning")
+@pytest.mark.parametrize(
+    "command",
+    [["worker", "hosted", "--drain"], ["run", "hosted"], ["populate", "hosted", "Any"], ["alter", "hosted"]],
+    ids=lambda command: command[0],
+)
+def test_commands_refuse_a_host_in_their_module_as_a_script_does(
+    command: list[str],
+    server_address: str,
+    data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (data_folder.parent / "hosted.py").write_text(
+        'import levada as lv\n\nlv.config["database.host"] = "db.lab.org"\n', encoding="utf-8"
+    )
+    monkeypatch.setattr(embedded, "join_or_start", lambda _: server_address)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "hosted", raising=False)
+    monkeypatch.setattr(config, "_values", dict(config))
+    assert main.main(command) == 1
+    told = "config[\"database.host\"] names the database host 'db.lab.org'"
+    assert told in "".join(capfd.readouterr())
+    # An address that the command is given counts before.
+    main.main([*command, "--url", server_address])
+    assert told not in "".join(capfd.readouterr())

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -68,12 +69,15 @@ DEFAULTS: dict[str, Any] = {
     "ignore_config_file": False,
 }
 LOCAL_FILE = Path("dj_local_conf.json")
-_PROJECT_FILE = Path("datajoint.json")
+PROJECT_FILE = Path("datajoint.json")
 GLOBAL_FILE = Path("~/.datajoint_config.json")
+HOST = "database.host"
+"""The setting that names the database of DataJoint's users."""
+HOST_VARIABLE = "DJ_HOST"
 _ENVIRONMENT = {
     "DJ_DATABASE_PREFIX": "database.database_prefix",
     "DJ_DIAGRAM_DIRECTION": "display.diagram_direction",
-    "DJ_HOST": "database.host",
+    HOST_VARIABLE: HOST,
     "DJ_LOG_LEVEL": "loglevel",
     "DJ_PASS": "database.password",
     "DJ_PORT": "database.port",
@@ -112,7 +116,22 @@ MEANINGLESS = {
 """DataJoint's settings that are kept but have no effect, with the reason."""
 
 
+_REMOVAL_FROM_FILE = "delete its line in the file, or move the file away"
 _SECRET = re.compile(r"pass(word|wd)?$|secret|token|credential|(access|api|private)_?key", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedHost:
+    """A database host in the settings.
+
+    Args:
+        place: The setting, file or variable that names it.
+        removal: How its user takes it away there.
+    """
+
+    host: str
+    place: str
+    removal: str
 
 
 class Config(MutableMapping[str, Any]):
@@ -138,6 +157,8 @@ class Config(MutableMapping[str, Any]):
     def __init__(self) -> None:
         self._values: dict[str, Any] = {**copy.deepcopy(DEFAULTS), "database.user": _user_name()}
         self._told: set[str] = set()
+        self._host_file: Path | None = None
+        """The file that named the database host, if no code named another since."""
 
     def __getitem__(self, name: str) -> Setting:
         return self._values[name]
@@ -147,6 +168,8 @@ class Config(MutableMapping[str, Any]):
         if name in MEANINGLESS and value != self._values.get(name) and name not in self._told:
             self._told.add(name)
             warn(f"The setting `{name}` has no effect here: {MEANINGLESS[name]}.")
+        if name == HOST:
+            self._host_file = None
         self._set(name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -244,11 +267,14 @@ class Config(MutableMapping[str, Any]):
         ignored = os.environ.get("DJ_IGNORE_CONFIG_FILE", "").lower() in ("1", "true", "yes", "on")
         for file in () if ignored else (GLOBAL_FILE, *_files_here()):
             try:
-                found |= _read(file.expanduser())
+                settings = _read(file.expanduser())
             except FileNotFoundError:
                 continue
             except (InvalidRequest, OSError) as error:
                 warn(f"The settings in {file} are ignored. {error}")
+            else:
+                found |= settings
+                self._host_file = file if HOST in settings else self._host_file
         found |= {name: os.environ[variable] for variable, name in _ENVIRONMENT.items() if os.environ.get(variable)}
         idle = sorted(name for name, value in found.items() if name in MEANINGLESS and value != self._values.get(name))
         for name, value in found.items():
@@ -256,16 +282,17 @@ class Config(MutableMapping[str, Any]):
         if idle:
             warn(f"Settings of DataJoint that have no effect here: {', '.join(idle)}.")
 
-    def datajoint_host(self) -> tuple[str, str] | None:
-        """Return the database host in the settings, and the setting that names it; None if none does."""
-        if host := os.environ.get("DJ_HOST"):
-            return host, "The environment variable DJ_HOST"
-        for file in (LOCAL_FILE, _PROJECT_FILE):  # whoever wrote it: all that it does is an error
-            if file.is_file() and (host := _read(file).get("database.host")):
-                return host, str(file)
-        if host := self._values["database.host"]:
-            return host, 'config["database.host"]'
-        return None
+    def datajoint_host(self) -> NamedHost | None:
+        """Return the database host in the settings; None if there is none."""
+        if host := os.environ.get(HOST_VARIABLE):
+            return NamedHost(host, f"The environment variable {HOST_VARIABLE}", "unset the variable")
+        for file in (LOCAL_FILE, PROJECT_FILE):  # whoever wrote it: all that it does is an error
+            if host := host_in(file):
+                return NamedHost(host, str(file), _REMOVAL_FROM_FILE)
+        host = self._values[HOST]
+        if host and self._host_file is not None:
+            return NamedHost(host, str(self._host_file), _REMOVAL_FROM_FILE)
+        return NamedHost(host, f'config["{HOST}"]', "delete the line that sets it") if host else None
 
     def _set(self, name: str, value: Setting) -> None:
         self._values[name] = value
@@ -325,6 +352,15 @@ def _setting(config: Config, name: str) -> Setting:
     raise AttributeError(f"There is no setting `{name}`; set it with config[{name!r}] = ….")
 
 
+def host_in(file: Path) -> str | None:
+    """Return the database host that a file of DataJoint's settings names; None if there is none, or no such file.
+
+    Raises:
+        InvalidRequest: It does not contain a JSON object.
+    """
+    return _read(file).get(HOST) if file.is_file() else None
+
+
 def _read(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -337,7 +373,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 def _files_here() -> tuple[Path, ...]:
     """Return DataJoint's files of the working folder; none, with a warning, if others can put files there."""
-    files = _PROJECT_FILE, LOCAL_FILE
+    files = PROJECT_FILE, LOCAL_FILE
     try:
         here = Path.cwd()
         if is_ours_alone(here):

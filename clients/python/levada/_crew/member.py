@@ -33,6 +33,7 @@ from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
 from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING, repeat
 from levada._net.connection import reopened
+from levada._net.source import find_source
 from levada._tables.table import Table
 from levada_api.v1 import schema_service_pb2
 
@@ -273,9 +274,11 @@ def load(assignment: Assignment, connection: Connection) -> list[Computing]:
     """Import a module and return its tables that have a `make`, parents first; there may be none if others discover.
 
     Raises:
-        InvalidRequest: There is none, or not the requested one.
+        InvalidRequest: There is none, or not the requested one; or the module's settings name another server.
     """
     module = importlib.import_module(assignment.module)
+    if assignment.found:
+        find_source()  # refuses a database host in the module's settings, as it would in a script
     activations.repeat_calls(assignment.activations)
     every = [table for table in _classes(module, set()) if _is_served(table, assignment)]
     wanted = assignment.tables

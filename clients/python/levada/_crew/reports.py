@@ -34,6 +34,7 @@ class Assignment:
         until_empty: End when there is no job. Otherwise wait for more.
         activations: Calls that activate schemas, as `activations.recorded` returns them.
         prefetch: As of `JobLoop`.
+        found: The server was found, not named: settings in the module must not name another.
         as_datajoint: The module may import `datajoint`, which is replaced by this package, as in the starting process.
     """
 
@@ -44,6 +45,7 @@ class Assignment:
     until_empty: bool = False
     activations: tuple[bytes, ...] = ()
     prefetch: bool = True
+    found: bool = False
     as_datajoint: bool = field(default_factory=lambda: "levada.as_datajoint" in sys.modules)
 
 

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada._base.config import NamedHost
 from levada._base.errors import InvalidRequest, NotFound, Unavailable
 from levada._net import embedded
 from levada._net.connection import Connection
@@ -102,7 +103,7 @@ def open_found(host: str | None = None) -> Connection:
     """
     source = find_source()
     if source.url is None and host is not None:
-        raise other_host(host, "The call")
+        raise other_host(NamedHost(host, "The call", "leave its arguments out"))
     return _open(source)
 
 

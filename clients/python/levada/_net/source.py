@@ -15,6 +15,8 @@ from levada._base.folders import is_ours, is_ours_alone, warn_of_others
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from levada._base.config import NamedHost
+
 _SETTINGS_FILE = "levada.toml"
 _DATA_FOLDER = ".levada"
 
@@ -64,11 +66,12 @@ def find_source() -> Source:
     return Source(None, data_folder=here / _DATA_FOLDER)
 
 
-def other_host(host: str, where: str) -> InvalidRequest:
+def other_host(named: NamedHost) -> InvalidRequest:
     """Return the error for a database of DataJoint's that is named where Levada needs a server."""
     return InvalidRequest(
-        f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
-        'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
+        f"{named.place} names the database host {named.host!r}, which Levada does not use. To use your own server, "
+        f"whose data are in the folder .levada, {named.removal}. To use another one, set LEVADA_URL to its address, "
+        'or write it into levada.toml, or call levada.connect("host:port").'
     )
 
 
@@ -106,4 +109,4 @@ def _refuse_datajoint_settings() -> None:
     """
     found = config.datajoint_host()
     if found is not None:
-        raise other_host(*found)
+        raise other_host(found)

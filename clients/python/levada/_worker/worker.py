@@ -49,6 +49,7 @@ class Settings:
         limits: The limits of one `make`, for tables that set none.
         reload: Restart the processes when their source files change.
         retry_errors: Also repeat jobs that failed before.
+        found: As of `Assignment`.
     """
 
     module: str
@@ -61,6 +62,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     reload: bool = False
     retry_errors: bool = False
+    found: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def work(connection: Connection, settings: Settings, observer: Observer) -> Endi
 
     SIGTERM or SIGINT stops it after the current jobs; a second one at once.
     """
-    assignment = Assignment(settings.module, settings.tables)
+    assignment = Assignment(settings.module, settings.tables, found=settings.found)
 
     def reachable(back: bool) -> None:
         if back:

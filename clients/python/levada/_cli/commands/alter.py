@@ -26,7 +26,7 @@ def alter(_connection: Connection, options: argparse.Namespace) -> int:
     """Alter tables to the definitions of their classes."""
     with warnings.catch_warnings():  # the import warns of the differences that are shown below
         warnings.simplefilter("ignore", LevadaWarning)
-        module = import_module(options.module)
+        module = import_module(options.module, options.url)
         planned = [found for table in _chosen(module, options.tables) if (found := _plan(table, module)).changes]
     if not planned and not options.json:
         print("the tables are as their classes define them")

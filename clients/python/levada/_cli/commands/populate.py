@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def populate(connection: Connection, options: argparse.Namespace) -> int:
     """Compute a table's missing keys."""
     use(connection)
-    table = computing_class(import_module(options.module), options.table)
+    table = computing_class(import_module(options.module, options.url), options.table)
     with drawing():  # the progress bar, and what `make` itself prints
         result: dict[str, Any] = table.populate(  # Any: a number and a list
             *options.restriction,

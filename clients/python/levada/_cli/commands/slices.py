@@ -80,7 +80,7 @@ def export(connection: Connection, options: argparse.Namespace) -> int:
 
     if options.names or options.where:
         raise InvalidRequest("--slice exports what a recording has read; name no tables or conditions beside it.")
-    writer = _writer(options.writer) if options.writer else None
+    writer = _writer(options.writer, options.url) if options.writer else None
     exported = export_slice(
         connection,
         options.slice,
@@ -119,9 +119,9 @@ def open_archive(connection: Connection, options: argparse.Namespace) -> int:
     return 0
 
 
-def _writer(named: str) -> Writer:
+def _writer(named: str, url: str | None) -> Writer:
     module, _, name = named.partition(":")
-    writer: Writer | None = getattr(import_module(module), name, None) if name else None
+    writer: Writer | None = getattr(import_module(module, url), name, None) if name else None
     if not callable(writer):
         raise InvalidRequest(f"{named!r} is not a function; write it as module:function.")
     return writer

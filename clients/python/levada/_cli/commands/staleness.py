@@ -28,7 +28,7 @@ def stale(connection: Connection, options: argparse.Namespace) -> int:
     """Count the stale results of a schema, or list those of a table."""
     use(connection)
     for module in options.module:
-        import_module(module)
+        import_module(module, options.url)
     if "." in options.name:
         for table in tables_with_jobs(connection, options.name):
             _list(verdicts_on(connection, table), as_json=options.json)
@@ -61,7 +61,7 @@ def _list(found: Staleness, *, as_json: bool) -> None:
 def recompute(connection: Connection, options: argparse.Namespace) -> int:
     """Compute results again, show what differs, and replace it after asking."""
     use(connection)
-    table = computing_class(import_module(options.module), options.table)
+    table = computing_class(import_module(options.module, options.url), options.table)
     conditions = [*options.restriction, *([table.stale()] if options.stale else [])]
     with drawing():  # what `make` itself prints
         done = table.recompute(

@@ -111,7 +111,7 @@ def _submit(connection: Connection, options: argparse.Namespace, job: ArrayJob) 
     """Submit a job with a token of its own, which ends with the job."""
     sys.path.insert(0, str(Path.cwd()))
     # The import declares the tables by the user's rights; the workers' token could not.
-    assignment = Assignment(options.module, tuple(options.tables))
+    assignment = Assignment(options.module, tuple(options.tables), found=not options.url)
     tables = load(assignment, connection)
     if options.by_queue:
         jobs, there = _jobs_to_do(connection, tables), job.tasks_there()
@@ -218,6 +218,7 @@ def _settings(
         limits=Limits(options.time_limit, options.memory_limit),
         reload=reload,
         retry_errors=retry_errors,
+        found=not options.url,
     )
 
 

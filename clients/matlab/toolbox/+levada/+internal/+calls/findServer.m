@@ -112,10 +112,12 @@ function refuseDataJointSettings()
 % Settings of a DataJoint pipeline must not lead to a server that the user does not mean.
 host = getenv('DJ_HOST');
 where = 'The environment variable DJ_HOST';
+removal = 'unset the variable';
 file = fullfile(pwd(), 'dj_local_conf.json');
 if isempty(host) && exist(file, 'file')
     settings = jsondecode(levada.internal.inputs.readText(file));
     where = file;
+    removal = 'delete its line in the file, or move the file away';
     names = fieldnames(settings);
     match = ismember(lower(names), {'databasehost', 'database_host', 'database.host'});
     if any(match)
@@ -124,8 +126,8 @@ if isempty(host) && exist(file, 'file')
 end
 if ~isempty(host)
     levada.internal.errors.fail('InvalidRequest', ...
-        ['%s names the database host ''%s'', which Levada does not use. Set LEVADA_URL ' ...
-        'to the address of a Levada server, or write it into levada.toml, or call levada.connect(''host:port'').'], ...
-        where, host);
+        ['%s names the database host ''%s'', which Levada does not use. To use your own server, whose data are in ' ...
+        'the folder .levada, %s. To use another one, set LEVADA_URL to its address, or write it into levada.toml, ' ...
+        'or call levada.connect(''host:port'').'], where, host, removal);
 end
 end
