@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 TESTS = (
     "levada._cli.main",
+    "levada._from_datajoint.code_files",
     "levada._from_datajoint.decisions",
+    "levada._from_datajoint.host_settings",
     "levada._from_datajoint.written_definitions",
 )
 
@@ -47,6 +49,18 @@ rows = dj.conn().query("SELECT 1")
 admin.set_password("x")
 other.external
 '''
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder and a home without settings of DataJoint."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    monkeypatch.setenv("HOME", str(empty))
+    monkeypatch.setenv("USERPROFILE", str(empty))
+    monkeypatch.delenv("DJ_HOST", raising=False)
+    return empty
 
 
 def found(path: Path, capsys: pytest.CaptureFixture[str]) -> list[tuple[int, str]]:
@@ -359,9 +373,138 @@ def test_sql_is_found_wherever_its_connection_goes(tmp_path: Path, capsys: pytes
     assert told == [number for number, line in enumerate(CONNECTED.splitlines(), 1) if line.endswith("# SQL")]
 
 
+HOSTED = """\
+import os
+import datajoint as dj
+from datajoint import config
+
+os.environ["DJ_HOST"] = "db"  # refused
+os.environ.setdefault("DJ_HOST", "db")  # refused
+dj.config["database.host"] = "db"  # refused
+config["database.host"] = HOST  # refused
+dj.config.database.host = "db"  # refused
+dj.config.update({"safemode": False, "database.host": "db"})  # refused
+dj.conn("db", "ann", "secret")  # refused
+dj.conn(host="db")  # refused
+dj.Connection("db", "ann", "secret")  # refused
+dj.config["database.host"] = None
+print(dj.config["database.host"], os.environ["DJ_HOST"])
+dj.config["database.user"] = "ann"
+dj.config.update({"safemode": False})
+dj.conn()
+"""
+
+
+def test_lines_that_name_a_database_host_must_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pipeline.py"
+    file.write_text(HOSTED, encoding="utf-8")
+    main.main(["check-code", str(file), "--json"])
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    refused = [one["line"] for one in told if one["must"] and "while it names a host" in one["advice"]]
+    assert refused == [number for number, line in enumerate(HOSTED.splitlines(), 1) if line.endswith("# refused")]
+
+
+@pytest.mark.parametrize("name", ["dj_local_conf.json", "datajoint.json", ".datajoint_config.json"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_files_that_name_a_database_host_are_places(
+    name: str, beside: bool, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "pipeline.py").write_text("import levada as dj\n", encoding="utf-8")
+    file = (code if beside and not name.startswith(".") else folder) / name
+    file.write_text('{"safemode": false,\n "database.host": "db.lab.org"}', encoding="utf-8")
+    assert main.main(["check-code", str(code)]) == 1
+    told, last = capsys.readouterr().out.splitlines()
+    assert f"{name}:2: database.host: it names the database host 'db.lab.org': delete this line, or move the" in told
+    assert last == "1 file: 1 place to change"
+    file.write_text('{"database": {"host": ""}}', encoding="utf-8")
+    assert main.main(["check-code", str(code)]) == 0
+    file.write_text("{", encoding="utf-8")
+    assert main.main(["check-code", str(code)]) == 0
+
+
+def test_the_variable_that_names_a_database_host_is_a_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pipeline.py").write_text("import levada as dj\n", encoding="utf-8")
+    monkeypatch.setenv("DJ_HOST", "db.lab.org")
+    assert main.main(["check-code", str(tmp_path)]) == 1
+    assert "environment: DJ_HOST: this variable names the database host 'db.lab.org'" in capsys.readouterr().out
+
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "source": ["dj.kill()"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "import datajoint as dj\n", "!pip list\n", "dj.kill()"],
+        },
+        {"cell_type": "code", "source": "%%bash\nfor i in *; do echo $i; done"},
+        {"cell_type": "code", "source": "%%time\nfiles = !ls\nif files:\n    %time dj.kill()\nSession?\nSession??"},
+        {"cell_type": "code", "source": ["print 5"]},
+        {"cell_type": "code", "source": []},
+        {"cell_type": "code", "source": ["rest = (17\n", "% 5)\n", "\n", "dj.kill()\n"]},
+    ],
+    "metadata": {"language_info": {"name": "python"}},
+}
+
+
+def test_cells_of_notebooks_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "day.ipynb").write_text(json.dumps(NOTEBOOK), encoding="utf-8")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / "day-checkpoint.ipynb").write_text(json.dumps(NOTEBOOK), encoding="utf-8")
+    assert main.main(["check-code", str(tmp_path)]) == 1
+    *places, last = capsys.readouterr().out.splitlines()
+    assert [place.removeprefix(f"{tmp_path}/").partition(": ")[0] for place in places] == [
+        "day.ipynb:cell 2:line 2",
+        "day.ipynb:cell 2:line 4",
+        "day.ipynb:cell 5:line 1",
+        "day.ipynb:cell 7:line 4",
+    ]
+    assert last == "1 file: 4 places to change"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}', '{"cells": [{}]}'])
+def test_a_file_that_is_no_notebook_is_named(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "day.ipynb").write_text(text, encoding="utf-8")
+    assert main.main(["check-code", str(tmp_path)]) == 1
+    assert "day.ipynb:1: day.ipynb: this is not a notebook" in capsys.readouterr().out
+
+
+def test_nothing_to_read_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("", encoding="utf-8")
+    other = {"cells": NOTEBOOK["cells"], "metadata": {"kernelspec": {"language": "julia"}}}
+    (tmp_path / "other.ipynb").write_text(json.dumps(other), encoding="utf-8")
+    assert main.main(["check-code", str(tmp_path)]) == 1
+    assert "Nothing was checked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "answers", "written"),
+    [
+        ('day = "2000-01-01" : date', {"default:lab.mark.day": "null"}, "day = null : date"),
+        ("day : date", {"zero-date:lab.mark.day": "null"}, "day = null : date"),
+        ("day = 3 : decimal(3,1)  # of a week", {"nan:lab.mark.day": "null"}, "day = null : decimal(3,1)"),
+        ('day = "0000-00-00" : date', {"default:lab.mark.day": "none"}, "day : date"),
+        ("raw = null : mediumblob", {"blob:lab.mark.raw": "bytes"}, "raw = null : bytes"),
+        ("raw : longblob", {"blob:lab.mark.raw": "bytes"}, "raw : bytes"),
+        ("raw : longblob", {"blob:lab.mark.raw": "mixed"}, ""),
+        ("day = null : date", {"zero-date:lab.mark.day": "null"}, ""),
+        ('day = "2000-01-01" : date', {"default:lab.*": "null"}, ""),
+        ('day = "2000-01-01" : date', {"default:lab.other.day": "null"}, ""),
+    ],
+)
+def test_what_the_import_decided_of_an_attribute_is_to_be_written(
+    line: str, answers: dict[str, str], written: str
+) -> None:
+    found = [one.advice for one in otherwise(f"a : int\n---\n{line}", "lab.mark", Decisions(answers=answers))]
+    assert found == ([f"write `{written}`, as decided for the import"] if written else [])
+
+
 def test_lines_without_effect_may_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "pipeline.py"
-    idle = "import levada as dj\n\ndj.config['database.host'] = 'db'\ndj.errors._switch_filepath_types(True)\n"
+    idle = "import levada as dj\n\ndj.config['database.port'] = 3307\ndj.errors._switch_filepath_types(True)\n"
     file.write_text(idle, encoding="utf-8")
     assert main.main(["check-code", str(file)]) == 0
     assert capsys.readouterr().out.endswith("1 file: 0 places to change; 2 lines may stay, without effect\n")

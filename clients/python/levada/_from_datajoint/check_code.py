@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from levada._base.absent_names import ABSENT as ABSENT_MEMBERS
-from levada._base.config import MEANINGLESS
+from levada._base.config import HOST, HOST_VARIABLE, MEANINGLESS
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
 from levada._datajoint.absent import NEEDLESS, TOP_LEVEL, reason_for
-from levada._from_datajoint import naming
+from levada._from_datajoint import host_settings, naming
+from levada._from_datajoint.code_files import is_code, place_of, read_cells
 from levada._from_datajoint.connections import Connections
 from levada._from_datajoint.decisions import Decisions
+from levada._from_datajoint.host_settings import WAY_OUT
 from levada._from_datajoint.syntax import Texts, argument, beginning, last_word, names_of, tier_of, written
 from levada._from_datajoint.written_definitions import json_names, otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from levada._from_datajoint.code_files import Cell
 
 _PACKAGE = "datajoint"
 _HERE = "levada"
@@ -59,6 +63,7 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """The beginning of a text that surely is SQL."""
+_NO_HOST = f"delete this line: {WAY_OUT}"
 _OF_TABLES = r"(?:`?[#~\w]+`?\s*\.\s*)*"
 _TAKES_APART = re.compile(
     rf"\b(?P<name>find_in_set)\s*\((?:\s*'(?P<word>[^']*)'|.*?),\s*{_OF_TABLES}`?(?P<list>\w+)`?\s*\)(?:\s*>\s*0)?"
@@ -76,10 +81,11 @@ class Finding:
     """A place that must change.
 
     Args:
-        line: From 1.
+        line: From 1, in the file or the cell; 0 for what has no lines.
         name: As it is written there.
         advice: The change to make.
         must: Without the change, the code fails or does something else; otherwise the line has no effect.
+        cell: The place of the cell among all those of its notebook, from 1.
     """
 
     file: Path
@@ -87,21 +93,32 @@ class Finding:
     name: str
     advice: str
     must: bool = True
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        """The file, the cell, and the line."""
+        cell = f":cell {self.cell}:line" if self.cell else ""
+        return f"{self.file}{cell}{' ' if cell else ':'}{self.line}" if self.line else str(self.file)
 
 
 def check(path: Path, decisions: Decisions | None) -> tuple[list[Finding], int]:
-    """Check a file, or all Python files of a folder; return the findings, and how many files were read.
+    """Check a file, or all Python files and notebooks of a folder; return the findings, and how many files were read.
+
+    The settings around it that name a database host count, too.
 
     Args:
         decisions: Those of the import: they rename schemas and attributes, and choose types and stores.
 
     Raises:
-        InvalidRequest: There is no such file or folder.
+        InvalidRequest: There is no such file or folder, or no Python in it.
     """
     if not path.exists():
         raise InvalidRequest(f"There is no file or folder {path}.")
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    read = [_read(file, decisions) for file in files]
+    files = sorted(filter(is_code, path.rglob("*"))) if path.is_dir() else [path]
+    read = [one for file in files if (one := _read(file, decisions)) is not None]
+    if not read:
+        raise InvalidRequest(f"Nothing was checked: {path} has no Python file, and no notebook with Python.")
     # A package is imported before its modules.
     standing_in = {one.file.parent for one in read if one.stands_in and one.file.name == "__init__.py"}
     json: dict[str, list[str]] = {}
@@ -110,33 +127,40 @@ def check(path: Path, decisions: Decisions | None) -> tuple[list[Finding], int]:
     findings: list[Finding] = []
     for one in read:
         found = [*one.findings, *one.taken_apart(json)]
-        unique = {(finding.line, finding.name): finding for finding in found}
+        placed = [*one.faults, *(one.placed(finding) for finding in found)]
+        unique = {(finding.cell or 0, finding.line, finding.name): finding for finding in placed}
         findings += (
             unique[place]
             for place in sorted(unique)
             if unique[place].advice != _IMPORT or standing_in.isdisjoint(one.file.parents)
         )
-    return findings, len(files)
+    findings += (Finding(*found) for found in host_settings.places(path))
+    return findings, len(read)
 
 
-def _read(file: Path, decisions: Decisions | None) -> _Reader:
-    reader = _Reader(file, decisions)
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        reader.findings.append(Finding(file, line, file.name, f"Python cannot read it: {error}"))
-    else:
-        reader.visit(tree)
-        reader.find_sql(tree)
+def _read(file: Path, decisions: Decisions | None) -> _Reader | None:
+    """Read a file; return None if there is no Python in it."""
+    cells, unreadable = read_cells(file)
+    if not cells and not unreadable:
+        return None
+    reader = _Reader(file, decisions, cells)
+    reader.faults = [Finding(file, one.line, file.name, one.reason, cell=one.cell) for one in unreadable]
+    tree = ast.Module([statement for cell in cells for statement in cell.tree.body], [])
+    reader.visit(tree)
+    reader.find_sql(tree)
     return reader
 
 
 class _Reader(ast.NodeVisitor):
     """Reads one file, from its first line on."""
 
-    def __init__(self, file: Path, decisions: Decisions | None) -> None:
+    def __init__(self, file: Path, decisions: Decisions | None, cells: Sequence[Cell]) -> None:
         self.file = file
+        self.faults: list[Finding] = []
+        """The lines that Python cannot read."""
+        self._cells = cells
+        self._harmless: set[ast.expr] = set()
+        """The targets of assignments that name no host."""
         self._decided = decisions is not None
         self._decisions = decisions or Decisions()
         self._modules: dict[str, str] = {}
@@ -182,6 +206,8 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:  # as above
         names = names_of(node)
+        if isinstance(node.value, ast.Constant) and not node.value.value:
+            self._harmless.update(node.targets)
         if isinstance(node.value, ast.Call) and self._callable(node.value.func) in _SCHEMAS:
             name = self._texts.of(argument(node.value, 0, "schema_name"))
             self._schemas.update(dict.fromkeys(names, name or ""))
@@ -222,6 +248,9 @@ class _Reader(ast.NodeVisitor):
             self._asked.append(node)
         if place is not None:
             self._tell(node, place, text)
+            section, _, setting = place.removeprefix("settings.").partition(".")
+            if section == "config":
+                self._set(node, setting)
         elif self._modules and (
             (node.attr in ABSENT_MEMBERS and node.attr not in _COMMON)
             or (node.attr in _OF_SCHEMAS and isinstance(node.value, ast.Name) and node.value.id in self._schemas)
@@ -236,13 +265,41 @@ class _Reader(ast.NodeVisitor):
             if _STATEMENT.match(f"{text} "):
                 self._found(function, ast.unparse(function), f"if this is a connection of DataJoint, {_SQL}")
         self._check_schema(node)
+        self._check_host(node)
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:  # as above
         key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        if self._place(node.value) in ("config", "settings.config") and isinstance(key, str) and key in MEANINGLESS:
-            self._found(node, ast.unparse(node), f"this setting has no effect: {MEANINGLESS[key]}", must=False)
+        if self._is_config(node.value) and isinstance(key, str):
+            self._set(node, key)
+        elif last_word(node.value) == "environ" and key == HOST_VARIABLE and isinstance(node.ctx, ast.Store):
+            self._found(node, ast.unparse(node), _NO_HOST)
         self.generic_visit(node)
+
+    def _is_config(self, node: ast.expr) -> bool:
+        return self._place(node) in ("config", "settings.config")
+
+    def _set(self, node: ast.Subscript | ast.Attribute, setting: str) -> None:
+        """Report a setting that is refused, or has no effect."""
+        if setting == HOST and isinstance(node.ctx, ast.Store) and node not in self._harmless:
+            self._found(node, ast.unparse(node), _NO_HOST)
+        elif setting in MEANINGLESS:
+            self._found(node, ast.unparse(node), f"this setting has no effect: {MEANINGLESS[setting]}", must=False)
+
+    def _check_host(self, node: ast.Call) -> None:
+        """Report a call that names a database host."""
+        function, text = node.func, ast.unparse(node.func)
+        called, given = self._callable(function), [*node.args, *node.keywords]
+        if (called == "conn" and given) or (called == "Connection" and len(given) > 1):
+            self._found(node, text, f"leave its arguments out: {WAY_OUT}")
+        elif isinstance(function, ast.Attribute):
+            of, first = function.value, argument(node, 0, "key")
+            if last_word(of) == "environ" and function.attr == "setdefault" and self._texts.of(first) == HOST_VARIABLE:
+                self._found(node, text, _NO_HOST)
+            elif self._is_config(of) and isinstance(first, ast.Dict):
+                names = [None if key is None else self._texts.of(key) for key in first.keys]
+                if HOST in names:
+                    self._found(node, text, _NO_HOST)
 
     def _check_schema(self, node: ast.Call) -> None:
         """Check the name of a schema that a call has."""
@@ -296,6 +353,11 @@ class _Reader(ast.NodeVisitor):
         for match in _TAKES_APART.finditer(text):
             called, name = match["name"] or match["other"], match["list"] or match["text"]
             self._taken_apart.append((node.lineno, called, name, _asking_for_word(text, name, node)))
+
+    def placed(self, finding: Finding) -> Finding:
+        """Return a finding with its place in the file."""
+        cell, line = place_of(finding.line, self._cells)
+        return replace(finding, cell=cell, line=line)
 
     def find_sql(self, tree: ast.Module) -> None:
         """Find where connections are asked for SQL, once all names that stand for DataJoint are known."""

@@ -51,6 +51,10 @@ class Otherwise:
     advice: str
 
 
+_AS_NULL = ("default", "zero-date", "nan", "late-time")
+"""The questions about one attribute whose answer `null` makes null its default."""
+
+
 def otherwise(definition: str, place: str, decisions: Decisions) -> Iterator[Otherwise]:
     """Find what must be written otherwise in a definition.
 
@@ -64,6 +68,8 @@ def otherwise(definition: str, place: str, decisions: Decisions) -> Iterator[Oth
             yield Otherwise(one.line, one.name, advice)
         if advice := _advice_on_type(one, where, decisions):
             yield Otherwise(one.line, one.type, advice)
+        elif advice := _advice_on_answers(one, where, decisions):
+            yield Otherwise(one.line, one.name, advice)
 
 
 def json_names(definition: str, place: str, decisions: Decisions) -> Iterator[str]:
@@ -87,6 +93,7 @@ class _Attribute:
     Args:
         key: It is part of the primary key.
         default: Whether it has a default besides null.
+        nullable: Whether its default is null.
     """
 
     line: int
@@ -94,6 +101,7 @@ class _Attribute:
     type: str
     key: bool
     default: bool
+    nullable: bool
 
 
 def _attributes(definition: str) -> Iterator[_Attribute]:
@@ -103,8 +111,15 @@ def _attributes(definition: str) -> Iterator[_Attribute]:
         match = None if "->" in line.partition("#")[0] else _ATTRIBUTE.match(line)
         if match is None:
             continue
-        default = (match["default"] or "null").strip().lower() != "null"
-        yield _Attribute(number, match["name"], _OPTIONS.sub("", match["type"]).strip(), key, default)
+        default = (match["default"] or "").strip().lower()
+        yield _Attribute(
+            number,
+            match["name"],
+            _OPTIONS.sub("", match["type"]).strip(),
+            key,
+            default=default not in ("", "null"),
+            nullable=default == "null",
+        )
 
 
 def _advice_on_name(name: str, decided: str | None) -> str:
@@ -113,6 +128,21 @@ def _advice_on_name(name: str, decided: str | None) -> str:
     if naming.is_attribute_name(name):
         return ""
     return "an attribute cannot be called so here: write the name that [attributes] has in the file of decisions"
+
+
+def _advice_on_answers(attribute: _Attribute, where: str, decisions: Decisions) -> str:
+    """Describe how an answer for exactly this attribute changed its definition; a pattern may be for others."""
+    answers = {question: decisions.answers.get(f"{question}:{where}") for question in (*_AS_NULL, "blob")}
+    type_, default = attribute.type, ""
+    if answers["blob"] == "bytes" and _plain(type_).endswith("blob"):
+        type_ = "bytes"
+    if "null" in map(answers.get, _AS_NULL) and not attribute.nullable:
+        default = " = null"
+    elif not (attribute.default and answers["default"] == "none"):
+        if type_ == attribute.type:
+            return ""
+        default = " = null" if attribute.nullable else ""
+    return f"write `{attribute.name}{default} : {type_}`, as decided for the import"
 
 
 def _advice_on_type(attribute: _Attribute, where: str, decisions: Decisions) -> str:

@@ -56,7 +56,7 @@ def check_code(options: argparse.Namespace) -> int:
         if options.json:
             print_json({**asdict(finding), "file": str(finding.file)})
         else:
-            print(f"{finding.file}:{finding.line}: {finding.name}: {finding.advice}")
+            print(f"{finding.place}: {finding.name}: {finding.advice}")
     places = sum(finding.must for finding in findings)
     if not options.json:
         idle = len(findings) - places

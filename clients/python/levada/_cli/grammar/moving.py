@@ -179,9 +179,9 @@ def _add_import(commands: Commands) -> None:
         run="moving:check_code",
         examples=("check-code pipeline", "check-code pipeline/ingest.py --decisions decisions.toml"),
         server=parsing.NONE,
-        json="one object per place: file, line, name, advice, must (false: it may stay, without effect)",
+        json="one object per place: file, line, name, advice, must (false: it may stay, without effect), cell",
     )
-    check.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder with Python files")
+    check.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder with Python files and notebooks")
     parsing.file(
         check, "--decisions", help="the file of decisions of the import: names, types and stores that it chose"
     )
