@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._base.config import config
 from levada._cli import main
 from levada._net import embedded
 from levada._net.source import Source, find_source
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+TESTS = ("levada._cli.main", "levada._net.embedded")
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_commands_refuse_a_host_in_their_module_as_a_script_does(
     monkeypatch.setattr(embedded, "join_or_start", lambda _: server_address)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "hosted", raising=False)
-    monkeypatch.setattr(config, "_values", dict(config))
+    monkeypatch.setattr(lv.config, "_values", dict(lv.config))
     assert main.main(command) == 1
     told = "config[\"database.host\"] names the database host 'db.lab.org'"
     assert told in "".join(capfd.readouterr())
