@@ -89,7 +89,7 @@ class _Planner:
             tuple(self._changes),
             tuple(self._problems),
             tuple(self._decisions.open.values()),
-            tuple(self._columns.blanks),
+            tuple(self._columns.open_stores),
             self._decided(),
             {question.id: next(iter(question.answers.items())) for question in self._decisions.lone.values()},
             tuple(misfits.needless()),
