@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,12 +52,59 @@ def stores_alone(decisions: Path) -> Path:
     return decisions
 
 
-def test_faults_that_need_no_answer_come_before_the_questions(typed: Callable[..., tuple[str, str]]) -> None:
-    out, err = typed("utc\n")
+def test_stores_that_are_not_answered_are_lines_to_write(typed: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
+    out, err = typed(f"{tmp_path / 'gone'}\n{tmp_path}\nelsewhere\n\n")
+    assert f"There is no folder '{tmp_path / 'gone'}' on this machine." in out
+    assert "Store here [main]: Write one of: main, raw." in out
     assert "Decide" not in out
-    assert "content of the store 'ext', and which store here takes it? Write both into the file of decisions" in err
-    assert "content of the store 'raw', and its files stay there, so which store here has the same folder?" in err
-    assert "Mend this first; then at least 5 questions will be asked." in err
+    assert f'For the file of decisions:\n[stores]\n"ext" = {{ folder = "{tmp_path}", to = "main" }}\n' in out
+    assert "No answer came to 'Its folder on this machine'. These decisions are missing." in err
+    assert '"raw" = { folder = "…", to = "raw" }' in err
+    assert '"ext" = {' not in err
+
+
+@pytest.fixture
+def answering(
+    server: str, lab_0_14: MariaDB, answered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., int]:
+    """Run an import at a terminal whose user takes what is offered, and then brings nothing."""
+
+    def answer(prompt: str) -> str:
+        if prompt == "Its folder on this machine: ":  # raw has the folder of the store here as its default
+            return str(answered.with_name("ext"))
+        if prompt.startswith("Bring these?"):
+            return "no"
+        choices = prompt.partition("[")[2].rpartition("]")[0].split(", ")
+        return choices[0] if prompt.startswith("Decide") and choices[1:] else ""
+
+    def run(*words: str) -> int:
+        return main.main(["import-datajoint", lab_0_14.url, *words, "--url", server])
+
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.mark.parametrize("words", [(), ("--decisions", "decisions.toml")])
+def test_answers_go_into_the_file_of_decisions(
+    answering: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert answering(*words) == 1
+    out = capsys.readouterr().out
+    file = tmp_path / "decisions.toml"
+    assert "Wrote your answers to decisions.toml; add --decisions decisions.toml to the later commands." in out
+    assert out.index("You decided:") > out.index("Wrote your answers")
+    written = tomllib.loads(file.read_text(encoding="utf-8"))
+    assert (set(written["stores"]), written["decisions"]["timestamp-zone"]) == ({"ext", "raw"}, "utc")
+    assert answering("--decisions", "decisions.toml", "--plan") == 0
+    # Answers that are missing are added, and all else stays.
+    text = file.read_text(encoding="utf-8").replace('"timestamp-zone" = "utc"\n', "") + "# mine"
+    file.write_text(text, encoding="utf-8")
+    assert answering("--decisions", "decisions.toml") == 1
+    assert file.read_text(encoding="utf-8").endswith("\n# mine")
+    assert tomllib.loads(file.read_text(encoding="utf-8")) == written
 
 
 def test_a_folder_of_a_store_that_is_not_there_is_a_fault(
@@ -67,6 +115,7 @@ def test_a_folder_of_a_store_that_is_not_there_is_a_fault(
     stores_alone.write_text("\n".join(text), encoding="utf-8")
     out, err = typed("utc\n", "--decisions", stores_alone)
     assert "Decide" not in out
+    assert "Mend this first; then at least 5 questions will be asked." in err
     assert f"The store 'ext' has the folder {tmp_path / 'gone'} in the file of decisions, and there is no such" in err
 
 
@@ -79,7 +128,7 @@ def test_a_store_for_files_that_stay_comes_with_the_lines_that_add_it(
         lines[2] = f'raw = {{ folder = "{tmp_path}", to = "{to}" }}'
         stores_alone.write_text("\n".join(lines), encoding="utf-8")
         _, err = typed("utc\n", "--decisions", stores_alone)
-        assert f"levada stop`){then}:\n" in err
+        assert f"levada stop`; the store `default` stays){then}:\n" in err
         assert added.format("raw" if to == "main" else to) in err
 
 
@@ -87,7 +136,8 @@ def test_an_input_that_ends_says_what_is_missing_and_where_to_write_it(
     typed: Callable[..., tuple[str, str]], stores_alone: Path
 ) -> None:
     out, err = typed("parent\n", "--decisions", stores_alone)
-    assert 'For the file of decisions: "spelling:lab.kin.kin_ibfk_1" = "parent"' in out
+    assert f"Wrote your answers to {stores_alone}; add" in out
+    assert '[decisions]\n"spelling:lab.kin.kin_ibfk_1" = "parent"\n' in stores_alone.read_text(encoding="utf-8")
     assert "No answer came to 'Decide'. These decisions are missing. Write them into a file" in err
     assert "pass it with --decisions" in err
     assert '"set:lab.mark.flags" = "text"' in err

@@ -35,15 +35,19 @@ def test_a_store_of_blobs_and_of_files_that_stay_is_asked_for_once() -> None:
         plan = planned(MYSQL, *types)
         (problem,) = plan.problems
         assert "the store 'raw', and its files stay there" in problem
-        assert tomllib.loads("\n".join(plan.blanks)) == {"raw": {"folder": "…", "to": "raw"}}
+        assert "If none has it: add these lines to the server's stores.toml" in problem
+        assert tomllib.loads(problem[problem.index("\n[") :])["stores"]["raw"]["register"] == {"*": [""]}
+        assert tomllib.loads("\n".join(store.line for store in plan.open_stores)) == {
+            "raw": {"folder": "…", "to": "raw"}
+        }
 
 
 def test_the_default_store_has_a_line_of_its_own() -> None:
     plan = planned(POSTGRESQL, "<blob@>", "<attach@>")
     (problem,) = plan.problems
     assert "the content of the default store, and" in problem
-    assert tomllib.loads("\n".join(plan.blanks)) == {"": {"folder": "…", "to": "main"}}
-    assert "the default store" in plan.blanks[0]
+    assert tomllib.loads("\n".join(store.line for store in plan.open_stores)) == {"": {"folder": "…", "to": "main"}}
+    assert "the default store" in plan.open_stores[0].line
     assert planned(POSTGRESQL, "<blob@>", stores={"": StorePlace("/", "main")}).problems == ()
 
 

@@ -205,7 +205,6 @@ def test_grants_for_all_schemas_and_tables_are_commands(hidden: MariaDB, bring: 
     commands = [one for one in told["grants"] if one.split("  #")[0].split()[-1] not in ("anna", "ben", "cleo")]
     assert commands == [
         "levada users add 'c d' --administrator  # c d may do everything there",
-        "levada users add root --administrator  # root may do everything there",
         "levada users add ada",
         "levada users add bea --schemas ''  # creates schemas of any name, as there",
         "levada users add eve",
@@ -214,4 +213,31 @@ def test_grants_for_all_schemas_and_tables_are_commands(hidden: MariaDB, bring: 
         "levada grants add owner tree bea",
         "levada grants add owner base_1 bea",
         "levada grants add viewer base_1.Child eve",
+    ]
+
+
+OTHER_GRANTS = r"""
+CREATE DATABASE test; GRANT ALL ON test.* TO PUBLIC; GRANT ALL ON `test\_%`.* TO PUBLIC;
+CREATE USER ada@localhost; GRANT SELECT ON test.* TO ada@localhost;
+CREATE USER bea@localhost; GRANT ALL ON `bea\_%`.* TO bea@localhost;
+CREATE USER eve@localhost; CREATE ROLE readers; CREATE ROLE lonely; CREATE ROLE outer_role;
+GRANT SELECT ON tree.* TO readers; GRANT readers TO outer_role; GRANT outer_role TO eve@localhost;
+GRANT SELECT ON tree.* TO lonely;
+"""
+
+
+def test_grants_are_those_of_persons_for_what_comes(hidden: MariaDB, bring: Plan) -> None:
+    try:
+        hidden.run(OTHER_GRANTS)
+        _, told = bring(hidden.url, "--plan")
+    finally:
+        hidden.run(
+            r"REVOKE ALL ON test.* FROM PUBLIC; REVOKE ALL ON `test\_%`.* FROM PUBLIC; DROP DATABASE test; "
+            "DROP USER ada@localhost, bea@localhost, eve@localhost; DROP ROLE readers, lonely, outer_role"
+        )
+    commands = [one for one in told["grants"] if one.split()[-1] not in ("anna", "ben", "cleo")]
+    assert commands == [
+        "levada users add eve",
+        "levada users add bea --schemas bea_",
+        "levada grants add viewer tree eve",
     ]

@@ -154,6 +154,20 @@ def test_workers_share_the_keys_and_drain_the_whole_pipeline(
     assert "2 processes for pipeline.Square, pipeline.Cube" in said
 
 
+def test_each_warning_of_the_module_is_shown_once_before_all_results(
+    folder: Path, server_address: str, numbers: lv.Table
+) -> None:
+    warning = '\nimport warnings\nfor word in "ab":\n    warnings.warn(f"word {word}", lv.errors.LevadaWarning)\n'
+    (folder / "pipeline.py").write_text(PIPELINE + warning, encoding="utf-8")
+    numbers.insert([{"n": n} for n in range(3)])
+    # Each process imports the module, as each has a job to do.
+    with Worker(folder, server_address, "--processes", "3", "--max-jobs", "3", "--tables", "Square") as worker:
+        code, said = worker.end()
+    assert (code, said.count("success pipeline.Square")) == (0, 3)
+    assert [said.count(f"LevadaWarning: word {word}\n") for word in "ab"] == [1, 1]
+    assert said.index("word b") < said.index("success")
+
+
 def test_crash_of_a_process_costs_only_its_try(
     folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table
 ) -> None:

@@ -10,7 +10,7 @@ from levada._base.config import config
 from levada._base.errors import PreconditionFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: str | None = None) -> str:
@@ -49,6 +49,29 @@ def choose(prompt: str, choices: Sequence[str], default: str | None, otherwise: 
             return begun[0]
         enter = "" if default is None else f", or press Enter for {default}"
         sys.stdout.write(f"Write one of: {', '.join(choices)}{enter}.\n")
+
+
+def type_text(prompt: str, default: str, fault: Callable[[str], str], otherwise: str) -> str:
+    """Ask for a text, until it has no fault; an empty answer is the default.
+
+    Args:
+        default: Empty if there is none.
+        fault: Returns what is wrong with a text, in a sentence; nothing if it can be taken.
+        otherwise: How to go on without an answer, in a sentence.
+
+    Raises:
+        PreconditionFailed: There is nobody to ask.
+    """
+    shown = f" [{default}]" if default else ""
+    while True:
+        try:
+            answer = input(f"{prompt}{shown}: ").strip() or default
+        except (EOFError, NotImplementedError):
+            raise _no_answer(prompt, otherwise) from None
+        wrong = fault(answer)
+        if not wrong:
+            return answer
+        sys.stdout.write(f"{wrong}\n")
 
 
 def type_secret(prompt: str, otherwise: str) -> str:

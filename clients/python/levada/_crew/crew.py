@@ -28,6 +28,7 @@ from levada._crew.reports import (
     FinishedDiscovery,
     Ready,
     Took,
+    Warned,
     how_it_ended,
     read_outcome,
 )
@@ -144,6 +145,8 @@ class Crew:
         self._cancelled: set[str] = set()
         self._heartbeat = Heartbeat(connection, lease, reachable, self._cancelled.update)
         self._members: list[_Member] = []
+        self._warnings: set[str] = set()
+        """Those of all members; each is shown once."""
 
     def __enter__(self) -> Crew:
         self._heartbeat.__enter__()
@@ -286,14 +289,23 @@ class Crew:
         """Return a member's report after recording it; answer the member's question."""
         try:
             while member.pipe.poll():
-                report: Report | Asked = member.pipe.recv()
+                report: Report | Asked | Warned = member.pipe.recv()
                 if isinstance(report, Asked):
                     member.pipe.send(list(islice(self._singles, 1)))
+                    continue
+                if isinstance(report, Warned):
+                    self._show(report.text)
                     continue
                 member.note(report)
                 yield report
         except (EOFError, OSError):
             pass  # it has ended, perhaps in the middle of a report
+
+    def _show(self, warning: str) -> None:
+        if warning not in self._warnings:
+            self._warnings.add(warning)
+            sys.stderr.write(warning)
+            sys.stderr.flush()
 
     # -------------------------------------------------------------------------------------------- limits
 

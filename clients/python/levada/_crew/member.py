@@ -12,12 +12,13 @@ import sysconfig
 import threading
 import time
 import traceback
-from contextlib import suppress
+import warnings
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from levada._base import signals
 from levada._base.errors import InvalidRequest, LevadaError, UnknownWorkerSession
@@ -25,7 +26,7 @@ from levada._base.names import stored_name
 from levada._crew import activations, family
 from levada._crew.discoveries import Discoveries
 from levada._crew.limits import discovery_limit_of, limits_of
-from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
+from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, Warned, finished
 from levada._jobs import job_calls
 from levada._jobs.computing import Computing, has_make, own_key_source
 from levada._jobs.discovery import Discovering, has_discover
@@ -80,11 +81,12 @@ def main(
     try:
         connection = repeat(lambda: reopened(*server), _patience(assignment))
         use(connection)
-        if assignment.as_datajoint:
-            importlib.import_module("levada.as_datajoint")
-        before = set(sys.modules)
-        tables = load(assignment, connection)
-        discovering = [] if assignment.until_empty else load_discovering(assignment)
+        with _warnings_reported(pipe):
+            if assignment.as_datajoint:
+                importlib.import_module("levada.as_datajoint")
+            before = set(sys.modules)
+            tables = load(assignment, connection)
+            discovering = [] if assignment.until_empty else load_discovering(assignment)
         served = tuple(map(_served, tables))
         names = tuple((table._name.schema, table._name.table) for table in discovering)
         for table in discovering:
@@ -230,6 +232,35 @@ def _volunteer_for_oom() -> None:
     """Make Linux, when memory runs out, kill this process rather than the one that started it."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+@contextmanager
+def _warnings_reported(
+    pipe: Pipe[Any, Any],  # Any: reports
+) -> Iterator[None]:
+    """Let the starting process show warnings, as every member has the same ones."""
+    shown, sending = warnings.showwarning, threading.Lock()
+
+    def report(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if file is not None:
+            shown(message, category, filename, lineno, file, line)
+            return
+        with sending:
+            pipe.send(Warned(warnings.formatwarning(message, category, filename, lineno, line)))
+
+    warnings.showwarning = report
+    try:
+        yield
+    finally:
+        if warnings.showwarning is report:  # else the user's module shows them in its own way
+            warnings.showwarning = shown
 
 
 def _hear_starter(

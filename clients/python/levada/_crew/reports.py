@@ -93,6 +93,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """A member warns while it imports the user's module, as every other member does.
+
+    Args:
+        text: The warning as Python writes it, with the line of code.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Took:
     """A member has reserved jobs; its earlier ones are completed, failed or returned."""
 

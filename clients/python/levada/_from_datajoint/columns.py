@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from levada._base.text import plural
 from levada._from_datajoint.choices import choices_of, question_id
-from levada._from_datajoint.decisions import ZONE, Question
-from levada._from_datajoint.defaults import CURRENT, quoted, write_default
-from levada._from_datajoint.plan import PlannedColumn
+from levada._from_datajoint.decisions import ZONE, Question, StorePlace
+from levada._from_datajoint.defaults import CURRENT, write_default
+from levada._from_datajoint.plan import OpenStore, PlannedColumn
 from levada._from_datajoint.stored_types import DECODED, Translation, Way, in_key, split_comment, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from levada._from_datajoint.decisions import Decisions, StorePlace
+    from levada._from_datajoint.decisions import Decisions
     from levada._from_datajoint.facts import Column, Database, ForeignKey, Place, StoredDefault, StoredTable
     from levada._from_datajoint.plan import PlannedTable
 
@@ -60,7 +60,7 @@ class ColumnPlanner:
         self._here = here
         self.stores: dict[str, bool] = {}
         """The stores that columns name, and whether files stay in them; the default one of 2.x has an empty name."""
-        self.blanks: list[str] = []
+        self.open_stores: list[OpenStore] = []
         """Lines of [stores] in the file of decisions, to fill."""
         self._problems = problems
         self._changes = changes
@@ -296,16 +296,20 @@ class ColumnPlanner:
                 self._check_store(name, place, stay=stay)
 
     def _ask_for_store(self, name: str, *, stay: bool) -> None:
+        added = ""
         if stay:
             question, to = "its files stay there, so which store here has the same folder", name or _DEFAULT_STORE
+            if to not in self._here:
+                lines = self._how_to_add(name, StorePlace("…", to), stay=True)
+                added = f" If none has it: {lines[0].lower()}{lines[1:]}"
         else:
             question, to = "which store here takes it", next(iter(self._here), "main")
-        self._problems.append(
+        text = (
             f"Where is the content of {_called(name)}, and {question}? Write both into the file of decisions, under "
-            "[stores]."
+            f"[stores].{added}"
         )
-        note = "" if name else "  # the default store of DataJoint's settings"
-        self.blanks.append(f'{quoted(name)} = {{ folder = "…", to = {quoted(to)} }}{note}')
+        self._problems.append(text)
+        self.open_stores.append(OpenStore(name, stay, to, text))
 
     def _check_store(self, name: str, place: StorePlace, *, stay: bool) -> None:
         if place.to not in self._here:
@@ -333,8 +337,9 @@ class ColumnPlanner:
             added = name or _DEFAULT_STORE
             then = f', and write `to = "{added}"` into the file of decisions'
         return (
-            "Add these lines to the server's stores.toml (of your own server: .levada/stores.toml, then `levada "
-            f'stop`){then}:\n[stores.{added}]\nfolder = "{place.folder}"\n[stores.{added}.register]\n"*" = [""]  '
+            "Add these lines to the server's stores.toml (of your own server: .levada/stores.toml, made if there is "
+            f"none, then `levada stop`; the store `default` stays){then}:\n[stores.{added}]\n"
+            f'folder = "{place.folder}"\n[stores.{added}.register]\n"*" = [""]  '
             "# every schema (*) may name files in any folder of the store"
         )
 

@@ -14,12 +14,14 @@ A file is TOML:
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
+from levada._from_datajoint.defaults import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,6 +188,34 @@ def read_decisions(file: Path) -> Decisions:
         stores={name: _store(file, name, entry) for name, entry in content.get("stores", {}).items()},
         sections=frozenset(content),
     )
+
+
+def add_decisions(file: Path, added: Mapping[str, Mapping[str, object]]) -> None:
+    """Add lines to the sections of a file of decisions, which is made if there is none; all else in it stays.
+
+    Raises:
+        InvalidRequest: It is written in a way that takes no more lines.
+    """
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    for section, entries in added.items():
+        lines = "".join(f"{toml_line(name, value)}\n" for name, value in entries.items())
+        heading = re.search(rf"^[ \t]*\[[ \t]*{section}[ \t]*\][^\n]*\n?", text, re.MULTILINE)
+        if heading is None:
+            text = f"{text.rstrip()}\n\n[{section}]\n{lines}".lstrip()
+        else:
+            text = f"{text[: heading.end()].rstrip()}\n{lines}{text[heading.end() :]}"
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise InvalidRequest(f"{file} has no plain section [{section}]; write the answers into it yourself.") from None
+    file.write_text(text, encoding="utf-8")
+
+
+def toml_line(name: str, value: object) -> str:
+    """Write a line of TOML."""
+    if isinstance(value, dict):
+        return f"{quoted(name)} = {{ {', '.join(f'{key} = {quoted(text)}' for key, text in value.items())} }}"
+    return f"{quoted(name)} = {quoted(str(value))}"
 
 
 def _store(file: Path, name: str, entry: object) -> StorePlace:

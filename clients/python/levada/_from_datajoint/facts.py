@@ -166,12 +166,14 @@ class Grant:
     Args:
         schema: Empty for all schemas.
         table: The only table that they are about; empty for all.
+        begins: They are about all schemas whose name begins with `schema`, also new ones.
     """
 
     user: str
     schema: str
     privileges: frozenset[str]
     table: str = ""
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

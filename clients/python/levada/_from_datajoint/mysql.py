@@ -26,7 +26,7 @@ from levada._from_datajoint.facts import (
 from levada._from_datajoint.source import External, Selected, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 _DEFAULT_PORT = 3306
@@ -51,6 +51,14 @@ _DENIED = frozenset({1044, 1142, 1143})
 _NOT_THERE = frozenset({1049, 1054, 1146})
 """The errors of a schema, a table or a column that is not there, for a user who may read it."""
 _NO_TABLE = "~~~"
+_NOBODY = frozenset(
+    {"", "PUBLIC", "root", "mysql", "debian-sys-maint"}
+    | {"mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"}
+)
+"""Grantees of the catalog beside persons: everybody, and the accounts of the database itself."""
+_PATTERN_BEGIN = re.compile(r"((?:[^%\\]|\\.)+)%")
+r"""A pattern of schemas that all begin alike, such as `anna\_%`."""
+_MEMBERS = "SELECT Role, User FROM mysql.roles_mapping UNION SELECT User, '' FROM mysql.user WHERE is_role = 'Y'"
 _GRANT_PATTERNS = "information_schema.schema_privileges"
 
 
@@ -413,31 +421,59 @@ class MySQL:
         rows = self._ask(
             "SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type = 'SUPER' ORDER BY 1"
         )
-        return list(dict.fromkeys(str(grantee).split("'")[1] for (grantee,) in rows))
+        members = self._members()
+        return list(dict.fromkeys(user for (grantee,) in rows for user in _people(grantee, members)))
 
     def _grants(self, schemas: Sequence[str]) -> Iterator[Grant]:
         rows = self._ask(
             f"SELECT grantee, table_schema, GROUP_CONCAT(privilege_type) FROM {_GRANT_PATTERNS} "
             "GROUP BY grantee, table_schema ORDER BY 1, 2"
         )
+        members = self._members()
         for grantee, pattern, privileges in rows:
-            user = str(grantee).split("'")[1]
-            for schema in schemas:
-                if self._ask("SELECT %s LIKE %s ESCAPE '\\'", schema, pattern)[0][0]:
-                    yield Grant(user, schema, frozenset(str(privileges).split(",")))
+            granted = frozenset(str(privileges).split(","))
+            own = _PATTERN_BEGIN.match(str(pattern))
+            begin = own[1].replace("\\", "") if own is not None and "CREATE" in granted else ""
+            for user in _people(grantee, members):
+                if begin:
+                    yield Grant(user, begin, frozenset({"CREATE"}), begins=True)
+                for schema in schemas:
+                    if self._ask("SELECT %s LIKE %s ESCAPE '\\'", schema, pattern)[0][0]:
+                        yield Grant(user, schema, granted)
         # Every user has USAGE.
         for grantee, privileges in self._ask(
             "SELECT grantee, GROUP_CONCAT(privilege_type) FROM information_schema.user_privileges "
             "WHERE privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'CREATE', 'ALTER', 'DROP') "
             "GROUP BY 1 ORDER BY 1"
         ):
-            yield Grant(str(grantee).split("'")[1], "", frozenset(str(privileges).split(",")))
+            for user in _people(grantee, members):
+                yield Grant(user, "", frozenset(str(privileges).split(",")))
         for grantee, schema, table, privileges in self._ask(
             "SELECT grantee, table_schema, table_name, GROUP_CONCAT(privilege_type) "
             "FROM information_schema.table_privileges GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         ):
             if schema in schemas:
-                yield Grant(str(grantee).split("'")[1], schema, frozenset(str(privileges).split(",")), table)
+                for user in _people(grantee, members):
+                    yield Grant(user, schema, frozenset(str(privileges).split(",")), table)
+
+    def _members(self) -> dict[str, list[str]]:
+        """Return the users who have each role, also by another role; nothing if the user may not see them."""
+        if self._is_mariadb():
+            table, statement = "roles_mapping", _MEMBERS
+        else:
+            table, statement = "role_edges", "SELECT FROM_USER, TO_USER FROM mysql.role_edges"
+        if self._refusal(Place("mysql", table)):
+            return {}
+        direct: dict[str, list[str]] = {}
+        for role, member in self._ask(statement):
+            direct.setdefault(str(role), []).append(str(member))
+        members: dict[str, list[str]] = {}
+        for role in direct:
+            reached = [role]
+            for one in reached:  # which grows, as roles have roles
+                reached += [member for member in direct.get(one, ()) if member not in reached]
+            members[role] = [one for one in reached if one not in direct]
+        return members
 
     # ----------------------------------------------------------------------------------------------- rows
 
@@ -477,6 +513,12 @@ class MySQL:
         with self._reading(), closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, values or None)
             return list(cursor.fetchall())
+
+
+def _people(grantee: object, members: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the persons whom a grant is for: its user, or the members of its role."""
+    user = str(grantee).split("'")[1]
+    return [one for one in members.get(user, [user]) if one and one not in _NOBODY]
 
 
 def _expression(name: str, column: Selected) -> str:

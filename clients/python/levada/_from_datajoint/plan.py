@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
+from levada._from_datajoint.defaults import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,6 +127,29 @@ class NotBrought:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenStore:
+    """A store of DataJoint whose place nobody has named yet.
+
+    Args:
+        name: Its name there.
+        stay: Its files stay there, so the store here must have the same folder.
+        to: The store here, unless somebody names another.
+        text: The question, as a problem of the plan.
+    """
+
+    name: str
+    stay: bool
+    to: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        """The line of [stores] in the file of decisions, to fill."""
+        note = "" if self.name else "  # the default store of DataJoint's settings"
+        return f'{quoted(self.name)} = {{ folder = "…", to = {quoted(self.to)} }}{note}'
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All of an import.
 
@@ -135,7 +159,7 @@ class Plan:
         jobs: The tables of jobs, which become history.
         problems: The faults that keep the import from running, with the way out.
         questions: Decisions that nobody has taken yet.
-        blanks: Lines of [stores] in the file of decisions, to fill.
+        open_stores: The stores of DataJoint that have no place yet; each is a problem, too.
         decided: The decisions that were taken, by section of the file of decisions.
         lone: The only answer to each question that loses nothing by it, which is taken without asking, and its effect.
         needless: The decisions that nothing asked for.
@@ -152,7 +176,7 @@ class Plan:
     changes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
-    blanks: tuple[str, ...] = ()
+    open_stores: tuple[OpenStore, ...] = ()
     decided: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     lone: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     needless: tuple[str, ...] = ()
@@ -165,6 +189,12 @@ class Plan:
     def ready(self) -> bool:
         """Whether it can run."""
         return not self.problems and not self.questions
+
+    @property
+    def faults(self) -> list[str]:
+        """The problems that no answer mends."""
+        asked = {store.text for store in self.open_stores}
+        return [problem for problem in self.problems if problem not in asked]
 
     @property
     def moments(self) -> str:
@@ -188,20 +218,22 @@ def check_answered(plan: Plan) -> None:
 
 def missing_decisions(plan: Plan) -> list[str]:
     """Write how to give the decisions that a plan lacks; nothing if it lacks none."""
-    if not plan.questions and not plan.blanks:
+    if not plan.questions and not plan.open_stores:
         return []
-    return [f"Decisions are missing. {how_to_decide(plan.sections, plan.questions, plan.blanks)}"]
+    return [f"Decisions are missing. {how_to_decide(plan.sections, plan.questions, plan.open_stores)}"]
 
 
-def how_to_decide(sections: frozenset[str], questions: Sequence[Question], blanks: Sequence[str] = ()) -> str:
+def how_to_decide(
+    sections: frozenset[str], questions: Sequence[Question], open_stores: Sequence[OpenStore] = ()
+) -> str:
     """Write how to answer questions in a file.
 
     Args:
         sections: The names of sections that the file has already.
-        blanks: Lines about stores, to fill.
+        open_stores: The stores without a place.
     """
     lines = ["Write them into a file, one answer for each, and pass it with --decisions:"]
-    lines += [_heading("stores", sections), *blanks] if blanks else []
+    lines += [_heading("stores", sections), *(store.line for store in open_stores)] if open_stores else []
     lines += [_heading("decisions", sections)] if questions else []
     for question in questions:
         lines.append(f"# {question.text}")

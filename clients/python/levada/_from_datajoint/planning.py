@@ -89,7 +89,7 @@ class _Planner:
             tuple(self._changes),
             tuple(self._problems),
             tuple(self._decisions.open.values()),
-            tuple(self._columns.blanks),
+            tuple(self._columns.open_stores),
             self._decided(),
             {question.id: next(iter(question.answers.items())) for question in self._decisions.lone.values()},
             tuple(misfits.needless()),
@@ -435,11 +435,17 @@ class _Planner:
         facts = self._database
         users = {user: f"--administrator  # {user} may do everything there" for user in facts.superusers}
         given: dict[str, None] = {}
+        coming = {place.schema for place in self._brought}
+        begins: dict[str, dict[str, None]] = {}
         for grant in facts.grants:
+            if grant.begins:
+                name = naming.schema_name(f"{grant.schema}x")[:-1]  # which keeps `_` at its end
+                begins.setdefault(grant.user, {})[name] = None
+                continue
             role = _role(grant.privileges)
             if not role or grant.user in facts.superusers:
                 continue
-            brought = [self._schemas[name] for name in self._schemas if grant.schema in ("", name)]
+            brought = [self._schemas[name] for name in self._schemas if name in coming and grant.schema in ("", name)]
             if grant.table:
                 brought = self._granted_table(grant)
             if brought:
@@ -447,6 +453,9 @@ class _Planner:
             if not grant.schema and "CREATE" in grant.privileges:
                 users[grant.user] = "--schemas ''  # creates schemas of any name, as there"
             given.update(dict.fromkeys(f"levada grants add {role} {name} {quote(grant.user)}" for name in brought))
+        for user, names in begins.items():
+            if not users.setdefault(user, ""):
+                users[user] = " ".join(f"--schemas {quote(name)}" for name in names)
         commands = [f"levada users add {quote(user)} {how}".rstrip() for user, how in users.items()]
         if facts.only_own_grants:
             commands.append(f"# {facts.reader} sees no grants of others; an administrator of the database does")

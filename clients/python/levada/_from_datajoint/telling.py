@@ -6,7 +6,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from levada._base.text import plural
-from levada._from_datajoint.defaults import quoted
+from levada._from_datajoint.decisions import toml_line
 from levada._from_datajoint.definitions import definition_of
 from levada._from_datajoint.plan import missing_decisions
 from levada._moving.copy_telling import told_of_all
@@ -46,13 +46,20 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     )
     yield from _section(
         "One answer fits each of these, loses nothing, and is taken:",
-        (f"{_line(id_, answer)}  # {effect}" for id_, (answer, effect) in plan.lone.items()),
+        (f"{toml_line(id_, answer)}  # {effect}" for id_, (answer, effect) in plan.lone.items()),
     )
-    yield from _section("You decided:", _sections(plan.decided))
+    yield from _section("You decided:", section_lines(plan.decided))
     yield from _section("Nothing asked for these decisions:", plan.needless)
     yield from _section("These grants have this effect here; they are not made:", plan.grants)
     yield from _section("These keep it from running:", plan.problems)
     yield from missing_decisions(plan)
+
+
+def section_lines(decided: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Write decisions as the file of them has them."""
+    for section, entries in decided.items():
+        yield f"[{section}]"
+        yield from (toml_line(name, value) for name, value in entries.items())
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
@@ -159,20 +166,6 @@ def _present(plan: Plan) -> str:
         return ""
     tables, rows = plural(len(plan.present), "table"), plural(sum(plan.present.values()), "row")
     return f"; {tables} with {rows} are here already, so only missing rows come"
-
-
-def _sections(decided: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
-    """Write decisions as the file of them has them."""
-    for section, entries in decided.items():
-        yield f"[{section}]"
-        yield from (_line(name, value) for name, value in entries.items())
-
-
-def _line(name: str, value: object) -> str:
-    """Write a line of TOML."""
-    if isinstance(value, dict):
-        return f"{quoted(name)} = {{ {', '.join(f'{key} = {quoted(text)}' for key, text in value.items())} }}"
-    return f"{quoted(name)} = {quoted(str(value))}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada._base.errors import InvalidRequest, Unavailable
-from levada._base.prompt import choose, type_secret
+from levada._base.errors import InvalidRequest, LevadaError, Unavailable
+from levada._base.prompt import choose, type_secret, type_text
 from levada._base.text import plural
 from levada._cli.asking import agreed
 from levada._cli.output import print_json
 from levada._from_datajoint import check_code as checking
 from levada._from_datajoint import existing, importing, telling
 from levada._from_datajoint.addresses import Address, read_address
-from levada._from_datajoint.decisions import Decisions, read_decisions
+from levada._from_datajoint.decisions import Decisions, StorePlace, add_decisions, read_decisions
 from levada._from_datajoint.plan import Plan, check_answered, how_to_decide
 from levada._from_datajoint.planning import grant_to_read, make_plan
 from levada._from_datajoint.spellings import spellings_in
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from levada._from_datajoint.bringing import Brought
+    from levada._from_datajoint.plan import OpenStore
     from levada._from_datajoint.source import Source
     from levada._net.connection import Connection
 
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 def import_datajoint(connection: Connection, options: argparse.Namespace) -> int:
     """Plan an import, and run it."""
     address = read_address(options.source)
-    decisions = read_decisions(options.decisions) if options.decisions else Decisions()
+    starts = _asks(options) and options.decisions and not options.decisions.exists()  # and the answers go there
+    decisions = read_decisions(options.decisions) if options.decisions and not starts else Decisions()
     source = _open(address)
     try:
         plan = _plan(source, connection, address, decisions, options)
@@ -101,16 +105,20 @@ def _plan(
         plan = make_plan(facts, decisions, spellings, stores)
         return replace(plan, problems=(*plan.problems, *importing.missing_rights(plan, connection)))
 
-    plan = make()
-    asks = sys.stdin.isatty() and not options.json and not options.plan
-    while asks and plan.questions:
-        if plan.problems:
-            # They need no answers, so nobody answers in vain.
-            later = f"Mend this first; then at least {plural(len(plan.questions), 'question')} will be asked."
-            how = [how_to_decide(plan.sections, (), plan.blanks)] if plan.blanks else []
-            raise InvalidRequest("\n".join([*plan.problems, *how, later]))
-        _ask(plan, decisions)
-        plan = make()
+    plan, answers = make(), _Answers()
+    try:
+        while _asks(options) and plan.open_stores + plan.questions and not plan.faults:
+            _ask(plan, decisions, stores, answers)
+            plan = make()
+    except (LevadaError, KeyboardInterrupt):
+        _keep(answers, options.decisions, ended=True)
+        raise
+    _keep(answers, options.decisions)
+    if _asks(options) and plan.open_stores + plan.questions:
+        # The faults need no answers, so nobody answers in vain.
+        count = len(plan.open_stores) + len(plan.questions)
+        later = f"Mend this first; then at least {plural(count, 'question')} will be asked."
+        raise InvalidRequest("\n".join([*plan.faults, later]))
     if not plan.ready:
         return plan
     return existing.compared(
@@ -123,20 +131,77 @@ def _plan(
     )
 
 
-def _ask(plan: Plan, decisions: Decisions) -> None:
-    """Ask the questions of a plan.
+def _asks(options: argparse.Namespace) -> bool:
+    """Return whether somebody is there to answer questions."""
+    return sys.stdin.isatty() and not options.json and not options.plan
+
+
+@dataclass(slots=True)
+class _Answers:
+    """The answers that were typed, by section of the file of decisions."""
+
+    stores: dict[str, object] = field(default_factory=dict)
+    decisions: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, dict[str, object]]:
+        """The sections with an answer."""
+        return {name: lines for name, lines in asdict(self).items() if lines}
+
+
+def _ask(plan: Plan, decisions: Decisions, stores: Mapping[str, Path | None], answers: _Answers) -> None:
+    """Ask for the stores and the questions of a plan.
 
     Raises:
         PreconditionFailed: An answer did not come.
     """
+    for number, store in enumerate(plan.open_stores):
+        otherwise = how_to_decide(plan.sections, plan.questions, plan.open_stores[number:])
+        place = _ask_for_store(store, stores, f"These decisions are missing. {otherwise}")
+        decisions.stores[store.name] = place
+        answers.stores[store.name] = asdict(place)
     for number, question in enumerate(plan.questions):
         print(question.text)
         for answer, effect in question.answers.items():
             print(f"  {answer}: {effect}")
         otherwise = f"These decisions are missing. {how_to_decide(plan.sections, plan.questions[number:])}"
         answer = choose("Decide", tuple(question.answers), None, otherwise)
-        decisions.answers[question.id] = answer
-        print(f'For the file of decisions: "{question.id}" = "{answer}"')
+        decisions.answers[question.id] = answers.decisions[question.id] = answer
+
+
+def _ask_for_store(store: OpenStore, stores: Mapping[str, Path | None], otherwise: str) -> StorePlace:
+    """Ask where the content of a store of DataJoint lies, and which store here takes it."""
+    print(f"The store {store.name!r} of DataJoint{', whose files stay where they are' if store.stay else ''}")
+    folder = type_text(
+        "Its folder on this machine",
+        str(stores.get(store.name) or ""),
+        lambda typed: "" if Path(typed).is_dir() and typed else f"There is no folder {typed!r} on this machine.",
+        otherwise,
+    )
+    folder = str(Path(folder).absolute())
+    fitting = [name for name, here in stores.items() if here is not None and here.resolve() == Path(folder).resolve()]
+    if store.stay:  # if none has this folder, the plan says how to add it
+        return StorePlace(folder, fitting[0] if fitting else store.to)
+    known = ", ".join(stores)
+    unknown = f"Write one of: {known}." if known else ""
+    to = type_text("Store here", store.to, lambda typed: "" if typed in stores else unknown, otherwise)
+    return StorePlace(folder, to)
+
+
+def _keep(answers: _Answers, file: Path | None, *, ended: bool = False) -> None:
+    """Write answers into the file of decisions, so that the later steps have them; without one, offer to make it.
+
+    Args:
+        ended: Nobody answers any more.
+    """
+    if not answers.given:
+        return
+    offered = file or Path("decisions.toml")
+    if file is None and (ended or offered.exists()):
+        print("\n".join(["For the file of decisions:", *telling.section_lines(answers.given)]))
+    elif file or choose(f"Write these answers to {offered}?", ("yes", "no"), "yes", "Pass --decisions.") == "yes":
+        add_decisions(offered, answers.given)
+        print(f"Wrote your answers to {offered}; add --decisions {offered} to the later commands.")
 
 
 def _print_plan(plan: Plan, options: argparse.Namespace) -> None:
