@@ -494,11 +494,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _data_settings(arguments: argparse.Namespace) -> Settings:
     """Return the settings of where the data are."""
     stores_file: Path = arguments.stores or arguments.data_dir / STORES_FILE
-    return Settings(
-        database_url=database_url(arguments.database_url),
-        data_folder=arguments.data_dir,
-        stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
-    )
+    stores, url = StoreFolders(), database_url(arguments.database_url)
+    if arguments.stores or stores_file.exists():
+        stores = read_stores(stores_file, own_store=url is None)
+    return Settings(database_url=url, data_folder=arguments.data_dir, stores=stores)
 
 
 def _listen(text: str) -> str:

@@ -203,12 +203,17 @@ def without_password(url: str) -> tuple[str, str | None]:
     return urlunsplit(plain), unquote(parts.password or "") if password is None else password
 
 
-def read_stores(file: Path) -> StoreFolders:
+def read_stores(file: Path, *, own_store: bool = False) -> StoreFolders:
     """Read the stores.
 
     The file has a table `[stores.NAME]` for each, with its `folder` or its bucket; a relative folder is relative to the
     file. The environment may hold the key of a bucket: LEVADA_STORE_NAME_KEY_ID and LEVADA_STORE_NAME_SECRET.
-    `preferred` names the store for definitions with `@` alone; a single store is preferred by default.
+    `preferred` names the store for definitions with `@` alone. By default it is the server's own store, so that a file
+    which adds a store for recordings lets no new value go there; without an own one, a single store.
+
+    Args:
+        file: The file.
+        own_store: Whether the server has a store of its own beside those of the file.
 
     Raises:
         InvalidRequest: The file cannot be read, has other contents, or others can read a secret in it.
@@ -234,8 +239,9 @@ def read_stores(file: Path) -> StoreFolders:
                 "and the keys that the documentation lists."
             )
         folders[name] = file.parent / folder
-    names = [*folders, *buckets]
-    preferred = content.get("preferred", names[0] if len(names) == 1 else None)
+    names = [OWN_STORE] if own_store else []
+    names += [*folders, *buckets]
+    preferred = content.get("preferred", names[0] if own_store or len(names) == 1 else None)
     if preferred is not None and preferred not in names:
         raise InvalidRequest(f"{file} prefers the store {preferred!r}, which it does not name.")
     return StoreFolders(folders, preferred, str(file), buckets, registrable)

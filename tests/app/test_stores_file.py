@@ -27,6 +27,11 @@ def test_each_store_has_a_folder_and_one_is_preferred(tmp_path: Path) -> None:
     assert stores.preferred == "raw-2"
     file.write_text('[stores.main]\nfolder = "/data/main"\n')
     assert read_stores(file).preferred == "main"
+    assert read_stores(file, own_store=True).preferred == "default"  # new values do not go to a store for recordings
+    file.write_text('preferred = "default"\n[stores.main]\nfolder = "/data/main"\n')
+    assert read_stores(file, own_store=True).preferred == "default"
+    with pytest.raises(InvalidRequest, match="prefers the store 'default'"):
+        read_stores(file)
     file.write_text('[stores.a]\nfolder = "/a"\n[stores.b]\nfolder = "/b"\n')
     assert read_stores(file).preferred is None
     file.write_text("")
