@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from levada._from_datajoint.addresses import read_address
@@ -241,3 +244,34 @@ def test_grants_are_those_of_persons_for_what_comes(hidden: MariaDB, bring: Plan
         "levada users add bea --schemas bea_",
         "levada grants add viewer tree eve",
     ]
+
+
+def test_a_user_of_postgresql_who_may_not_read_all_gets_the_grants(
+    lab_2_3: str, bring: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = urlsplit(lab_2_3)
+    reader = f"dora_{uuid4().hex}"
+    monkeypatch.setenv("LEVADA_SOURCE_PASSWORD", "")
+    url = address._replace(netloc=f"{reader}@{address.netloc.rpartition('@')[2]}").geturl()
+
+    def run(statements: str) -> None:
+        with psycopg.connect(lab_2_3, autocommit=True) as connection:
+            connection.execute(statements.encode())
+
+    run(f"CREATE USER {reader}")
+    try:
+        code, told = bring(url, "--plan")
+        assert (code, told["tables"]) == (1, [])
+        (problem,) = (one for one in told["problems"] if one.startswith("'lab2' does not come"))
+        assert f'"{reader}" may not read all of its tables' in problem
+        for one in told["problems"]:
+            run(one.partition("database run: ")[2])
+        code, told = bring(url, "--plan")
+        assert any(table["there"].startswith("lab2.") for table in told["tables"])
+        assert not any("may not read" in one for one in told["problems"])
+        run(f"REVOKE ALL ON lab2.session FROM {reader}")
+        code, told = bring(url, "lab2", "--plan")
+        assert stays(told)["lab2.session"] == f'"{reader}" may not read all of it'
+        assert any("may not read. Give the foreign key up" in one["text"] for one in told["questions"])
+    finally:
+        run(f"DROP OWNED BY {reader}; DROP USER {reader}")

@@ -10,7 +10,7 @@ from levada._base.text import plural
 from levada._from_datajoint import naming
 from levada._from_datajoint.columns import ColumnPlanner, one_line
 from levada._from_datajoint.decisions import ZONE, Question, check_answer
-from levada._from_datajoint.facts import MYSQL, Place
+from levada._from_datajoint.facts import MYSQL, POSTGRESQL, Place
 from levada._from_datajoint.misfits import Misfits
 from levada._from_datajoint.ordering import order
 from levada._from_datajoint.plan import NotBrought, Plan, PlannedColumn, PlannedKey, PlannedTable
@@ -468,9 +468,14 @@ class _Planner:
 
 
 def grant_to_read(database: Database, schema: str) -> str:
-    """Write the statement that lets the user read all tables of a schema; `_` alone would stand for any letter."""
+    """Write the statements that let the user read all tables of a schema; in MySQL, `_` alone stands for any letter."""
+    reader = database.reader
+    if database.dialect == POSTGRESQL:
+        name = schema.replace('"', '""')
+        on = [f'SELECT ON ALL {what} IN SCHEMA "{name}"' for what in ("TABLES", "SEQUENCES")]
+        return " ".join(f"GRANT {right} TO {reader};" for right in (f'USAGE ON SCHEMA "{name}"', *on))
     name = schema.replace("`", "``").replace("_", "\\_").replace("%", "\\%")
-    return f"GRANT SELECT ON `{name}`.* TO {database.reader};"
+    return f"GRANT SELECT ON `{name}`.* TO {reader};"
 
 
 def _lost(table: StoredTable, keys: Sequence[ForeignKey]) -> Iterator[str]:

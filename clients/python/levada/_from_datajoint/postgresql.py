@@ -64,6 +64,14 @@ SELECT c.oid, c.relname, c.relkind IN ('v', 'm'), coalesce(obj_description(c.oid
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 2
 """
+_UNREADABLE = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND NOT (
+    has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT EXISTS (
+        SELECT FROM pg_depend d JOIN pg_class q ON q.oid = d.objid WHERE d.refobjid = c.oid AND d.deptype IN ('a', 'i')
+        AND CASE q.relkind WHEN 'S' THEN NOT has_sequence_privilege(q.oid, 'SELECT') ELSE FALSE END))
+"""
+"""The tables that the user may not read, or whose next number."""
 _PROGRAMS = """
 SELECT t.tgname, 'a trigger of ' || c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal
@@ -137,14 +145,17 @@ class PostgreSQL:
     def facts(self, schemas: Sequence[str]) -> Database:
         """Read what the catalog knows of some schemas; without names, of all but Levada's own."""
         known = [str(name) for (name,) in self._ask(_SCHEMAS)]
-        chosen = tuple(schemas) or tuple(name for name in known if name != "public" and not name.startswith("levada"))
+        own = [name for name in known if name != "public" and not name.startswith("levada")]
+        unreadable = frozenset(Place(*found) for found in self._ask(_UNREADABLE, known))
+        partly = {place.schema for place in unreadable}
+        chosen = tuple(schemas) or tuple(name for name in own if name not in partly)
         chosen = tuple(name for name in chosen if name in known)
-        tables = tuple(table for name in chosen for table in self._tables(name))
+        tables = tuple(table for name in chosen for table in self._tables(name, unreadable))
         strays = {
             (table.place, key.name): found
             for table in tables
             for key in table.foreign_keys
-            if (found := self._strays(table.place, key)) is not None
+            if key.parent not in unreadable and (found := self._strays(table.place, key)) is not None
         }
         observations = {(table.place, name): seen for table in tables for name, seen in self._observe(table)}
         grants = tuple(Grant(str(u), str(s), frozenset(p)) for u, s, p in self._ask(_GRANTS, list(chosen)))
@@ -167,11 +178,17 @@ class PostgreSQL:
             grants,
             programs,
             others,
+            reader=_quoted(str(self._ask("SELECT current_user")[0][0])) if unreadable else "",
+            partly=tuple(name for name in chosen if name in partly),
+            passed_over=() if schemas else tuple(name for name in own if name in partly),
+            unreadable=unreadable,
         )
 
-    def _tables(self, schema: str) -> Iterator[StoredTable]:
+    def _tables(self, schema: str, unreadable: frozenset[Place]) -> Iterator[StoredTable]:
         for oid, name, view, comment, partitions, checks in self._ask(_TABLES, schema):
             place = Place(schema, name)
+            if place in unreadable:
+                continue
             columns = tuple(self._columns(oid))
             keys = self._ask(_KEYS, oid)
             count = 0 if view else self._ask(f"SELECT count(*) FROM {_full(place)}")[0][0]
