@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -28,7 +28,7 @@ from levada_server.errors import InvalidRequest, LimitReached, Unauthenticated, 
 from levada_server.permissions.id_tokens import BadIdTokenError, key_id, read_account, read_id_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from joserfc.jwk import Key
 
@@ -44,6 +44,7 @@ MAX_LOGINS = 32
 SPARE_LOGINS = 8
 """How many of them are for hosts with no other call that waits, so that no host takes all."""
 THREADS = 4
+"""How many of them ask at once; the others wait for their turn."""
 KEEP_S = 3600.0
 """How long, in seconds, the issuer's description and keys are used before the issuer is asked again."""
 LEAST_S = 10.0
@@ -112,14 +113,15 @@ class Issuer:
         self._description = _Kept[_Answer]()
         self._keys = _Kept["dict[str | None, Key]"]()
         self._waiting: Counter[str] = Counter()
+        self._turns = _Turns()
 
     def close(self) -> None:
         """Begin no more requests."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    @contextmanager
-    def waiting(self, host: str) -> Iterator[None]:
-        """Count one more call of a host that waits for the issuer within the block.
+    @asynccontextmanager
+    async def waiting(self, host: str) -> AsyncIterator[None]:
+        """Count one more call of a host that waits for the issuer, and run the block when it is its turn.
 
         Raises:
             LimitReached: Too many users log in at this moment.
@@ -128,7 +130,11 @@ class Issuer:
             raise LimitReached("Many users log in at this moment; try again in a minute.", limit="logins")
         self._waiting[host] += 1
         try:
-            yield
+            await self._turns.take(host)
+            try:
+                yield
+            finally:
+                self._turns.give_back(host)
         finally:
             self._waiting[host] -= 1
             if not self._waiting[host]:
@@ -253,6 +259,41 @@ class Issuer:
             pair = f"{quote_plus(self.settings.client_id)}:{quote_plus(self.settings.client_secret)}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         return urllib.request.Request(url, urlencode(content).encode(), headers)
+
+
+class _Turns:
+    """The turns of calls to ask the issuer; if calls wait, the next is one of the host with the fewest turns."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+        self._line: list[tuple[str, asyncio.Future[None]]] = []
+
+    async def take(self, host: str) -> None:
+        """Take a turn, once there is one."""
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append((host, turn))
+        self._pass_on()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give_back(host)  # it came too late
+            raise
+
+    def give_back(self, host: str) -> None:
+        """Return a turn of a host, which goes to the next."""
+        self._taken[host] -= 1
+        if not self._taken[host]:
+            del self._taken[host]
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._line = [(host, turn) for host, turn in self._line if not turn.cancelled()]
+        while self._line and self._taken.total() < THREADS:
+            host, turn = chosen = min(self._line, key=lambda one: self._taken[one[0]])
+            self._line.remove(chosen)
+            self._taken[host] += 1
+            turn.set_result(None)
 
 
 class _Kept(Generic[_Content]):

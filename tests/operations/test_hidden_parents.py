@@ -124,6 +124,33 @@ async def test_updates_name_no_hidden_parent(engine: Engine, anna: Caller) -> No
     await change(2, subject=OWN, note="z")
 
 
+@pytest.mark.parametrize("table", ["by its key", "by itself"])
+async def test_own_rows_are_skipped_in_a_table_that_hides_others(engine: Engine, anna: Caller, table: str) -> None:
+    """Although they name what is hidden since; and no answer tells of rows that are hidden."""
+    common: dict[str, object]
+    others: dict[str, object]
+    if table == "by its key":
+        await make.make_table(engine, "Loan", "-> Subject.proj(own='subject')\nloan : int32\n---\n-> Subject\n")
+        common, others = {"own": OWN}, {"own": HIDDEN}
+    else:
+        await make.make_table(engine, "Loan", "loan : int32\n---\n-> Subject\nteam : varchar(32)\n")
+        await schemas.set_ownership(engine, ME, named("Loan"), Ownership("team", hidden=True))
+        common, others = {"team": "a"}, {"team": "b"}
+    own = {"loan": 1, "subject": HIDDEN, **common}
+    await make.insert(engine, "Loan", [own, {"loan": 2, "subject": HIDDEN, **others}])
+    assert len(await rows(engine, anna, TableOperand(named("Loan")))) == 1
+    assert await put(engine, anna, "Loan", own, skip_duplicates=True) == 0
+    assert await put(engine, anna, "Loan", *[own] * 600, skip_duplicates=True) == 0
+    chosen = Restrict(TableOperand(named("Loan")), ExpressionText("loan = 1"))
+    options = InsertOptions(skip_duplicates=True)
+    assert await inserts.insert_relation(engine, anna, named("Loan"), chosen, options) == 0
+
+    async def lend(subject: int) -> int:
+        return await put(engine, anna, "Loan", {"loan": 2, "subject": subject, **common}, skip_duplicates=True)
+
+    assert (await told(lend))[0] is MissingParent
+
+
 async def test_copies_trials_and_transactions_name_no_hidden_parent(engine: Engine, anna: Caller) -> None:
     await make.make_table(engine, "Loan", TABLES["secondary"][0])
     await make.make_table(engine, "Guess", "loan : int32\n---\nsubject : int32\n")

@@ -163,3 +163,30 @@ async def test_who_has_the_least_gets_the_next() -> None:
         assert order[0] == "modest"
     await asyncio.gather(*tasks)
     assert order == ["modest", "greedy 0", "greedy 1", "greedy 2"]
+
+
+async def test_nobody_is_passed_over_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds some is served after half of the time although others hold none, but with one call at a time."""
+    now = 0.0
+    monkeypatch.setattr(memory, "monotonic", lambda: now)
+    shared = RowMemory(100)
+    order: list[int] = []
+
+    async def use(user_id: int) -> None:
+        nonlocal now
+        with shared.share(user_id) as mine:
+            await mine.wait_for(90)
+            now = memory.WAIT_S / 2
+            order.append(user_id)
+
+    with shared.share(1) as slow:
+        assert slow.extend(10)
+        with shared.share(2) as other:
+            assert other.extend(90)
+            tasks = [asyncio.create_task(use(user_id)) for user_id in (1, 1, 3, 4)]
+            await asyncio.sleep(0)
+            now = 1.0
+            tasks.append(asyncio.create_task(use(5)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+    assert order == [3, 1, 4, 5, 1]

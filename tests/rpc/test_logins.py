@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -296,18 +296,45 @@ async def test_an_issuer_that_stalls_holds_no_other_call_up(client: Client, monk
     assert all(started.code for started in await asyncio.gather(*waiting))
 
 
-def test_no_host_waits_in_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_host_waits_in_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuers, "MAX_LOGINS", 5)
     monkeypatch.setattr(issuers, "SPARE_LOGINS", 2)
+    monkeypatch.setattr(issuers, "THREADS", 5)
     issuer = issuers.Issuer(IssuerSettings("https://id.example.org", "levada"))
-    with ExitStack() as places:
+    async with AsyncExitStack() as places:
         for host, refused in (("a", ""), ("a", ""), ("a", "a"), ("b", "ab"), ("c", "abcd")):
-            places.enter_context(issuer.waiting(host))
+            await places.enter_async_context(issuer.waiting(host))
             for other in refused:
-                with pytest.raises(LimitReached), issuer.waiting(other):
-                    pass
-    with issuer.waiting("a"):
+                with pytest.raises(LimitReached):
+                    await places.enter_async_context(issuer.waiting(other))
+    async with issuer.waiting("a"):
         pass
+    issuer.close()
+
+
+async def test_hosts_ask_the_issuer_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever one of them has in line; and a call that leaves takes no turn with it."""
+    monkeypatch.setattr(issuers, "THREADS", 2)
+    issuer = issuers.Issuer(IssuerSettings("https://id.example.org", "levada"))
+    order: list[str] = []
+    answered = asyncio.Event()
+
+    async def ask(name: str) -> None:
+        async with issuer.waiting(name[0]):
+            order.append(name)
+            if name == "a0":
+                await answered.wait()
+
+    async with asyncio.TaskGroup() as calls:
+        tasks = [calls.create_task(ask(name)) for name in ("a0", "a1", "a2", "a3", "b0", "c0")]
+        tasks[0].add_done_callback(lambda _: order.append("a0 is over"))
+        async with issuer.waiting("d"):
+            await asyncio.sleep(0)
+            assert order == ["a0"]
+            tasks[1].cancel()
+        await asyncio.wait(tasks[1:])
+        answered.set()
+    assert order == ["a0", "b0", "c0", "a2", "a3", "a0 is over"]
     issuer.close()
 
 

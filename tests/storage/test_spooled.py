@@ -41,7 +41,7 @@ def test_an_insert_that_the_spool_cannot_take_is_refused(tmp_path: Path) -> None
     with Spooled(space) as first, Spooled(space) as second:
         for _ in range(ARRIVAL_BYTES // len(PIECE) + 1):
             first.write(PIECE)
-        with pytest.raises(LimitReached, match="all that you may have of its 9 MB"):
+        with pytest.raises(LimitReached, match="may now take 9 MB of its 9 MB"):
             for _ in range(PIECES):
                 second.write(PIECE)
     assert space.used_bytes == 0
@@ -89,16 +89,29 @@ def test_few_bytes_go_to_disk_where_many_clients_take_the_memory(tmp_path: Path)
 
 
 def test_no_user_fills_the_spool() -> None:
-    space = SpoolSpace(limit_bytes=100)
-    greedy, other = space.of_user(1), space.of_user(2)
-    assert greedy.take(30)
-    assert greedy.take(20)
+    space = SpoolSpace(limit_bytes=80)
+    greedy, other, third = (space.of_user(number) for number in (1, 2, 3))
+    assert greedy.take(40)
+    assert greedy.take(30)  # all but the reserve
     assert not greedy.take(1)
-    assert other.take(25)
+    assert other.take(5)  # half of what is left
     assert not other.take(1)
-    assert space.take(25)  # the server's own may have all
+    assert third.take(2)
+    assert not third.take(1)
+    assert space.take(3)  # the server's own may have all
     assert not space.take(1)
-    for taker, size in ((greedy, 50), (other, 25), (space, 25)):
+    for taker, size in ((greedy, 70), (third, 2), (space, 3)):
         taker.give_back(size)
+    assert other.take(65)
+    assert not other.take(1)
+    other.give_back(70)
     assert space.used_bytes == 0
-    assert other.take(50)
+
+
+def test_a_refused_insert_names_the_part_of_its_user(tmp_path: Path) -> None:
+    whole = SpoolSpace(tmp_path, limit_bytes=2 * ARRIVAL_BYTES)
+    for space, part in ((whole.of_user(1), 14), (whole, 16)):
+        with Spooled(space) as content, pytest.raises(LimitReached, match=f"take {part} MB of its 16 MB") as caught:
+            for _ in range(PIECES + 1):
+                content.write(PIECE)
+        assert caught.value.details == {"limit": "spool", "value": str(part * len(PIECE))}

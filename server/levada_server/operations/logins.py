@@ -32,7 +32,7 @@ async def start_login(engine: Engine, caller: Caller) -> tuple[StartedLogin, str
         LimitReached: Too many users log in at this moment.
     """
     issuer = _issuer(engine)
-    with issuer.waiting(caller.identity.host):
+    async with issuer.waiting(caller.identity.host):
         started = await issuer.start()
     return started, engine.signer.login(Login(started.device_code, started.nonce, started.interval_s))
 
@@ -49,7 +49,7 @@ async def poll_login(engine: Engine, caller: Caller, text: str) -> tuple[str, To
     """
     issuer = _issuer(engine)
     login = engine.signer.read_login(text)
-    with issuer.waiting(caller.identity.host):
+    async with issuer.waiting(caller.identity.host):
         account = await issuer.poll(login.device_code, login.nonce)
     if isinstance(account, Pending):
         return login.interval_s + (SLOWER_S if account.slower else 0.0)

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LimitReached
@@ -21,6 +22,9 @@ WAIT_S = 60.0
 
 class RowMemory:
     """The memory for decoded rows; if calls wait, that of the user with the least is served first.
+
+    A user who has got none for half of `WAIT_S` comes before: otherwise, whoever holds little would never get more
+    while others, who hold none, come again and again.
 
     Args:
         limit_bytes: How much there is.
@@ -61,7 +65,7 @@ class RowMemory:
         """
         if self.take(user_id, size):
             return
-        waiting = _Waiting(user_id, size, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(user_id, size, asyncio.get_running_loop().create_future(), monotonic())
         self._waiting.append(waiting)
         try:
             async with asyncio.timeout(WAIT_S):
@@ -93,22 +97,34 @@ class RowMemory:
             del self._held[user_id]
 
     def _serve(self) -> None:
-        """Serve the user with the least, and that one's calls in order: a large one is not passed over."""
+        """Serve the calls that wait; a large one is not passed over."""
         while self._waiting:
-            first = min(self._waiting, key=lambda waiting: self._held[waiting.user_id])
+            first = self._first()
             if first.size > self._free_bytes:
                 break
             self._waiting.remove(first)
             if not first.turn.done():
                 self._lend(first.user_id, first.size)
                 first.turn.set_result(None)
+                for other in self._waiting:
+                    if other.user_id == first.user_id:
+                        other.since = monotonic()
+
+    def _first(self) -> _Waiting:
+        """Return the first call of the user who has waited for too long, or else of the one with the least."""
+        longest = min(self._waiting, key=lambda waiting: waiting.since)
+        if monotonic() - longest.since >= WAIT_S / 2:
+            return longest
+        return min(self._waiting, key=lambda waiting: self._held[waiting.user_id])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     user_id: int | None
     size: int
     turn: asyncio.Future[None]
+    since: float
+    """When it came, or a call of the same user was served later."""
 
 
 class MemoryShare:

@@ -8,6 +8,7 @@ import random
 import re
 import struct
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import h11
 import pyarrow as pa
@@ -17,7 +18,10 @@ import pytest_asyncio
 import levada as lv
 from levada_api.v1 import access_service_pb2 as access
 from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
+from levada_server.rpc.web.connection import Connection
+from levada_server.rpc.web.door import Door
 from levada_server.rpc.web.front import REQUEST_BYTES, STRANGER_BYTES
+from levada_server.rpc.web.page import PageFile, read_page
 from tests.support.browser import HandMade, Served, ended, frame, path_of, read_reply, serving
 from tests.support.roles import relation_of
 
@@ -296,6 +300,73 @@ async def test_idle_connections_keep_nobody_waiting(
         assert (await reader.read()).startswith(b"HTTP/1.1 400")
         for _, other in (*idle, (reader, writer)):
             other.close()
+
+
+HELD = {
+    "a form": "POST /sign-in HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded\r\n",
+    "a call": f"POST /{path_of('GetCaller')} HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\n",
+    "a file": "GET /large HTTP/1.1\r\n",
+}
+"""The first lines of requests of strangers, who send no body, or take no answer."""
+
+
+@pytest.mark.parametrize("held", HELD)
+async def test_slow_strangers_keep_nobody_waiting(
+    held: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("BODY_S", "WRITE_S", "LINGER_S"):
+        monkeypatch.setattr(f"levada_server.rpc.web.connection.{limit}", 3600.0)
+    monkeypatch.setattr("levada_server.rpc.web.door.MOST_CONNECTIONS", 1)
+    monkeypatch.setitem(read_page(), "/large", PageFile(bytes(2**26), "text/plain", compressible=False, lasting=False))
+    async with serving(database_url, tmp_path) as served:
+        browser = await served.signed_in()
+        async with browser.connected() as (reader, writer):
+            more = f"host: {browser.host}:{browser.port}\r\norigin: {browser.origin}\r\n"
+            length = "" if held == "a file" else "content-length: 50\r\nexpect: 100-continue\r\n"
+            writer.write(f"{HELD[held]}{more}{length}\r\n".encode())
+            assert await reader.readline() in (b"HTTP/1.1 100 \r\n", b"HTTP/1.1 200 \r\n")
+            assert (await browser.call("GetCaller")).code == "OK"
+
+
+async def test_only_one_connection_makes_room_for_another(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it takes its time to end."""
+    monkeypatch.setattr("levada_server.rpc.web.door.MOST_CONNECTIONS", 4)
+    monkeypatch.setattr("levada_server.rpc.web.door._FULL_S", 0.0)
+    looks, may_end = 0, asyncio.Event()
+    look, close = Door._make_room, Connection.close  # noqa: SLF001  # as it says
+
+    def counted(door: Door) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 20:
+            may_end.set()
+        look(door)
+
+    async def slow(connection: Connection) -> None:
+        await may_end.wait()
+        await close(connection)
+
+    monkeypatch.setattr(Door, "_make_room", counted)
+    async with serving(database_url, tmp_path) as served:
+        parts = urlsplit(served.url)
+        request = f"GET /none HTTP/1.1\r\nhost: {parts.netloc}\r\n\r\n".encode()
+        idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        for _ in range(5):
+            if len(idle) == 4:
+                monkeypatch.setattr(Connection, "close", slow)
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.write(request)
+            assert (await reader.readuntil(b"such file.\n")).startswith(b"HTTP/1.1 404")
+            idle.append((reader, writer))
+        assert looks >= 20
+        assert await idle[0][0].read() == b""
+        for reader, writer in idle[1:]:
+            writer.write(request)
+            assert (await reader.readuntil(b"such file.\n")).startswith(b"HTTP/1.1 404")
+        for _, writer in idle:
+            writer.close()
 
 
 async def test_an_idle_connection_is_closed(browser: HandMade, monkeypatch: pytest.MonkeyPatch) -> None:

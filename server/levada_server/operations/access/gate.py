@@ -283,7 +283,8 @@ class View:
             if not (guarded and key.primary_key)
             and insight.hides(parent := self.catalog.tables[key.parent], self.catalog)
         }
-        return HiddenParents(bounds, insight.teams, not self.hides_rows(table)) if bounds else None
+        owners = insight.bounds(table, self.catalog) if insight.hides(table, self.catalog) else ()
+        return HiddenParents(bounds, insight.teams, owners) if bounds else None
 
     async def reads_object(self, connection: Connection, id_: UUID, holders: Holders) -> bool:
         """Return whether the caller may read an object, and name it in rows.

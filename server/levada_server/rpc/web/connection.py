@@ -64,7 +64,7 @@ class Connection:
         self._closing = False
         self._torn = False
         self.idle = True
-        """Whether no request is being served."""
+        """Whether no call is being served; a stranger may send slowly, or take a file slowly."""
         writer.transport.set_write_buffer_limits(high=PIECE_BYTES)
 
     @property
@@ -96,7 +96,6 @@ class Connection:
             raise Gone from None
         if not isinstance(event, h11.Request):
             return None
-        self.idle = False
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
         length = headers.get("content-length", "0")
         if "transfer-encoding" in headers:  # no browser needs it, and pieces of a byte would take long to read
@@ -172,6 +171,10 @@ class Connection:
             raise Gone
         self._http.start_next_cycle()
 
+    def abort(self) -> None:
+        """Close the connection at once; what it has not sent is lost."""
+        self._writer.transport.abort()
+
     async def close(self) -> None:
         """Close the connection."""
         self._writer.close()
@@ -181,7 +184,7 @@ class Connection:
         except (OSError, TimeoutError):
             return
         finally:
-            self._writer.transport.abort()
+            self.abort()
 
     async def _refuse(self, status: int) -> None:
         """Answer what is not a request that is served here; its sender need not take the answer."""

@@ -174,15 +174,20 @@ class Door:
                 task.add_done_callback(partial(self._forget, accepted))
 
     def _make_room(self) -> None:
-        """Close a connection without a request, the oldest of the host that has the most."""
+        """Close a connection without a call, the oldest of the host that has the most, unless one is about to end."""
+        if any(task.cancelling() for task in self._connections):
+            return
         counts = Counter(self._hosts.values())
         idle = [
-            (task, counts[self._hosts[task]])
+            (task, connection)
             for task, connection in self._connections.items()
-            if (connection is None or connection.idle) and not task.cancelling()
+            if connection is None or connection.idle
         ]
         if idle:
-            max(idle, key=lambda one: one[1])[0].cancel()
+            task, connection = max(idle, key=lambda one: counts[self._hosts[one[0]]])
+            if connection is not None:
+                connection.abort()
+            task.cancel()
 
     def _forget(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         del self._connections[task]

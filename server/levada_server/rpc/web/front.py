@@ -168,7 +168,7 @@ class Front:
         context = BrowserContext(metadata, connection.peer, session, send=answer.send)
         try:
             seconds = read_timeout(headers.get("grpc-timeout", ""))
-            await self._check_size(context, request)
+            await self._check_size(connection, context, request)
             context.unread.extend(read_messages(await connection.body()))
         except LevadaError as error:
             _fail(context, error)
@@ -181,7 +181,7 @@ class Front:
             self.running_count -= 1
         await answer.end(context, message, self._kept(context, places))
 
-    async def _check_size(self, context: BrowserContext, request: Request) -> None:
+    async def _check_size(self, connection: Connection, context: BrowserContext, request: Request) -> None:
         """Check the size of a request before it is read: whoever is not known fills no memory.
 
         Raises:
@@ -192,6 +192,7 @@ class Front:
             if request.body_bytes > STRANGER_BYTES:
                 await identify(context, dict(context.invocation_metadata()), self._permissions)
                 limit = REQUEST_BYTES
+                connection.idle = False
         except Unauthenticated:
             limit = STRANGER_BYTES
         if request.body_bytes > limit + HEAD_BYTES:
@@ -209,6 +210,7 @@ class Front:
         Raises:
             Gone: The browser has left, and the call with it.
         """
+        connection.idle = False
         call = asyncio.create_task(_served(handler, context))
         left = asyncio.create_task(connection.left())
         try:

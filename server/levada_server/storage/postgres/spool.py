@@ -23,6 +23,8 @@ PATIENCE_S = 5.0
 READ_BYTES = 2**20
 SPOOL_BYTES = 2**35
 """The most bytes on disk of the results of slow readers and the rows of inserts, together."""
+RESERVE = 8
+"""A user leaves one part of that in this many to others; what is left past it is halved for each who comes."""
 ARRIVAL_BYTES = 2**23
 """The size, in bytes, up to which a client's rows stay in memory; larger ones go to disk."""
 ARRIVALS_BYTES = 2**28
@@ -65,7 +67,7 @@ class SpoolSpace:
     _user_id: int | None = field(default=None, init=False)
 
     def of_user(self, user_id: int | None) -> SpoolSpace:
-        """Return the same space for the work of a user, who gets no more of the disk than is left for all others."""
+        """Return the same space for the work of a user, who leaves some of the disk for others."""
         chosen = copy(self)
         chosen._user_id = user_id  # noqa: SLF001  # it is of this class
         return chosen
@@ -78,12 +80,19 @@ class SpoolSpace:
     def take(self, size: int) -> bool:
         """Take space if there is enough; return whether there was."""
         with self._taken.lock:
-            left_bytes = self.limit_bytes - self.used_bytes - size
             own_bytes = self._taken.by_user[self._user_id] + size
-            if left_bytes < (0 if self._user_id is None else own_bytes):
+            if own_bytes > self.part_bytes:
                 return False
             self._taken.by_user[self._user_id] = own_bytes
             return True
+
+    @property
+    def part_bytes(self) -> int:
+        """Return how much the user may have: all that others do not, but for the reserve; at least half of that."""
+        left_bytes = self.limit_bytes - self.used_bytes + self._taken.by_user[self._user_id]
+        if self._user_id is None:
+            return left_bytes
+        return max(left_bytes - self.limit_bytes // RESERVE, left_bytes // 2)
 
     def give_back(self, size: int) -> None:
         """Return space."""
@@ -108,9 +117,9 @@ class SpoolSpace:
     def full(self, reason: str) -> LimitReached:
         """Return the error of an insert that does not fit."""
         return LimitReached(
-            f"The spool is full: {reason}. Insert fewer rows at once, or try again when others are done.",
+            f"The spool is full: {reason}. Insert fewer rows at once, or try again when less of it is in use.",
             limit="spool",
-            value=self.limit_bytes,
+            value=self.part_bytes,
         )
 
     def remove_leftovers(self) -> None:
@@ -154,8 +163,8 @@ class Spooled:
         stays = self._in_memory and self._fits_memory(end)
         if not stays and end > self._taken_bytes:
             if not self._space.take(end - self._taken_bytes):
-                megabytes = self._space.limit_bytes >> 20
-                raise self._space.full(f"inserts and slow readers take all that you may have of its {megabytes} MB")
+                part, whole = self._space.part_bytes >> 20, self._space.limit_bytes >> 20
+                raise self._space.full(f"your inserts and slow readers may now take {part} MB of its {whole} MB")
             self._taken_bytes = end
         try:
             if self._in_memory and not stays:

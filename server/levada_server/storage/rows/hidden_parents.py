@@ -52,12 +52,12 @@ class HiddenParents:
     Args:
         bounds: How the rows of a parent belong to teams, by the position of the foreign key in the table.
         teams: The caller's teams.
-        shown: Whether the caller may read all rows of the table itself.
+        owners: How the rows of the table itself belong to teams, if it hides those of others.
     """
 
     bounds: Mapping[int, tuple[Belonging, ...]]
     teams: tuple[str, ...]
-    shown: bool
+    owners: tuple[Belonging, ...]
 
     async def admit_columns(
         self, connection: Connection, table: Table, columns: Columns, *, skip_duplicates: bool, replaced: bool
@@ -138,6 +138,7 @@ class HiddenParents:
     ) -> None:
         texts = {name: rows.attributes.get(name) or _default(table.heading[name]) for name in self._needed(table)}
         given = ", ".join(f"{text} AS {quote_name(name)}" for name, text in texts.items())
+        place = len(rows.values) + 1
         for position, key in self._references(table):
             found = await connection.fetchrow(
                 fill(
@@ -146,8 +147,10 @@ class HiddenParents:
                     rows=rows.source,
                     shown=", ".join(f"r.{quote_name(child)}::text" for child in key.child_columns),
                     filled=" AND ".join(f"r.{quote_name(child)} IS NOT NULL" for child in key.child_columns),
-                    reachable=" AND ".join(self._reachable(position, key, len(rows.values) + 1)),
-                    stays=" OR ".join(self._stays(table, key, skip_duplicates=skip_duplicates, replaced=replaced)),
+                    reachable=" AND ".join(self._reachable(position, key, place)),
+                    stays=" OR ".join(
+                        self._stays(table, key, place, skip_duplicates=skip_duplicates, replaced=replaced)
+                    ),
                 ),
                 *rows.values,
                 list(self.teams),
@@ -167,17 +170,26 @@ class HiddenParents:
                 if owning.name == key.parent
                 else [(above, names[own]) for own, above in belonging.columns]
             )
-            owner = f"t.{quote_name(belonging.ownership.attribute)} = ANY(${place}::text[])"
-            yield _exists(qualified(owning.name), pairs, owner)
+            yield _exists(qualified(owning.name), pairs, _owned(belonging, place))
 
-    def _stays(self, table: Table, key: ForeignKey, *, skip_duplicates: bool, replaced: bool) -> Iterator[str]:
+    def _stays(
+        self, table: Table, key: ForeignKey, place: int, *, skip_duplicates: bool, replaced: bool
+    ) -> Iterator[str]:
         """Write the conditions under which a row names nothing new."""
-        own = [(name, name) for name in table.heading.primary_key]
         yield "FALSE"
         if replaced:
-            yield _exists(qualified(table.name), own + [(child, child) for child in key.child_columns])
-        if skip_duplicates and self.shown:
-            yield _exists(qualified(table.name), own)
+            names = (*table.heading.primary_key, *key.child_columns)
+            yield _exists(qualified(table.name), [(name, name) for name in names])
+        if skip_duplicates:
+            yield " AND ".join(self._shown(table, place))
+
+    def _shown(self, table: Table, place: int) -> Iterator[str]:
+        """Write the conditions under which a row with the key is there, and the caller may read it."""
+        own = [(name, name) for name in table.heading.primary_key]
+        yield _exists(qualified(table.name), own)
+        for belonging in self.owners:
+            pairs = own if belonging.table.id == table.id else [(above, child) for child, above in belonging.columns]
+            yield _exists(qualified(belonging.table.name), pairs, _owned(belonging, place))
 
 
 def _column(name: str) -> str:
@@ -186,6 +198,11 @@ def _column(name: str) -> str:
 
 def _default(attribute: Attribute) -> str:
     return f"{default_expression(attribute) or 'NULL'}::{value_type(attribute.type)}"
+
+
+def _owned(belonging: Belonging, place: int) -> str:
+    """Write that an owning row `t` is one of the caller's teams."""
+    return f"t.{quote_name(belonging.ownership.attribute)} = ANY(${place}::text[])"
 
 
 def _exists(table: str, pairs: Sequence[tuple[str, str]], *conditions: str) -> str:
