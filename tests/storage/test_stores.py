@@ -275,6 +275,7 @@ def test_a_published_upload_is_taken_back_from_its_place_alone(store: Store, sto
         store.publish(upload, PLACE, content)
     store.publish(upload, f"{PLACE}-2", store.content(upload, folder=False))
     other.take_back(upload, PLACE)
+    assert other.is_moved(upload)
     with store.open(f"{PLACE}-2") as file:
         assert file.read() == b"content"
     store.discard(upload)

@@ -72,7 +72,7 @@ def open_stores(stores: StoreFolders) -> dict[str, Store]:
 
 
 def expect_objects(stores: Mapping[str, Store], named: Iterable[str]) -> None:
-    """Tell the stores that are folders if the database has objects there."""
+    """Let stores that are folders know that the database has objects there."""
     for name in named:
         store = stores[name]
         if isinstance(store, FolderStore):
