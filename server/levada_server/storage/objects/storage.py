@@ -163,8 +163,10 @@ class ObjectStorage:
         Each is looked at once; one that cannot be reached by each call until it can. A store without anything of a
         server is left alone: it may have only files that are registered.
         """
-        await self._reached()  # an empty folder is that of a mount, if the database has objects there
-        await asyncio.gather(*(self._look(store) for store in self.stores.values() if store.name not in self._looked))
+        stores = [store for store in self.stores.values() if store.name not in self._looked]
+        if stores:
+            await self._reached()  # an empty folder is that of a mount, if the database has objects there
+        await asyncio.gather(*(self._look(store) for store in stores))
 
     async def _look(self, store: Store) -> None:
         try:
