@@ -25,7 +25,15 @@ from levada_server.backup import backup, programs
 from levada_server.backup.backup import back_up, end_leases, restore, verify
 from levada_server.backup.manifest import MANIFEST, OBJECTS, write_manifest
 from levada_server.embedded import embedded
-from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
+from levada_server.errors import (
+    AlreadyExists,
+    DamagedObject,
+    InvalidRequest,
+    LevadaError,
+    NotFound,
+    PreconditionFailed,
+    Unavailable,
+)
 from levada_server.storage.objects import bucket_settings
 from levada_server.storage.objects.bucket_settings import BucketKind, BucketSettings
 from levada_server.storage.objects.owners import OWNER
@@ -340,6 +348,30 @@ async def test_stores_without_an_owner_stay_with_the_saved_database(
     else:
         await end_leases(database_url, stores, copy=True)
     assert [UUID(owner.read_text(encoding="ascii")) for owner in owners] == [made.database] * 2
+
+
+@pytest.mark.parametrize("way", ["restored", "recovered"])
+async def test_a_copy_needs_the_disks_with_objects(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    store_folders: StoreFolders,
+    stores: dict[str, Store],
+    tmp_path: Path,
+    way: str,
+) -> None:
+    """Otherwise the copy could be the first to write on a disk that is mounted later."""
+    made = await back_up(database_url, stores, tmp_path / "b")
+    place = store_folders.folders[made.objects[0].store]
+    place.rename(tmp_path / "disk")
+    if way == "recovered":
+        place.mkdir()
+        stores = open_stores(store_folders)
+    with pytest.raises(Unavailable, match="perhaps its disk is not mounted"):
+        if way == "restored":
+            await restore(tmp_path / "b", empty_url, stores, copy=True)
+        else:
+            await end_leases(database_url, stores, copy=True)
 
 
 @pytest.mark.parametrize("way", ["restored", "recovered"])

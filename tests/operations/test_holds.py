@@ -6,12 +6,14 @@ import asyncio
 import datetime as dt
 import threading
 from contextlib import AsyncExitStack, contextmanager
+from types import NoneType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
-from levada_server.errors import LevadaError, UnknownObject
+from levada_server.errors import LevadaError, Unavailable, UnknownObject
 from levada_server.operations.objects import copies, holds, objects
 from levada_server.storage.objects import object_files, object_rows, storage
 from levada_server.storage.objects.storage import POOL_SIZE
@@ -52,21 +54,41 @@ class Paused:
 
 
 @contextmanager
-def publishing_paused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paused]:
-    """Pause a server before it publishes an upload."""
+def publishing_paused(engine: Engine, monkeypatch: pytest.MonkeyPatch, *, method: str = "publish") -> Iterator[Paused]:
+    """Pause a server before it publishes an upload, or before another call of its store."""
     store = engine.objects.stores["main"]
-    paused, publish = Paused(), store.publish
+    paused, original = Paused(), getattr(store, method)
 
-    def pausing(*arguments: Any) -> None:  # noqa: ANN401  # as the store has them
+    def pausing(*arguments: Any) -> object:  # noqa: ANN401  # as the store has them
         paused.pause()
-        publish(*arguments)
+        return original(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "publish", pausing)
+        patched.setattr(store, method, pausing)
         try:
             yield paused
         finally:
             paused.go_on()
+
+
+@contextmanager
+def recording_paused(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """Pause the next commit before it records the object; yield when it is there, and what lets it go on."""
+    commit_upload = object_rows.commit_upload
+    published, may_record = asyncio.Event(), asyncio.Event()
+
+    async def recording(*arguments: Any, **options: Any) -> object:  # noqa: ANN401  # as the function has them
+        patched.undo()
+        published.set()
+        await may_record.wait()
+        return await commit_upload(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_rows, "commit_upload", recording)
+        try:
+            yield published, may_record
+        finally:
+            may_record.set()
 
 
 @pytest_asyncio.fixture(autouse=True)
@@ -322,6 +344,83 @@ async def test_nobody_takes_back_what_a_commit_is_about_to_record(
         assert await (await objects.open_upload(other_engine, ME, id_)).received_bytes("") == len(CONTENT)
         waiting.set()
     assert await get(engine, (await commit).id) == CONTENT
+
+
+async def test_a_call_whose_caller_is_gone_keeps_its_hold_while_it_takes_back(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    await killed_after_publishing(engine, id_, monkeypatch)
+    with publishing_paused(engine, monkeypatch, method="take_back") as paused:
+        opening = asyncio.create_task(objects.open_upload(engine, ME, id_))
+        await paused.begun()
+        opening.cancel()
+        await asyncio.wait([opening])
+        async with engine.objects.connection() as connection:
+            assert await object_rows.hold_upload(connection, id_, uuid4(), holds.HOLD) is None
+    assert await get(engine, (await committing(other_engine, id_)).id) == CONTENT
+
+
+@pytest.mark.parametrize("method", ["take_over", "take_back"])
+@pytest.mark.parametrize("attribute", ["data", "file", "folder"])
+async def test_a_late_call_takes_back_nothing_that_the_next_one_is_about_to_record(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch, method: str, attribute: str
+) -> None:
+    """A server paused for longer than its hold, while it took back what a third one had published."""
+    id_ = await sent(engine, attribute)
+    await killed_after_publishing(engine, id_, monkeypatch)
+    with publishing_paused(engine, monkeypatch, method=method) as paused:
+        late = asyncio.create_task(objects.open_upload(engine, ME, id_))
+        await paused.begun()
+        await end_holds(engine)
+        with recording_paused(monkeypatch) as (published, may_record):
+            commit = committing(other_engine, id_)
+            await published.wait()
+            paused.go_on()
+            await asyncio.wait([late])
+            may_record.set()
+            done = await commit
+    assert isinstance(late.exception(), UnknownObject if method == "take_over" else NoneType)
+    assert await get(engine, done.id, "b/c" if attribute == "folder" else "") == CONTENT
+
+
+async def test_a_late_commit_moves_nothing_after_another_call_took_over(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await sent(engine, "file")
+    with publishing_paused(engine, monkeypatch) as paused:
+        late = committing(engine, id_)
+        await paused.begun()
+        await end_holds(engine)
+        with publishing_paused(other_engine, monkeypatch) as other_paused:
+            commit = committing(other_engine, id_)
+            await other_paused.begun()
+            paused.go_on()
+            with pytest.raises(Unavailable, match="commit it again"):
+                await late
+        assert (await commit).id == id_
+    assert await get(engine, id_) == CONTENT
+
+
+@pytest.mark.parametrize("method", ["take_over", "take_back"])
+@pytest.mark.parametrize("attribute", ["data", "file", "folder"])
+async def test_a_commit_that_published_in_vain_leaves_the_bytes_to_the_call_that_took_over(
+    engine: Engine, other_engine: Engine, monkeypatch: pytest.MonkeyPatch, method: str, attribute: str
+) -> None:
+    id_ = await sent(engine, attribute)
+    with recording_paused(monkeypatch) as (published, may_record):
+        late = committing(engine, id_)
+        await published.wait()
+        await end_holds(engine)
+        with publishing_paused(other_engine, monkeypatch, method=method) as paused:
+            commit = committing(other_engine, id_)
+            await paused.begun()
+            may_record.set()
+            with pytest.raises(UnknownObject):
+                await late
+        assert (await commit).id == id_
+    assert await get(engine, id_, "b/c" if attribute == "folder" else "") == CONTENT
+    assert await states(engine) == ["whole"]
 
 
 @EVERY_STORE

@@ -23,6 +23,7 @@ from tests.support.objects import EVERY_STORE, age, collect, get, put, put_file,
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.storage import StoreFolders
@@ -157,6 +158,33 @@ async def test_a_store_that_is_away_is_looked_at_again(
     assert "the store main cannot be looked at yet: It does not answer." in caplog.text
     await engine.objects.look()
     assert (store_folders.folders["main"] / OWNER).exists()
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "empty"])
+async def test_a_store_whose_disk_is_not_mounted_is_looked_at_again(
+    engine: Engine,
+    database_url: str,
+    store_folders: StoreFolders,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    gone: bool,
+) -> None:
+    """The version before owners has written there."""
+    await make_table(engine, "Trace", DEFINITION)
+    await put(engine, "Trace", "data", b"old")
+    place, disk = store_folders.folders["main"], tmp_path / "disk"
+    (place / OWNER).unlink()
+    place.rename(disk)
+    place.mkdir()
+    async with opened_engine(database_url, store_folders) as started:
+        if gone:
+            place.rmdir()
+        await started.objects.look()
+        assert "the store main cannot be looked at yet: " in caplog.text
+        assert gone or list(place.iterdir()) == []
+        disk.rename(place)
+        await started.objects.look()
+    assert (place / OWNER).exists()
 
 
 async def test_a_disk_that_is_read_only_is_looked_at_once(

@@ -258,6 +258,31 @@ def test_a_folder_for_whose_list_the_disk_lacks_space_can_be_published_later(
         assert store.is_moved(upload)
 
 
+def test_a_published_upload_is_taken_back_from_its_place_alone(store: Store, store_folders: StoreFolders) -> None:
+    """Any number of calls may take it back, however late."""
+    upload, other = uuid4(), open_stores(store_folders)["main"]
+    store.begin(upload, folder=False)
+    write(store, upload, "", b"content")
+    assert store.take_over(upload) is None
+    store.publish(upload, PLACE, store.content(upload, folder=False))
+    assert [one.take_over(upload) for one in (store, other)] == [PLACE, PLACE]
+    for one in (store, other):
+        one.take_back(upload, PLACE)
+    content = store.content(upload, folder=False)
+    assert content.size_bytes == len(b"content")
+    assert other.take_over(upload) is None
+    with pytest.raises(Unavailable):
+        store.publish(upload, PLACE, content)
+    store.publish(upload, f"{PLACE}-2", store.content(upload, folder=False))
+    other.take_back(upload, PLACE)
+    assert other.is_moved(upload)
+    with store.open(f"{PLACE}-2") as file:
+        assert file.read() == b"content"
+    store.discard(upload)
+    with pytest.raises(UnknownObject):
+        store.take_over(upload)
+
+
 def test_a_folder_that_its_disk_refuses_after_all_is_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     upload, sync = uuid4(), folder_store._sync  # noqa: SLF001  # no disk fails just then
 

@@ -30,6 +30,7 @@ from levada_server.storage.backup.snapshot import (
 from levada_server.storage.objects import object_files, object_rows
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.objects.owners import keep_for, own
+from levada_server.storage.objects.storage import expect_objects
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate, migration_files
 
@@ -178,7 +179,7 @@ async def end_leases(database_url: str, stores: Mapping[str, Store], *, copy: bo
     Raises:
         NotFound: The database is not one of Levada.
         PreconditionFailed: A restore into it has not ended.
-        Unavailable: The database cannot be reached.
+        Unavailable: The database cannot be reached, or for a copy a store with objects.
     """
     async with _opened(database_url) as database:
         async with snapshot(database) as held:
@@ -189,6 +190,7 @@ async def end_leases(database_url: str, stores: Mapping[str, Store], *, copy: bo
             async with database.connection() as connection:
                 origin = await object_rows.database_id(connection)
                 named = await object_rows.stores_with_objects(connection, stores)
+            expect_objects(stores, named)
             await asyncio.to_thread(keep_for, stores.values(), origin, named)
         await make_independent(database, uuid4() if copy else None)
 

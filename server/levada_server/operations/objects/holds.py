@@ -75,6 +75,16 @@ async def keep(engine: Engine, held: Held) -> bool:
         return await object_rows.renew_hold(connection, held.upload.id, held.holder, HOLD)
 
 
+async def check(engine: Engine, held: Held) -> None:
+    """Renew a hold now.
+
+    Raises:
+        UnknownObject: It was lost.
+    """
+    if not await keep(engine, held):
+        raise UnknownObject("The upload has ended, or another call commits it.", object=held.upload.id)
+
+
 async def _renew(engine: Engine, held: Held) -> None:
     while True:
         await asyncio.sleep(HOLD.total_seconds() / _RENEWALS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -195,9 +196,29 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     opened = await _find(engine, caller, id_)
     if await asyncio.to_thread(opened.store.is_moved, id_):
         held = await holds.take(engine, id_)  # once the commit has ended, or its server is gone
-        async with holds.renewed(engine, held):
-            await asyncio.to_thread(opened.store.take_back, id_)
+        await engine.objects.finish(_reopen(engine, held, opened.store))
     return opened
+
+
+async def _reopen(engine: Engine, held: Held, store: Store) -> None:
+    """Bring the bytes back that a commit published which broke off, even if the caller does not wait any more."""
+    async with holds.renewed(engine, held):
+        await _take_over(engine, held, store)
+
+
+async def _take_over(engine: Engine, held: Held, store: Store) -> None:
+    """Undo what an earlier holder of an upload has published: it records nothing any more, and moves no bytes.
+
+    If this call has lost the hold meanwhile, the next one may have published, and be about to record that. If it has
+    not, an earlier one has, and only what that published is taken back, however late.
+
+    Raises:
+        UnknownObject: The upload is gone, or another call took over.
+    """
+    path = await asyncio.to_thread(store.take_over, held.upload.id)
+    if path is not None:
+        await holds.check(engine, held)
+        await asyncio.to_thread(store.take_back, held.upload.id, path)
 
 
 async def _find(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
@@ -360,8 +381,7 @@ async def _commit_held(
 ) -> ObjectReference:
     upload, id_ = held.upload, held.upload.id
     header: NpyHeader | None = None
-    # Whoever held the upload before records nothing any more.
-    await asyncio.to_thread(store.take_back, id_)
+    await _take_over(engine, held, store)
     try:
         content, verified = await _content(engine, held, store)
         if content.size_bytes != size_bytes or hash_ not in ("", content.hash):
@@ -417,11 +437,11 @@ async def _publish(
     except Unavailable:  # a request may still come to its end, so the record of the attempt stays
         raise
     except LevadaError:
-        await _give_up(engine, attempt)
+        await _give_up(engine, store, id_, attempt)
         raise
     whole = await _record(engine, held, path, content, header, verified=True)
     if whole is None:
-        await _give_up(engine, attempt)
+        await _give_up(engine, store, id_, attempt)
     return whole
 
 
@@ -442,8 +462,13 @@ async def _record(
         )
 
 
-async def _give_up(engine: Engine, attempt: Upload) -> None:
-    """Remove what a call has published in vain, also if that came after its record had expired."""
+async def _give_up(engine: Engine, store: Store, id_: UUID, attempt: Upload) -> None:
+    """Remove what a call has published in vain, also if that came after its record had expired.
+
+    An upload gets bytes back first that were moved: the call that took over needs them.
+    """
+    with suppress(UnknownObject):  # it is committed, or has expired
+        await asyncio.to_thread(store.take_back, id_, attempt.path)
     async with engine.objects.connection() as connection:
         await object_rows.doom_upload(connection, attempt.id)
     await remove_doomed(engine, attempt)

@@ -124,8 +124,7 @@ async def complete(engine: Engine, held: Held, store: Store, streamed: Collectio
         if sent.path in streamed:
             await asyncio.to_thread(_part_uploads(store).abort, upload.id, _place(upload, sent.path), sent.token)
         else:
-            if not await holds.keep(engine, held):
-                raise UnknownObject("The upload has ended, or another call commits it.", object=upload.id)
+            await holds.check(engine, held)
             await asyncio.to_thread(_complete, store, upload, sent)
             found.append(StoredFile(sent.path, sent.size_bytes, sent.hash))
     return found

@@ -188,7 +188,10 @@ class BucketStore:
         """Return False: the pieces stay until the upload is recorded."""
         return False
 
-    def take_back(self, upload: UUID) -> None:
+    def take_over(self, upload: UUID) -> None:
+        """Return None: whatever earlier calls publish, the pieces are still there."""
+
+    def take_back(self, upload: UUID, path: str) -> None:
         """Do nothing: the pieces are still there."""
 
     def drop(self, upload: UUID, path: str) -> None:

@@ -117,6 +117,7 @@ class FolderStore:
 
     def is_used(self) -> bool:
         """Return whether a server has ever written into the store."""
+        self._check_there()
         return self.folder.joinpath(MANAGED_FOLDER).is_dir()
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
@@ -282,21 +283,31 @@ class FolderStore:
 
     def is_moved(self, upload: UUID) -> bool:
         """Return whether a commit has moved an upload, which may still be recorded there."""
-        place = self._staged(upload)
-        return place.with_name(_PLACE).exists() and not place.exists()
+        return self._moved_to(upload) is not None
 
-    def take_back(self, upload: UUID) -> None:
-        """Move an upload back from the place to which a commit has moved it that broke off."""
-        if not self.is_moved(upload):
-            return
-        place = self._staged(upload)
-        named = place.with_name(_PLACE)
+    def take_over(self, upload: UUID) -> str | None:
+        """Let no earlier call move an upload any more; return the place to which one has moved it.
+
+        Raises:
+            UnknownObject: The upload is gone.
+        """
         with self._writing(), self._held(upload, changing=True):
-            target = self.folder / named.read_text(encoding="utf-8")
-            with suppress(FileNotFoundError):  # another call was sooner, or has removed the bytes
+            return self._moved_to(upload)
+
+    def take_back(self, upload: UUID, path: str) -> None:
+        """Move an upload back from a place, if it is there.
+
+        Raises:
+            UnknownObject: The upload is gone.
+        """
+        place, target = self._staged(upload), self.folder / path
+        with self._writing(), self._held(upload):
+            if self._moved_to(upload) != path:
+                return
+            with suppress(FileNotFoundError):  # somebody has removed the bytes
                 target.replace(place)
                 _list_of(target).unlink(missing_ok=True)
-            named.unlink()
+            place.with_name(_PLACE).unlink()
 
     def drop(self, upload: UUID, path: str) -> None:
         """Remove a file of an upload."""
@@ -459,6 +470,16 @@ class FolderStore:
     def _local(self, upload: UUID, path: str = "") -> Path:
         place = self._staged(upload).with_name(_LOCAL)
         return place / check_path(path) if path else place
+
+    def _moved_to(self, upload: UUID) -> str | None:
+        """Return the place to which a commit has moved an upload; None if it is not moved."""
+        place = self._staged(upload)
+        if place.exists():
+            return None
+        try:
+            return place.with_name(_PLACE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
 
     def _take_local(self, upload: UUID, path: str) -> None:
         """Move a file that a program wrote itself, if there is one, to the files that came through the server."""

@@ -19,7 +19,7 @@ from levada_server.storage.objects.part_uploads import AzurePartUploads, S3PartU
 from levada_server.storage.postgres.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
     from pathlib import Path
 
     from levada_server.storage.objects.bucket_settings import BucketSettings
@@ -69,6 +69,14 @@ def open_stores(stores: StoreFolders) -> dict[str, Store]:
     for name, bucket in stores.buckets.items():
         found[name] = BucketStore(name, bucket, _part_uploads(name, bucket))
     return dict(sorted(found.items()))
+
+
+def expect_objects(stores: Mapping[str, Store], named: Iterable[str]) -> None:
+    """Let stores that are folders know that the database has objects there."""
+    for name in named:
+        store = stores[name]
+        if isinstance(store, FolderStore):
+            store.expect_objects()
 
 
 def _part_uploads(name: str, bucket: BucketSettings) -> PartUploads | None:
@@ -155,7 +163,10 @@ class ObjectStorage:
         Each is looked at once; one that cannot be reached by each call until it can. A store without anything of a
         server is left alone: it may have only files that are registered.
         """
-        await asyncio.gather(*(self._look(store) for store in self.stores.values() if store.name not in self._looked))
+        stores = [store for store in self.stores.values() if store.name not in self._looked]
+        if stores:
+            await self._reached()  # an empty folder is that of a mount, if the database has objects there
+        await asyncio.gather(*(self._look(store) for store in stores))
 
     async def _look(self, store: Store) -> None:
         try:
@@ -229,11 +240,9 @@ class ObjectStorage:
     async def _opened(self) -> Database:
         """Connect, and tell the stores that are folders if the database has objects of theirs."""
         database = await Database.connect(self._database_url, size=POOL_SIZE)
-        folders = {name: store for name, store in self.stores.items() if isinstance(store, FolderStore)}
         try:
             async with database.connection() as connection:
-                for name in await object_rows.stores_with_objects(connection, folders):
-                    folders[name].expect_objects()
+                expect_objects(self.stores, await object_rows.stores_with_objects(connection, self.stores))
         except BaseException:
             await database.close()
             raise

@@ -133,7 +133,11 @@ class Store(Protocol):
         ...
 
     def is_used(self) -> bool:
-        """Return whether a server has ever written into the store."""
+        """Return whether a server has ever written into the store.
+
+        Raises:
+            Unavailable: The store is away, so that nobody knows.
+        """
         ...
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
@@ -196,7 +200,7 @@ class Store(Protocol):
 
         Raises:
             LimitReached: The store is full; the upload still has its bytes.
-            Unavailable: Somebody has written into the upload since its content was read; do both again.
+            Unavailable: Somebody has written into the upload, or took over, since its content was read; do both again.
         """
         ...
 
@@ -204,8 +208,18 @@ class Store(Protocol):
         """Return whether the bytes of an upload are at the place to which `publish` brought them, and only there."""
         ...
 
-    def take_back(self, upload: UUID) -> None:
-        """Undo the last `publish` of an upload, which was not recorded and will not be, so that it can go on.
+    def take_over(self, upload: UUID) -> str | None:
+        """Let no earlier call move the bytes of an upload by `publish`; return the place to which one has moved them.
+
+        Raises:
+            UnknownObject: The upload is gone.
+        """
+        ...
+
+    def take_back(self, upload: UUID, path: str) -> None:
+        """Undo the `publish` that brought an upload to a place, which was not recorded and will not be.
+
+        Nothing happens if the bytes are not at this place: another call was sooner, or has published them elsewhere.
 
         Raises:
             UnknownObject: The upload is gone.
