@@ -132,6 +132,43 @@ def test_a_store_for_files_that_stay_comes_with_the_lines_that_add_it(
         assert added.format("raw" if to == "main" else to) in err
 
 
+def test_a_folder_that_no_store_has_comes_before_the_other_questions(
+    typed: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "new.toml"
+    out, err = typed(f"{tmp_path}\n\n{tmp_path}\nutc\n", "--decisions", file)
+    assert "Decide" not in out
+    assert f'[stores.raw]\nfolder = "{tmp_path}"' in err
+    assert "Mend this first; then at least 5 more questions will be asked." in err
+    assert set(tomllib.loads(file.read_text(encoding="utf-8"))["stores"]) == {"ext", "raw"}
+
+
+@pytest.mark.parametrize("given_up", ["loop.hen.hen_ibfk_1", "loop.egg.egg_ibfk_1"])
+def test_each_foreign_key_of_a_circle_is_an_answer(
+    typed: Callable[..., tuple[str, str]], tmp_path: Path, given_up: str
+) -> None:
+    file = tmp_path / "new.toml"
+    out, err = typed(f"{given_up}\n", "loop", "--decisions", file)
+    assert "  loop.egg.egg_ibfk_1: bring loop.egg (hen) without its foreign key to loop.hen\n" in out
+    assert "No answer came to 'Bring these?'" in err
+    assert tomllib.loads(file.read_text(encoding="utf-8")) == {"decisions": {f"foreign-key:{given_up}": "plain"}}
+
+
+def test_the_lines_to_write_have_each_foreign_key_of_a_circle(typed: Callable[..., tuple[str, str]]) -> None:
+    _, err = typed("", "loop")
+    assert "# 'loop.egg.egg_ibfk_1': bring loop.egg (hen) without its foreign key to loop.hen: \"foreign-key:" in err
+    assert tomllib.loads(err[err.index("\n[decisions]") :])["decisions"] == {"foreign-key:loop.hen.hen_ibfk_1": "plain"}
+
+
+def test_answers_that_nobody_writes_into_a_file_are_shown(
+    typed: Callable[..., tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out, err = typed("loop.egg.egg_ibfk_1\n", "loop")
+    assert "No answer came to 'Write these answers to decisions.toml?'" in err
+    assert '[decisions]\n"foreign-key:loop.egg.egg_ibfk_1" = "plain"\n' in out
+
+
 def test_an_input_that_ends_says_what_is_missing_and_where_to_write_it(
     typed: Callable[..., tuple[str, str]], stores_alone: Path
 ) -> None:

@@ -24,6 +24,7 @@ TESTS = ("levada._base.prompt",)
         (("yes", "no"), "no", ["yeah", "y"], "yes", "Write one of: yes, no, or press Enter for no.\n"),
         (("text", "toml"), None, ["t", "toml"], "toml", "Write one of: text, toml.\n"),
         (("null",), None, [""], "null", ""),
+        (("Upper.hen", "lab.egg"), None, ["upper.hen"], "Upper.hen", ""),
     ],
 )
 def test_an_answer_is_a_choice_its_first_letter_or_enter(

@@ -17,7 +17,7 @@ def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: st
     """Ask until the answer is one of the choices, or its first letter; an empty answer is the default.
 
     Returns:
-        The choice, in lower case.
+        The choice.
 
     Raises:
         PreconditionFailed: There is nobody to ask.
@@ -37,16 +37,17 @@ def choose(prompt: str, choices: Sequence[str], default: str | None, otherwise: 
     shown = ", ".join(choice.title() if several and choice == default else choice for choice in choices)
     while True:
         try:
-            answer = input(f"{prompt} [{shown}]: ").strip().lower()
+            answer = input(f"{prompt} [{shown}]: ").strip()
         except (EOFError, NotImplementedError):  # the latter where a kernel runs a notebook that nobody reads
             raise _no_answer(prompt, otherwise) from None
         if answer in choices:
             return answer
         if not answer and default is not None:
             return default
-        begun = [choice for choice in choices if len(answer) == 1 and choice.startswith(answer)]
-        if len(begun) == 1:
-            return begun[0]
+        typed = answer.lower()
+        meant = [choice for choice in choices if typed in (choice.lower(), choice[:1].lower())]
+        if len(meant) == 1:
+            return meant[0]
         enter = "" if default is None else f", or press Enter for {default}"
         sys.stdout.write(f"Write one of: {', '.join(choices)}{enter}.\n")
 

@@ -41,17 +41,27 @@ class Question:
         text: The question, with what is known.
         answers: The effect of each answer.
         by_hand: Somebody must give even the only answer, as it loses data, or as there is a way out beside it.
+        others: The decision that an answer stands for, as a name and its answer, where it is not that of this id.
     """
 
     id: str
     text: str
     answers: Mapping[str, str]
     by_hand: bool = False
+    others: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def lone(self) -> bool:
         """Whether its only answer needs nobody, as nothing is lost by it."""
         return len(self.answers) == 1 and not self.by_hand
+
+    def decision(self, answer: str) -> tuple[str, str]:
+        """Return what an answer writes into [decisions]: a name, and the answer to it."""
+        return self.others.get(answer, (self.id, answer))
+
+    def line(self, answer: str) -> str:
+        """Return the line of [decisions] that gives an answer."""
+        return toml_line(*self.decision(answer))
 
 
 @dataclass(frozen=True, slots=True)

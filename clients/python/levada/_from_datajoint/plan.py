@@ -237,8 +237,11 @@ def how_to_decide(
     lines += [_heading("decisions", sections)] if questions else []
     for question in questions:
         lines.append(f"# {question.text}")
-        lines += [f"# {answer!r}: {effect}" for answer, effect in question.answers.items()]
-        lines.append(f'"{question.id}" = "{next(iter(question.answers))}"')
+        lines += [
+            f"# {answer!r}: {effect}{f': {question.line(answer)}' if question.others else ''}"
+            for answer, effect in question.answers.items()
+        ]
+        lines.append(question.line(next(iter(question.answers))))
     return "\n".join(lines)
 
 

@@ -307,16 +307,19 @@ class _Planner:
     def _ask_about(self, circle: Sequence[Place], keys: dict[Place, list[ForeignKey]]) -> None:
         """Ask which foreign key of a circle is given up."""
         within = [(place, key) for place in circle for key in keys[place] if key.parent in circle]
-        ids = " or ".join(f'"foreign-key:{place}.{key.name}"' for place, key in within)
-        place, key = within[0]
-        self._decisions.ask(
-            Question(
-                f"foreign-key:{place}.{key.name}",
-                f"{' → '.join(map(str, [*circle, circle[0]]))} refer to each other in a circle, which is refused here. "
-                f"Give up one of the foreign keys: {ids}.",
-                {_PLAIN: "bring its column without the foreign key"},
-                by_hand=True,
-            )
+        names = {f"{place}.{key.name}": (place, key) for place, key in within}
+        others = {name: (f"foreign-key:{name}", _PLAIN) for name in names}
+        id_, _ = next(iter(others.values()))
+        self._decisions.open[id_] = Question(
+            id_,
+            f"{' → '.join(map(str, [*circle, circle[0]]))} refer to each other in a circle, which is refused here. "
+            "Give up one of the foreign keys.",
+            {
+                name: f"bring {place} ({', '.join(key.columns)}) without its foreign key to {key.parent}"
+                for name, (place, key) in names.items()
+            },
+            by_hand=True,
+            others=others,
         )
 
     # ---------------------------------------------------------------------------------------------- tables

@@ -79,7 +79,13 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "grants": list(plan.grants),
         "problems": list(plan.problems),
         "questions": [
-            {"id": question.id, "text": question.text, "answers": dict(question.answers)} for question in plan.questions
+            {
+                "id": question.id,
+                "text": question.text,
+                "answers": dict(question.answers),
+                "lines": {answer: question.line(answer) for answer in question.answers},
+            }
+            for question in plan.questions
         ],
     }
 

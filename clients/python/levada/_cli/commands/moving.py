@@ -117,7 +117,8 @@ def _plan(
     if _asks(options) and plan.open_stores + plan.questions:
         # The faults need no answers, so nobody answers in vain.
         count = len(plan.open_stores) + len(plan.questions)
-        later = f"Mend this first; then at least {plural(count, 'question')} will be asked."
+        questions = plural(count, "more question" if answers.given else "question")
+        later = f"Mend this first; then at least {questions} will be asked."
         raise InvalidRequest("\n".join([*plan.faults, later]))
     if not plan.ready:
         return plan
@@ -150,23 +151,25 @@ class _Answers:
 
 
 def _ask(plan: Plan, decisions: Decisions, stores: Mapping[str, Path | None], answers: _Answers) -> None:
-    """Ask for the stores and the questions of a plan.
+    """Ask for the first store of a plan, as its place may be a fault, or for all questions, once no store is open.
 
     Raises:
         PreconditionFailed: An answer did not come.
     """
-    for number, store in enumerate(plan.open_stores):
-        otherwise = how_to_decide(plan.sections, plan.questions, plan.open_stores[number:])
+    if plan.open_stores:
+        store = plan.open_stores[0]
+        otherwise = how_to_decide(plan.sections, plan.questions, plan.open_stores)
         place = _ask_for_store(store, stores, f"These decisions are missing. {otherwise}")
         decisions.stores[store.name] = place
         answers.stores[store.name] = asdict(place)
+        return
     for number, question in enumerate(plan.questions):
         print(question.text)
         for answer, effect in question.answers.items():
             print(f"  {answer}: {effect}")
         otherwise = f"These decisions are missing. {how_to_decide(plan.sections, plan.questions[number:])}"
-        answer = choose("Decide", tuple(question.answers), None, otherwise)
-        decisions.answers[question.id] = answers.decisions[question.id] = answer
+        name, answer = question.decision(choose("Decide", tuple(question.answers), None, otherwise))
+        decisions.answers[name] = answers.decisions[name] = answer
 
 
 def _ask_for_store(store: OpenStore, stores: Mapping[str, Path | None], otherwise: str) -> StorePlace:
@@ -197,9 +200,16 @@ def _keep(answers: _Answers, file: Path | None, *, ended: bool = False) -> None:
     if not answers.given:
         return
     offered = file or Path("decisions.toml")
+    shown = "\n".join(["For the file of decisions:", *telling.section_lines(answers.given)])
     if file is None and (ended or offered.exists()):
-        print("\n".join(["For the file of decisions:", *telling.section_lines(answers.given)]))
-    elif file or choose(f"Write these answers to {offered}?", ("yes", "no"), "yes", "Pass --decisions.") == "yes":
+        print(shown)
+        return
+    try:
+        agreed_to = file or choose(f"Write these answers to {offered}?", ("yes", "no"), "yes", "Pass --decisions.")
+    except (LevadaError, KeyboardInterrupt):
+        print(f"\n{shown}")
+        raise
+    if agreed_to != "no":
         add_decisions(offered, answers.given)
         print(f"Wrote your answers to {offered}; add --decisions {offered} to the later commands.")
 

@@ -152,9 +152,9 @@ def _add_import(commands: Commands) -> None:
         server=parsing.OWN,
         json="one object: ready, schemas, tables (table, there, tier, rows, definition, next_number, hidden, changes), "
         "changes, not_brought (place, why, rows), jobs, decided (by section of the file), lone, needless, present, "
-        "grants, problems, questions (id, text, answers); after an import also report (equal, tables (table, there, "
-        "inserted, rows_there, rows_here, digest_there, digest_here, only_there, only_here, other_values, examples, "
-        "kept_as_bytes), jobs, hidden)",
+        "grants, problems, questions (id, text, answers, lines); after an import also report (equal, tables (table, "
+        "there, inserted, rows_there, rows_here, digest_there, digest_here, only_there, only_here, other_values, "
+        "examples, kept_as_bytes), jobs, hidden)",
     )
     bring.add_argument(
         "source",
