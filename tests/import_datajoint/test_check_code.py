@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TESTS = (
     "levada._cli.main",
     "levada._from_datajoint.code_files",
+    "levada._from_datajoint.conditions",
     "levada._from_datajoint.decisions",
     "levada._from_datajoint.host_settings",
     "levada._from_datajoint.written_definitions",
@@ -255,6 +256,87 @@ def test_conditions_that_take_a_text_apart_are_named_where_it_is_json_here(
     assert told[places[0]].startswith("if this is `flags` of `")  # as another table may have such a text
     # Without decisions only what the definitions say is known.
     assert [name for _, name in advice(tmp_path, capsys) if "_in_set" in name.lower()] == ["find_in_set(tree)"]
+
+
+VIRTUAL = """\
+import datajoint as dj
+import levada.as_datajoint
+
+marks = dj.VirtualModule("marks", "lab")
+found = marks.Mark & "FIND_IN_SET('a', flags)"
+"""
+
+
+@pytest.mark.parametrize(
+    ("decided", "advice_begins"),
+    [
+        ('"set:lab.mark.flags" = "json"', "if this is `flags` of `lab.mark`, it is JSON here"),
+        ('"set:*.flags" = "json"', "if this is `flags` of "),
+        ('"set:lab.mark.f" = "json"\n[attributes]\n"lab.mark.f" = "flags"', "if this is `flags` of `lab.mark`, it is"),
+        ('"set:lab.*" = "json"', "if `flags` is a set that is json here: write "),
+        ('"set:lab.*" = "json"\n"set:lab.mark.flags" = "text"', ""),
+        ('"set:lab.*" = "text"', ""),
+        ('"type:lab.*" = "hex"', ""),
+    ],
+)
+@pytest.mark.parametrize(
+    "elsewhere", ["", "class Mark(dj.Manual):\n    definition = 'n : int\\n---\\nflags : set(\"a\")'\n"]
+)
+def test_decisions_name_the_sets_of_tables_that_the_code_does_not_define(
+    decided: str, advice_begins: str, elsewhere: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decisions = tmp_path / "decisions.toml"
+    decisions.write_text(f"[decisions]\n{decided}\n", encoding="utf-8")
+    file = tmp_path / "search.py"
+    file.write_text(VIRTUAL + elsewhere, encoding="utf-8")
+    told = advice(file, capsys, "--decisions", str(decisions)).get((5, "FIND_IN_SET(flags)"), "")
+    assert (told.startswith(advice_begins), bool(told)) == (True, bool(advice_begins))
+    assert not told or told.endswith('write "flags LIKE \'%\\"a\\"%\'" to find a word in its list')
+
+
+COMPARED = """\
+from pipeline import Mark, dj
+import pandas
+
+CONDITION = "flags = 'a,c'"
+found = Mark & {"n": 3, "flags": "a,c"}  # list
+found = Mark & "n = 3 and mark.`flags`='a,c'"  # list
+found = Mark - "flags LIKE '%a%'"  # list
+found = Mark & [{"flags": ["a", "c"]}, f"n = {n!r}"]  # list
+found = Mark & f"flags NOT IN ('{word}')"  # list
+found = Mark & CONDITION  # list
+found = Mark & ("flags = '%s'" % word)  # list
+found &= dict(flags=words)  # list
+found.restrict(dj.Not({"flags": word}))  # list
+found = Mark & {"flags": None} & {"flags": [["a", "c"]]} & "flags IS NULL" & "flags[0] = 'a'" & "n = 3"
+found = Mark & "flags LIKE '%\\"a\\"%'" & f"flags LIKE '%\\"{word}\\"%'" & "note = 'flags = 3'" & {"n": "flags"}
+frame = pandas.DataFrame({"flags": "a,c"})
+'flags = 3'
+"""
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_comparisons_of_a_set_that_is_a_list_here_are_named(
+    defined: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decisions = tmp_path / "decisions.toml"
+    decisions.write_text(f'[decisions]\n"set:lab.{"*" if defined else "mark.flags"}" = "json"\n', encoding="utf-8")
+    if defined:
+        text = DEFINED.replace("Mark(dj.Lookup)", "Mark(dj.Manual)")
+        (tmp_path / "pipeline.py").write_text(text, encoding="utf-8")
+    file = tmp_path / "search.py"
+    file.write_text(COMPARED, encoding="utf-8")
+    told = {
+        key: words
+        for key, words in advice(tmp_path, capsys, "--decisions", str(decisions)).items()
+        if "not a text" in words
+    }
+    lines = [number for number, line in enumerate(COMPARED.splitlines(), 1) if line.endswith("# list")]
+    assert [line for line, _ in told] == lines
+    assert (5, "'flags': 'a,c'") in told
+    assert (6, "mark.`flags`='a,c'") in told
+    like = 'write "flags LIKE \'%\\"word\\"%\'" to find a word in it, {"flags": [["a", "c"]]} for exactly these words'
+    assert all(words.endswith(like) for words in told.values())
 
 
 @pytest.mark.parametrize(

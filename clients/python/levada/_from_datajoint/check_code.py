@@ -14,17 +14,19 @@ from levada._base.names import stored_name
 from levada._datajoint.absent import NEEDLESS, TOP_LEVEL, reason_for
 from levada._from_datajoint import host_settings, naming
 from levada._from_datajoint.code_files import is_code, place_of, read_cells
+from levada._from_datajoint.conditions import Attribute, Attributes, compared, taken_apart
 from levada._from_datajoint.connections import Connections
 from levada._from_datajoint.decisions import Decisions
 from levada._from_datajoint.host_settings import WAY_OUT
 from levada._from_datajoint.syntax import Texts, argument, beginning, last_word, names_of, tier_of, written
-from levada._from_datajoint.written_definitions import json_names, otherwise
+from levada._from_datajoint.written_definitions import held, otherwise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from levada._from_datajoint.code_files import Cell
+    from levada._from_datajoint.conditions import Condition
 
 _PACKAGE = "datajoint"
 _HERE = "levada"
@@ -64,13 +66,6 @@ _STATEMENT = re.compile(
 )
 """The beginning of a text that surely is SQL."""
 _NO_HOST = f"delete this line: {WAY_OUT}"
-_OF_TABLES = r"(?:`?[#~\w]+`?\s*\.\s*)*"
-_TAKES_APART = re.compile(
-    rf"\b(?P<name>find_in_set)\s*\((?:\s*'(?P<word>[^']*)'|.*?),\s*{_OF_TABLES}`?(?P<list>\w+)`?\s*\)(?:\s*>\s*0)?"
-    rf"|\b(?P<other>substring_index)\s*\(\s*{_OF_TABLES}`?(?P<text>\w+)`?\s*,",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Calls in conditions that take a text of words apart, and the attribute that has it."""
 _IMPORT = (
     "write `import levada as dj`, or `import levada.as_datajoint` before it, which also serves packages you install"
 )
@@ -121,12 +116,10 @@ def check(path: Path, decisions: Decisions | None) -> tuple[list[Finding], int]:
         raise InvalidRequest(f"Nothing was checked: {path} has no Python file, and no notebook with Python.")
     # A package is imported before its modules.
     standing_in = {one.file.parent for one in read if one.stands_in and one.file.name == "__init__.py"}
-    json: dict[str, list[str]] = {}
-    for name, table in dict.fromkeys(pair for one in read for pair in one.json):
-        json.setdefault(name, []).append(table)
+    attributes = Attributes((attribute for one in read for attribute in one.attributes), decisions or Decisions())
     findings: list[Finding] = []
     for one in read:
-        found = [*one.findings, *one.taken_apart(json)]
+        found = [*one.findings, *one.otherwise_here(attributes)]
         placed = [*one.faults, *(one.placed(finding) for finding in found)]
         unique = {(finding.cell or 0, finding.line, finding.name): finding for finding in placed}
         findings += (
@@ -170,12 +163,11 @@ class _Reader(ast.NodeVisitor):
         self._texts = Texts()
         self._masters: list[tuple[str, str]] = []
         """The classes around a place: the schema's name, and the stored name."""
-        self._taken_apart: list[tuple[int, str, str, str]] = []
-        """The line, the function, the attribute and the text of each call that takes a text apart."""
+        self._conditions: list[Condition] = []
         self._asked: list[ast.Attribute] = []
         """The members that lead to SQL, if they are a connection's."""
-        self.json: list[tuple[str, str]] = []
-        """The attributes that hold JSON here, each with the name of its class."""
+        self.attributes: list[Attribute] = []
+        """Those of its definitions."""
         self.findings: list[Finding] = []
         self.stands_in = False
         """Whether Levada stands in for DataJoint from here on."""
@@ -233,10 +225,10 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:  # as above
         if isinstance(node.value, str):
-            self._search(node, node.value)
+            self._conditions += taken_apart(node, node.value)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:  # as above
-        self._search(node, written(node))
+        self._conditions += taken_apart(node, written(node))
         for one in node.values:
             if isinstance(one, ast.FormattedValue):
                 self.visit(one)
@@ -264,8 +256,21 @@ class _Reader(ast.NodeVisitor):
             text = beginning(argument(node, 0, "query"), self._texts)
             if _STATEMENT.match(f"{text} "):
                 self._found(function, ast.unparse(function), f"if this is a connection of DataJoint, {_SQL}")
+        if isinstance(function, ast.Attribute) and function.attr == "restrict":
+            for one in node.args:
+                self._conditions += compared(one, self._texts)
         self._check_schema(node)
         self._check_host(node)
+        self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:  # as above
+        if isinstance(node.op, ast.BitAnd | ast.Sub):
+            self._conditions += compared(node.right, self._texts)
+        self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:  # as above
+        if isinstance(node.op, ast.BitAnd | ast.Sub):
+            self._conditions += compared(node.value, self._texts)
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:  # as above
@@ -344,15 +349,11 @@ class _Reader(ast.NodeVisitor):
         # The code may have the name here already, and decisions have the one there.
         there = next((old for old, new in self._decisions.schemas.items() if new == schema), schema)
         place = f"{there}.{stored}" if there else ""
-        self.json += ((name, table) for name in json_names(definition, place, self._decisions))
+        for name, holds in held(definition, place, self._decisions):
+            self.attributes.append(Attribute(name, f"`{table}`", place, holds))
         for one in otherwise(definition, place, self._decisions):
             line = min(node.lineno + one.line, node.end_lineno or node.lineno)
             self.findings.append(Finding(self.file, line, one.word, one.advice))
-
-    def _search(self, node: ast.expr, text: str) -> None:
-        for match in _TAKES_APART.finditer(text):
-            called, name = match["name"] or match["other"], match["list"] or match["text"]
-            self._taken_apart.append((node.lineno, called, name, _asking_for_word(text, name, node)))
 
     def placed(self, finding: Finding) -> Finding:
         """Return a finding with its place in the file."""
@@ -366,20 +367,15 @@ class _Reader(ast.NodeVisitor):
             if connections.has(node.value):
                 self._found(node, ast.unparse(node), _SQL)
 
-    def taken_apart(self, json: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-        """Find the calls that take a text apart which is JSON here.
+    def otherwise_here(self, attributes: Attributes) -> Iterator[Finding]:
+        """Find the conditions that must be others here.
 
         Args:
-            json: The classes, in all files, that have an attribute of a name which holds JSON.
+            attributes: Those of all files.
         """
-        for line, called, name, instead in self._taken_apart:
-            if name in json:
-                tables = " or ".join(f"`{table}`" for table in json[name])
-                advice = (
-                    f"if this is `{name}` of {tables}, it is JSON here, which this refuses: write {instead} "
-                    "to find a word in its list"
-                )
-                yield Finding(self.file, line, f"{called}({name})", advice)
+        for one in self._conditions:
+            if advice := attributes.advice(one):
+                yield Finding(self.file, one.line, one.text, advice)
 
     def _callable(self, node: ast.expr) -> str:
         """Return the name of a callable of DataJoint without its module; empty for all others."""
@@ -408,23 +404,3 @@ class _Reader(ast.NodeVisitor):
 
     def _found(self, node: ast.stmt | ast.expr, name: str, advice: str, *, must: bool = True) -> None:
         self.findings.append(Finding(self.file, node.lineno, name, advice, must))
-
-
-def _asking_for_word(text: str, name: str, node: ast.expr) -> str:
-    """Write a literal of Python that asks for a word of a list, in place of the calls that take it apart.
-
-    Args:
-        text: The condition, as `written` writes it.
-        name: The attribute.
-    """
-
-    def replaced(match: re.Match[str]) -> str:
-        return f"{name} LIKE '%\"{match['word']}\"%'" if match["list"] == name and match["word"] else match[0]
-
-    condition = _TAKES_APART.sub(replaced, text)
-    prefix = "f" if isinstance(node, ast.JoinedStr) else ""
-    if condition == text:
-        condition, prefix = f"{name} LIKE '%\"word\"%'", ""
-    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
-        condition = condition.replace(character, escape)
-    return f'{prefix}"{condition}"'

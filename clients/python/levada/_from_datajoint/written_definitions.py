@@ -51,6 +51,8 @@ class Otherwise:
     advice: str
 
 
+JSON, SET = "json", "set"
+"""The content of an attribute here: any JSON, or a set as a list of its words."""
 _AS_NULL = ("default", "zero-date", "nan", "late-time")
 """The questions about one attribute whose answer `null` makes null its default."""
 
@@ -72,8 +74,10 @@ def otherwise(definition: str, place: str, decisions: Decisions) -> Iterator[Oth
             yield Otherwise(one.line, one.name, advice)
 
 
-def json_names(definition: str, place: str, decisions: Decisions) -> Iterator[str]:
-    """Find the attributes that hold JSON here, by the names that code may have for them.
+def held(definition: str, place: str, decisions: Decisions) -> Iterator[tuple[str, str]]:
+    """Yield what each attribute holds here, `JSON` or `SET`, or nothing; by the names that code may have for it.
+
+    Sets without an answer are left out.
 
     Args:
         place: As for `otherwise`.
@@ -82,8 +86,11 @@ def json_names(definition: str, place: str, decisions: Decisions) -> Iterator[st
         where = f"{place}.{one.name}"
         type_ = _plain(one.type)
         decided = _decided(type_, where, decisions, key=one.key) if type_.startswith("set") else None
-        if type_ == "json" or (decided is not None and decided.translation == WORDS):
-            yield from {one.name, decisions.attributes.get(where, one.name)}
+        if type_.startswith("set") and decided is None:
+            continue
+        holds = SET if decided is not None and decided.translation == WORDS else JSON if type_ == "json" else ""
+        for name in {one.name, decisions.attributes.get(where, one.name)}:
+            yield name, holds
 
 
 @dataclass(frozen=True, slots=True)
