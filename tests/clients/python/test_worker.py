@@ -151,7 +151,7 @@ def test_workers_share_the_keys_and_drain_the_whole_pipeline(
     assert calls(folder) == Counter(range(100))
     assert len(lv.FreeTable(connection, "pipeline.Cube")) == 100
     assert (said + other_said).count("success pipeline.Cube") == 100
-    assert "2 processes for pipeline.Square, pipeline.Cube" in said
+    assert said.index("starting 2 processes\n") < said.index("2 processes for pipeline.Square, pipeline.Cube")
 
 
 def test_each_warning_of_the_module_is_shown_once_before_all_results(

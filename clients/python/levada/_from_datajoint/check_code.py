@@ -56,7 +56,10 @@ _COMMON = frozenset(
     | {"table_name", "unsupported", "adapter", "support", *_OF_SCHEMAS}
 )
 """Members that other classes have too, here or elsewhere: their names alone say nothing."""
-_SQL = "the server takes no SQL: fetch by tables and their operators, or let who runs the server read its PostgreSQL"
+_SQL = (
+    "the server takes no SQL: fetch by tables and their operators, as `len(Table())` for COUNT(*) and "
+    "`schema.list_tables()` for SHOW TABLES, or let who runs the server read its PostgreSQL"
+)
 _ASKS = frozenset({"query", "execute", "_conn"})
 """Members of a connection that lead to SQL."""
 _STATEMENT = re.compile(

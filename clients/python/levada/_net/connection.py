@@ -218,9 +218,9 @@ class Connection(Explained):
         """
         raise Unsupported(
             "The server takes no SQL. Fetch rows by tables and their operators: `table & condition`, `table.proj(…)`, "
-            "`table.aggr(…)`; dj.FreeTable reaches a table by its name, dj.list_schemas() and schema.list_tables() "
-            "list names, and `table.children()` has the foreign keys. Who runs the server can read its PostgreSQL by "
-            f"other programs. The statement was: {query[:200]}"
+            "`table.aggr(…)`, `len(table)` for COUNT(*); dj.FreeTable reaches a table by its name, dj.list_schemas() "
+            "and schema.list_tables() list names, and `table.children()` has the foreign keys. Who runs the server can "
+            f"read its PostgreSQL by other programs. The statement was: {query[:200]}"
         )
 
     def set_query_cache(self, query_cache: str | None = None) -> None:

@@ -151,6 +151,7 @@ class _Supervisor:
                 self._refresher.close()
 
     def _run(self) -> int:
+        self._observer.happened("starting", f"starting {self._processes}", processes=self._settings.processes)
         while not self._stop.count and not (self._refresher and self._refresher.drained.is_set()):
             self._fill_vacancies()
             if not self._crew and not self._vacancies:
@@ -198,10 +199,9 @@ class _Supervisor:
         if self._refresher is not None:
             return
         self._tables = ready.tables
-        count = f"{self._settings.processes} process" + "es" * (self._settings.processes != 1)
         discovering = [f"{schema}.{table}" for schema, table in ready.discovering]
         names = list(dict.fromkeys([*(table.full_name for table in ready.tables), *discovering]))
-        text = f"{count} for {', '.join(names)} at {self._connection.address}"
+        text = f"{self._processes} for {', '.join(names)} at {self._connection.address}"
         self._observer.happened("started", text, tables=names, processes=self._settings.processes)
         self._refresher = Refresher(
             self._connection,
@@ -247,6 +247,10 @@ class _Supervisor:
             text = f"gave up the jobs of {len(self._crew)} of its processes; others can take them over"
             self._observer.happened("gave_up", text)
         return EXIT_FAILED if self._refused else EXIT_OK
+
+    @property
+    def _processes(self) -> str:
+        return f"{self._settings.processes} process" + "es" * (self._settings.processes != 1)
 
     @property
     def _refused(self) -> set[str]:
