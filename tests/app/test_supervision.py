@@ -52,7 +52,17 @@ TASKS: dict[str, tuple[Any, str, bool]] = {  # Any: a class or a module
     "token-uses": (PermissionsCache, "write_uses", False),
 }
 """The function that each background task calls, and whether the server is ready only with it."""
-INTERVALS = ("EVERY_S", "KEEP_UP_S", "PERMISSIONS_S", "USES_S", "FLUSH_S", "FIGURES_S", "MERGE_S", "TIDY_INTERVAL_S")
+INTERVALS = (
+    "EVERY_S",
+    "KEEP_UP_S",
+    "PERMISSIONS_S",
+    "USES_S",
+    "FLUSH_S",
+    "FIGURES_S",
+    "MERGE_S",
+    "SETTLED_S",
+    "TIDY_INTERVAL_S",
+)
 """Their pauses."""
 FAULTS = {
     "bug": RuntimeError("boom"),
