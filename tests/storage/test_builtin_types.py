@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from levada_server.storage.postgres import builtin_types
 from levada_server.storage.postgres.builtin_types import TypedConnection
 
 ARRAYS = "SELECT ARRAY['a'::\"char\"], ARRAY[1.5::real, NULL], $1::date[], int4range(1, 3), ARRAY[ARRAY[1::smallint]]"
 
 
-async def test_a_second_connection_asks_nothing_and_reads_the_same(database_url: str) -> None:
+async def test_a_second_connection_asks_nothing_and_reads_the_same(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builtin_types, "_KNOWN", {})  # whatever other tests have looked up
     lookups: list[str] = []
 
     async def read() -> list[asyncpg.Record]:
