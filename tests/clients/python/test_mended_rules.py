@@ -31,6 +31,7 @@ ELSEWHERE = {
     "jobs": ("test_worker.py", "test_killed_worker_loses_nothing"),
     "stores (`blob@raw`": ("test_objects.py", "test_a_store_that_the_server_has_not_is_told_with_those_it_has"),
     "`filepath@raw`": ("test_objects.py", "test_a_file_in_its_store_is_registered_where_it_lies"),
+    "`fetch1` of a `filepath@raw`": ("test_objects.py", "test_a_file_is_a_path_for_whatever_opens_one_but_not_text"),
     "deleting external files": (
         "../../operations/test_object_collection.py",
         "test_no_row_is_left_without_its_object_whoever_inserts_deletes_and_collects",

@@ -70,6 +70,7 @@ def test_everything_shows_itself(notebook: Kernel) -> None:
         "lv.conn()": ("connection to ", "Connection("),
         "lv.config": ("display.limit", "safemode = True"),
     }
+    notebook.run("Rate.jobs.refresh()")
     for code, (html, text) in parts.items():
         output = notebook.run(code)
         assert output.stderr == "", code

@@ -248,6 +248,20 @@ def test_a_file_in_its_store_is_registered_where_it_lies(
         recordings.insert1({"subject": "a", "session": 3, "movie": write(tmp_path / "elsewhere.avi", b"")})
 
 
+def test_a_file_is_a_path_for_whatever_opens_one_but_not_text(
+    recordings: type[lv.Manual], tmp_path: Path, cache: Path
+) -> None:
+    write(tmp_path / "stores" / "raw" / "m.avi", b"film")
+    recordings.insert1({"subject": "a", "session": 1, "movie": "m.avi"})
+    handle = recordings.fetch1("movie")
+    assert not isinstance(handle, str)
+    assert "m.avi" in str(handle)
+    assert not Path(str(handle)).exists()
+    with open(handle, "rb") as opened:  # noqa: PTH123  # what old code writes
+        assert opened.read() == b"film"
+    assert Path(os.fspath(handle)).read_bytes() == Path(handle).read_bytes() == b"film"
+
+
 def test_a_file_that_was_changed_is_told(recordings: type[lv.Manual], tmp_path: Path, cache: Path) -> None:
     movie = write(tmp_path / "stores" / "raw" / "m.avi", b"film")
     recordings.insert1({"subject": "a", "session": 1, "movie": "m.avi"})
