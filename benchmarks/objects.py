@@ -1,4 +1,8 @@
-"""`python -m benchmarks.objects`: large files up and down in each kind of store, and the collection of many objects."""
+"""`python -m benchmarks.objects`: objects in each kind of store.
+
+Large files go up and down, a client is killed near the end of an upload and another goes on, and many objects are
+collected.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import obstore
@@ -36,6 +42,21 @@ CHUNK_BYTES = 4 * 2**20
 ROUNDS = 2
 STORES = ("folder", *SERVICES)
 DEFINITION = "id : int32\n---\nfile : <attach@>"
+KILLED_AT = 0.9
+"""The share of a file that has left the client when it is killed."""
+INSERT = """
+import sys
+import levada as lv
+from levada._objects import local_files
+
+def see_other_disks(*_):
+    raise local_files.FileUnreachable
+
+local_files._check = see_other_disks
+with lv.config.override(stores={"main": {"location": "/nowhere"}}), lv.Connection(sys.argv[1]) as connection:
+    lv.VirtualModule("bench", "bench", connection=connection).Thing.insert1({"id": 1, "file": sys.argv[2]})
+"""
+"""A client of another machine, which sends a file."""
 
 
 def main() -> int:
@@ -60,6 +81,7 @@ def main() -> int:
                 continue
             with bucket(store, folder) as settings:
                 transfers(store, settings, folder / store, source)
+                resumption(store, settings, folder / f"{store}-resumed", source)
                 if options.collect:
                     collection(store, settings, folder / f"{store}-many", options.collect)
     return 0
@@ -118,7 +140,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
 
         def measured(direction: str, actions: Sequence[Callable[[], Any]]) -> None:
             plains, times, growths = [], [], []
-            counted[0] = 0
+            counted.up = counted.down = 0
             for action in actions:  # they take turns, so that other work on the machine slows both
                 settle(data / "settled.bin", size)
                 plains.append(timed_here(lambda: plain_copy(direction, settings, source, data / "plain.bin")))
@@ -130,7 +152,7 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
                 growths.append(((peak("self") - client) / 2**20, (peak(pid) - server) / 2**20))
             (plain, plain_busy), (taken, busy) = (map(min, zip(*each, strict=True)) for each in (plains, times))
             growth = tuple(map(max, zip(*growths, strict=True)))
-            share = 100 * counted[0] / (size * len(actions))
+            share = 100 * (counted.up + counted.down) / (size * len(actions))
             gigabytes = size / 1e9
             print(
                 f"{store} {direction}: {size / taken / 1e6:.0f} MB/s, {plain / taken:.2f} of a checked copy "
@@ -150,6 +172,40 @@ def transfers(store: str, settings: BucketSettings | None, data: Path, source: P
         handle = (things & {"id": 1}).to_dicts()[0]["file"]
         # The same file each time, as the copy reads the same: the system may keep its bytes in memory.
         measured("down", [partial(download, handle)] * ROUNDS)
+
+
+def resumption(store: str, settings: BucketSettings | None, data: Path, source: Path) -> None:
+    """Kill a client that has sent most of a file, let another insert the same row, and count what is sent again."""
+    size = source.stat().st_size
+    with ExitStack() as stack:
+        counted: Counted | None = None
+        if settings is not None:
+            parts = urlsplit(settings.endpoint)
+            near, counted = stack.enter_context(counting_tcp(parts.hostname or "", parts.port or 0))
+            settings = replace(settings, endpoint=parts._replace(netloc=near).geturl())
+        _, address = stack.enter_context(serving(data, settings))
+        near, passed = stack.enter_context(counting(address, data))
+        counted = counted or passed  # files in a folder of the server pass through it
+        with lv.Connection(near) as connection:
+            declare(connection)
+        command = [sys.executable, "-c", INSERT, near, str(source)]
+        environment = {**os.environ, "XDG_CACHE_HOME": str(data / "cache")}
+        with subprocess.Popen(command, env=environment) as client:
+            while counted.up < KILLED_AT * size:
+                if client.poll() is not None:
+                    raise RuntimeError(f"the client ended with {client.returncode} before it was killed")
+                time.sleep(0.001)
+            client.kill()
+        before, counted.up = counted.up, 0
+        taken = timed(lambda: subprocess.run(command, env=environment, check=True))
+        with lv.Connection(near) as connection:
+            things = lv.VirtualModule("bench", "bench", connection=connection).Thing
+            things.to_dicts()[0]["file"].verify()
+    print(
+        f"{store}: killed when {before / 1e6:.0f} of {size / 1e6:.0f} MB were sent; the next client sent "
+        f"{counted.up / 1e6:.0f} MB in {taken:.1f} s, so {(before + counted.up - size) / 2**20:.1f} MiB twice",
+        flush=True,
+    )
 
 
 def settle(place: Path, size: int) -> None:
@@ -309,39 +365,70 @@ def peak(pid: int | str) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
 
 
+@dataclass
+class Counted:
+    """The bytes that passed from clients to a server, and back."""
+
+    up: int = 0
+    down: int = 0
+
+
 @contextmanager
-def counting(address: str, data: Path) -> Iterator[tuple[str, list[int]]]:
-    """Pass connections on to a server, and count the bytes both ways; yield the address and the count.
+def counting(address: str, data: Path) -> Iterator[tuple[str, Counted]]:
+    """Pass connections on to a server, and count the bytes; yield the address and the count.
 
     The address is a private socket, as clients of the server's own user find it: these may be offered files.
     """
-    counted = [0]
-    target = bare_target(address)
+    target = bare_target(address).removeprefix("unix:")
     near = data / "near"
     near.mkdir(mode=0o700)
 
-    def pass_on(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while content := source.recv(2**18):
-                counted[0] += len(content)
-                sink.sendall(content)
-            sink.shutdown(socket.SHUT_WR)
-
-    def accept(listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(target.removeprefix("unix:"))
-                for one in ((client, server), (server, client)):
-                    threading.Thread(target=pass_on, args=one, daemon=True).start()
+    def connect() -> socket.socket:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(target)
+        return server
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(near / "socket"))
-        listener.listen()
-        threading.Thread(target=accept, args=(listener,), daemon=True).start()
-        yield f"unix:{near / 'socket'}", counted
-        listener.shutdown(socket.SHUT_RDWR)
+        with passing_on(listener, connect) as counted:
+            yield f"unix:{near / 'socket'}", counted
+
+
+@contextmanager
+def counting_tcp(host: str, port: int) -> Iterator[tuple[str, Counted]]:
+    """Pass connections on to a service at a port; yield the address that stands for it, and the count."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        passing_on(listener, partial(socket.create_connection, (host, port))) as counted,
+    ):
+        yield f"127.0.0.1:{listener.getsockname()[1]}", counted
+
+
+@contextmanager
+def passing_on(listener: socket.socket, connect: Callable[[], socket.socket]) -> Iterator[Counted]:
+    """Pass on what comes to a socket for the length of the block; yield the count of bytes."""
+    counted, lock = Counted(), threading.Lock()
+
+    def pass_on(source: socket.socket, sink: socket.socket, direction: str) -> None:
+        with suppress(OSError):
+            while content := source.recv(2**18):
+                with lock:
+                    setattr(counted, direction, getattr(counted, direction) + len(content))
+                sink.sendall(content)
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = connect()
+                for one in ((client, server, "up"), (server, client, "down")):
+                    threading.Thread(target=pass_on, args=one, daemon=True).start()
+
+    listener.listen()
+    threading.Thread(target=accept, daemon=True).start()
+    yield counted
+    listener.shutdown(socket.SHUT_RDWR)
 
 
 if __name__ == "__main__":
