@@ -65,6 +65,31 @@ async def test_a_user_who_sent_a_large_request_has_a_pause_and_others_have_none(
     assert [await waits(pauses, user) for user in (ANNA, BEN, OWN)] == [True, False, False]
 
 
+async def test_requests_that_came_together_are_read_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOOP_S_PER_BYTE", 1.0)
+    pauses, events = Pauses(), list[str]()
+    await pauses.read(lambda: events.append("Anna"), ANNA, 1)
+    second = asyncio.create_task(pauses.read(lambda: events.append("Ben"), BEN, 1))
+    await pauses.read(lambda: events.append("own"), OWN, HUGE)
+    assert events == ["Anna", "own"]  # the next one is read after seconds
+    second.cancel()
+    await asyncio.wait({second})
+
+
+async def test_several_users_take_less_together_than_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOOP_S_PER_BYTE", 1e-4)
+    monkeypatch.setattr(limits, "ALL_SHARE", 1e-9)
+    pauses = Pauses()
+    await pauses.read(lambda: None, ANNA, 1)
+    await pauses.await_pause(ANNA)  # less than a millisecond
+    first, second = (asyncio.create_task(pauses.read(lambda: None, user, 1)) for user in (ANNA, BEN))
+    await first
+    assert await waits(pauses, ANNA)  # for half a minute
+    assert not second.done()
+    second.cancel()
+    await asyncio.wait({second})
+
+
 async def test_a_request_that_cannot_be_read_costs_the_same_pause() -> None:
     pauses = Pauses()
     with pytest.raises(ZeroDivisionError):

@@ -20,8 +20,10 @@ ANSWER_S_PER_BYTE = 8e-9
 """The same for each byte of a large result: it is read from PostgreSQL, converted and sent."""
 UNREAD_BYTES = 8 * 2**20
 """About how many bytes of an answer are sent to a client that does not read."""
-SHARE = 0.25
-"""The share of the time that the large requests and the unread answers of all users may take."""
+ONES_SHARE = 0.25
+"""The share of the time that the large requests and the unread answers of a user may take, if no other user has any."""
+ALL_SHARE = 0.1
+"""The share that those of several users may take together."""
 MOST_PAUSE_S = 30.0
 """The longest pause of a user, in seconds."""
 STEP_S = 0.02
@@ -63,6 +65,9 @@ class Pauses:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._order = asyncio.Lock()
+        self._free_at = 0.0
+        self._senders: list[Hashable] = []
         self._pauses: dict[Hashable, _Pause] = {}
 
     async def await_pause(self, sender: Hashable | None) -> None:
@@ -82,12 +87,17 @@ class Pauses:
     async def read(self, read: Callable[[], _Result], sender: Hashable | None, size: int) -> _Result:
         """Read a large request in a thread, one at a time; then the user has a pause.
 
+        The requests of many users may have come together, before any of them had a pause. They are read as far apart as
+        one user's are: reading is the least, because what they ask for begins after it.
+
         Args:
             read: Reads it.
             sender: The user who sent it.
             size: Its size in bytes.
         """
-        seconds = size * LOOP_S_PER_BYTE
+        if sender is None:
+            return await self._read(read)
+        loop, seconds = asyncio.get_running_loop(), size * LOOP_S_PER_BYTE
 
         def timed() -> _Result:
             nonlocal seconds
@@ -97,11 +107,20 @@ class Pauses:
             finally:
                 seconds += time.thread_time() - began
 
+        self._senders.append(sender)
         try:
-            async with self._turn:
-                return await asyncio.to_thread(timed)
+            async with self._order:
+                await asyncio.sleep(self._free_at - loop.time())
+                try:
+                    return await self._read(timed)
+                finally:
+                    self._free_at = loop.time() + self._pause(sender, seconds)
         finally:
-            self._pause(sender, seconds)
+            self._senders.remove(sender)
+
+    async def _read(self, read: Callable[[], _Result]) -> _Result:
+        async with self._turn:
+            return await asyncio.to_thread(read)
 
     def leave_unread(self, sender: Hashable | None, sent_bytes: int) -> None:
         """Let a user who left before the end of an answer have a pause.
@@ -113,12 +132,15 @@ class Pauses:
         if sent_bytes >= LARGE_BYTES:
             self._pause(sender, min(sent_bytes, UNREAD_BYTES) * ANSWER_S_PER_BYTE)
 
-    def _pause(self, sender: Hashable | None, seconds: float) -> None:
-        """Begin or extend the pause of a user after work of some seconds."""
+    def _pause(self, sender: Hashable | None, seconds: float) -> float:
+        """Begin or extend the pause of a user after work of some seconds; return for how long no other may begin."""
         if sender is None:
-            return
+            return 0.0
         now = asyncio.get_running_loop().time()
         self._pauses = {user: pause for user, pause in self._pauses.items() if pause.end > now or pause.waiting}
         pause = self._pauses.setdefault(sender, _Pause(now))
-        pause.end = max(now, pause.end) + seconds / SHARE * len(self._pauses)
+        users = len({*self._pauses, *self._senders})
+        share = ONES_SHARE if users == 1 else ALL_SHARE
+        pause.end = max(now, pause.end) + seconds / share * users
         pause.end = min(pause.end, now + MOST_PAUSE_S)
+        return min(seconds / share, MOST_PAUSE_S)
