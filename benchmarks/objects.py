@@ -47,13 +47,15 @@ KILLED_AT = 0.9
 INSERT = """
 import sys
 import levada as lv
-from levada._objects import local_files
+import pytest
+from tests.support.client import see_other_disks
 
-def see_other_disks(*_):
-    raise local_files.FileUnreachable
-
-local_files._check = see_other_disks
-with lv.config.override(stores={"main": {"location": "/nowhere"}}), lv.Connection(sys.argv[1]) as connection:
+with (
+    pytest.MonkeyPatch.context() as patched,
+    lv.config.override(stores={"main": {"location": "/nowhere"}}),
+    lv.Connection(sys.argv[1]) as connection,
+):
+    see_other_disks(patched)
     lv.VirtualModule("bench", "bench", connection=connection).Thing.insert1({"id": 1, "file": sys.argv[2]})
 """
 """A client of another machine, which sends a file."""
