@@ -76,6 +76,18 @@ async def test_requests_that_came_together_are_read_apart(monkeypatch: pytest.Mo
     await asyncio.wait({second})
 
 
+async def test_one_request_of_a_user_waits_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOOP_S_PER_BYTE", 1.0)
+    pauses, events = Pauses(), list[str]()
+    await pauses.read(lambda: None, ANNA, 1)
+    waiting = asyncio.create_task(pauses.read(lambda: events.append("first"), BEN, 1))
+    await asyncio.sleep(0)
+    await pauses.read(lambda: events.append("second"), BEN, 1)
+    assert events == ["second"]
+    waiting.cancel()
+    await asyncio.wait({waiting})
+
+
 async def test_several_users_take_less_together_than_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LOOP_S_PER_BYTE", 1e-4)
     monkeypatch.setattr(limits, "ALL_SHARE", 1e-9)

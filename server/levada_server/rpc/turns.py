@@ -107,6 +107,11 @@ class Pauses:
             finally:
                 seconds += time.thread_time() - began
 
+        if sender in self._senders:  # the others' requests must not wait for all of one user's, nor these fill memory
+            try:
+                return await self._read(timed)
+            finally:
+                self._pause(sender, seconds)
         self._senders.append(sender)
         try:
             async with self._order:
